@@ -1,0 +1,45 @@
+//! Every size and count the wire knows, in one table, tied together at compile time.
+
+/// Records in one append batch and in one read batch (`s2-semantics.md` A5).
+pub const BATCH_RECORDS_MAX: usize = 1000;
+/// Metered bytes in one batch, and so in one record (`s2-semantics.md` A4, A5).
+pub const BATCH_METERED_BYTES_MAX: u64 = 1 << 20;
+/// The fixed batch header.
+pub const BATCH_HEADER_BYTES: usize = 128;
+/// One entry of a batch's record table.
+pub const TABLE_ENTRY_BYTES: usize = 24;
+/// A batch on the wire: header, table, and a payload whose encoding overhead per header stays below its metered size.
+pub const BATCH_BYTES_MAX: usize = (1 << 20) + (64 << 10);
+/// The fixed frame header.
+pub const FRAME_HEADER_BYTES: usize = 16;
+/// A frame's body. Nothing longer is ever read, whatever a length field claims.
+pub const FRAME_BODY_BYTES_MAX: usize = 2 << 20;
+/// Basin names (`s2-semantics.md` A2).
+pub const BASIN_NAME_BYTES_MIN: usize = 8;
+pub const BASIN_NAME_BYTES_MAX: usize = 48;
+/// Stream names (`s2-semantics.md` A2).
+pub const STREAM_NAME_BYTES_MAX: usize = 512;
+/// Entries in one page of a listing (`s2-semantics.md` E3).
+pub const LIST_ENTRIES_MAX: usize = 1000;
+/// A hello's access token.
+pub const TOKEN_BYTES_MAX: usize = 256;
+/// A hello's free-text name of the client or server, for logs.
+pub const AGENT_BYTES_MAX: usize = 64;
+/// An error's message.
+pub const ERROR_MESSAGE_BYTES_MAX: usize = 1024;
+/// Credit that a read session may hold at once.
+pub const CREDIT_BYTES_MAX: u64 = 64 << 20;
+/// Sessions and requests in progress on one connection.
+pub const CONNECTION_REQUESTS_MAX: usize = 4096;
+/// The unary read's longest wait (`s2-semantics.md` A5).
+pub const UNARY_WAIT_SECS_MAX: u32 = 60;
+
+const _: () = assert!(
+    BATCH_BYTES_MAX >= BATCH_METERED_BYTES_MAX as usize + BATCH_HEADER_BYTES + BATCH_RECORDS_MAX * TABLE_ENTRY_BYTES
+);
+/// A unary read answers with at most one batch's worth of records, each in the worst case in a batch of its own.
+const _: () = assert!(
+    FRAME_BODY_BYTES_MAX
+        >= BATCH_BYTES_MAX + BATCH_RECORDS_MAX * BATCH_HEADER_BYTES + STREAM_NAME_BYTES_MAX + BASIN_NAME_BYTES_MAX + 256
+);
+const _: () = assert!(LIST_ENTRIES_MAX * (STREAM_NAME_BYTES_MAX + 64) <= FRAME_BODY_BYTES_MAX);

@@ -1,0 +1,128 @@
+//! Facts that a shard is told, in the past tense, each failure included as an outcome.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use riverrun_protocol::batch::Batch;
+use riverrun_protocol::request::{GrantCredit, OpenReadSession, Read, StreamRef};
+
+use crate::chunk::{ChunkId, StoredChunk};
+use crate::control::StreamEntry;
+use crate::chunk::StreamState;
+
+/// One connection for as long as it lives on one shard: the home shard in the upper 16 bits, a serial number below. A
+/// connection that moves to another shard gets a new id there; it only moves while nothing of it is in progress.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ConnectionId(pub u64);
+
+impl ConnectionId {
+    pub fn new(home_shard: u16, serial: u64) -> Self {
+        Self(u64::from(home_shard) << 48 | (serial & ((1 << 48) - 1)))
+    }
+
+    pub fn home_shard(self) -> u16 {
+        (self.0 >> 48) as u16
+    }
+}
+
+/// Correlates `LoadStream` and `LoadPages` with their events.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct LoadId(pub u64);
+
+/// A batch as it came from a client, not yet checked.
+#[derive(Debug)]
+pub enum BatchBytes<'a> {
+    /// Small: will be copied once, into the journal block.
+    Borrowed(&'a [u8]),
+    /// Large: `frame` is the whole received frame in a buffer of its own, its first byte at an address divisible by 4096 and
+    /// its capacity at least its length rounded up to 4096, so that the journal writes it as it lies. `batch` is where the
+    /// batch is inside.
+    Received { frame: BytesMut, batch: Range<usize> },
+}
+
+/// The data-plane requests, as they reach the shard that owns the stream.
+#[derive(Debug)]
+pub enum ShardRequest<'a> {
+    Append { target: StreamRef, batch: BatchBytes<'a> },
+    OpenAppendSession(StreamRef),
+    SessionAppend(BatchBytes<'a>),
+    CloseAppendSession,
+    CheckTail(StreamRef),
+    Read(Read),
+    OpenReadSession(OpenReadSession),
+    GrantCredit(GrantCredit),
+    CloseReadSession,
+}
+
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// `id` is the frame's. The first request of a connection makes it known to the shard.
+    RequestReceived { connection: ConnectionId, id: u64, request: ShardRequest<'a> },
+    /// The connection's socket took this many bytes of frame (heads and parts) that `Reply`, `Push` and `Fail` gave it.
+    OutputSent { connection: ConnectionId, bytes: u64 },
+    /// Nothing can reach the client any more. Its waiting requests and sessions are over.
+    ConnectionClosed { connection: ConnectionId },
+    /// `number` as given by `WriteBlock`. A failure is fatal (reliability.md D8).
+    BlockWritten { number: u64, outcome: Result<(), String> },
+    /// A pre-zeroed, synced journal file is this shard's to fill, from offset 0.
+    JournalFileReady { file: u32, bytes: u64 },
+    /// The chunk is durable in the store AND indexed in the catalog; or could not be stored now (retry policy is the shard's).
+    ChunkStored { chunk: ChunkId, outcome: Result<StoredChunk, StoreFailure> },
+    StreamLoaded { load: LoadId, outcome: Result<LoadedStream, LoadFailure> },
+    /// Batches in order of position, first one holding or following the asked-for start, checked (page sums) and parsed; empty if
+    /// the chunk holds nothing at or after the start.
+    PagesLoaded { load: LoadId, outcome: Result<Vec<Batch>, LoadFailure> },
+    /// `next_timeout` was reached.
+    TimeoutReached,
+    /// Stop: refuse what is new, answer what is accepted, publish what is unpublished; then `Action::Drained`.
+    DrainRequested,
+}
+
+/// What the store and the catalog know of a stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoadedStream {
+    pub entry: Arc<StreamEntry>,
+    /// As of the newest indexed chunk; for a stream without chunks, all zero.
+    pub state: StreamState,
+    /// Ordered by position, without overlap.
+    pub chunks: Vec<ChunkRange>,
+}
+
+/// The part of one stream that one chunk holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChunkRange {
+    pub chunk: ChunkId,
+    pub first_seq_num: u64,
+    /// Exclusive.
+    pub end_seq_num: u64,
+    pub first_timestamp: u64,
+    pub last_timestamp: u64,
+}
+
+/// A stream brought back by recovery: what the store knows, and the durable batches that are not in any chunk yet, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecoveredStream {
+    pub stream: LoadedStream,
+    pub unpublished: Vec<Batch>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreFailure {
+    /// Worth trying again (the same bytes under the same name).
+    Transient(String),
+    /// A newer epoch owns the store, or the store refuses for good: stop acknowledging, end the process.
+    Fatal(String),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LoadFailure {
+    BasinNotFound,
+    StreamNotFound,
+    /// Lost a race with a concurrent creation.
+    TransactionConflict,
+    /// Stored bytes fail their checksum; the text names object and range (P8).
+    Corrupt(String),
+    /// The store or the catalog did not answer in time, or with an error.
+    Unavailable(String),
+}

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod limits;
 pub mod plan;
 pub mod shard;
+pub mod stored;
 pub mod time;
 
 pub use action::Action;

@@ -1,8 +1,110 @@
 //! Every limit of the shard and of the stored formats, in one table, tied together at compile time.
 
+use std::time::Duration;
+
+use riverrun_protocol::limits::{
+    BASIN_NAME_BYTES_MAX, BATCH_BYTES_MAX, FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES, STREAM_NAME_BYTES_MAX,
+};
+
+// ---- journal ----
+
 /// A journal block never holds more than this, so that one slow write cannot hold up everything behind it.
 pub const BLOCK_BYTES_MAX: usize = 4 << 20;
+/// A block that has reached this size takes no more batches: what comes behind it travels in the next write, side by side.
+pub const BLOCK_BYTES_TARGET: usize = 1 << 20;
 /// Frames of at least this size are received into a buffer of their own and written from there, uncopied.
 pub const LARGE_FRAME_BYTES_MIN: usize = 64 << 10;
 /// Journal writes in flight per shard (design.md 6: 2-8).
 pub const JOURNAL_WRITES_INFLIGHT_MAX: usize = 4;
+/// Bytes accepted and not yet handed to a journal write; beyond it appends wait.
+pub const JOURNAL_WAITING_BYTES_MAX: usize = 8 << 20;
+/// How long nothing must happen before the journal spends a block on its watermark (design.md 6). Long enough that a client
+/// which appends one record after another does not pay two writes for each.
+pub const JOURNAL_IDLE: Duration = Duration::from_millis(10);
+
+// ---- chunks ----
+
+/// Transient failures of a chunk's publication are retried after a pause that doubles from the first to the second of these.
+pub const CHUNK_RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
+pub const CHUNK_RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+// ---- appends that wait ----
+
+/// Appends of one connection that wait for room or for their stream to be loaded. The driver stops receiving long before; this
+/// bounds what it had already received.
+pub const CONNECTION_WAITING_BYTES_MAX: usize = 16 << 20;
+/// A connection's waiting appends at which its socket is not read any more even if they only wait for a load.
+pub const CONNECTION_WAITING_BYTES_STOP: usize = 1 << 20;
+/// The same over all connections of a shard.
+pub const SHARD_WAITING_BYTES_MAX: usize = 256 << 20;
+/// Requests of a shard that wait for streams to be loaded.
+pub const LOADS_WAITING_REQUESTS_MAX: usize = 64 << 10;
+
+// ---- sessions ----
+
+/// Ended append sessions per connection whose late inputs are still discarded without a word (`s2-semantics.md` B10).
+pub const DEAD_SESSIONS_MAX: usize = 64;
+/// Frames given to a connection and not yet taken by its socket, beyond which it is pushed nothing more. It may be exceeded by
+/// one push.
+pub const CONNECTION_OUTPUT_BYTES_MAX: u64 = 1 << 20;
+/// A connection that lets this much output wait takes no answers: no more requests are read from it until it does.
+pub const CONNECTION_OUTPUT_BYTES_STOP: u64 = 4 << 20;
+
+// ---- reads ----
+
+/// Loads of pages in flight per shard; further ones wait in arrival order.
+pub const PAGE_LOADS_INFLIGHT_MAX: usize = 32;
+/// What one load of pages asks for.
+pub const PAGE_LOAD_BYTES_MAX: usize = 1 << 20;
+/// Loaded pages that wait for their readers, per shard. Readers that take nothing lose theirs first.
+pub const LOADED_BYTES_MAX: usize = 256 << 20;
+/// Work of one turn on pushes and read answers; what remains is done in the next turn, behind newly arrived appends.
+pub const READ_TURN_PUSHES_MAX: usize = 1024;
+pub const READ_TURN_BYTES_MAX: usize = 16 << 20;
+/// A follower further behind than this catches up from history, and is told by a heartbeat when it is back (S2: 25 batches).
+pub const FOLLOW_LAG_RECORDS_MAX: u64 = 25_000;
+/// An idle follower hears from the server after a random time in this range (`s2-semantics.md` C8).
+pub const HEARTBEAT_PAUSE_MIN: Duration = Duration::from_secs(5);
+pub const HEARTBEAT_PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// Any batch fits an empty block, with the block's header and directory, padded.
+const _: () = assert!(BLOCK_BYTES_TARGET + BATCH_BYTES_MAX + (64 << 10) <= BLOCK_BYTES_MAX);
+/// Any frame may wait.
+const _: () = assert!(FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES <= CONNECTION_WAITING_BYTES_MAX);
+const _: () = assert!(CONNECTION_WAITING_BYTES_STOP < CONNECTION_WAITING_BYTES_MAX);
+/// Pushes alone never stop a connection from being read.
+const _: () = assert!(CONNECTION_OUTPUT_BYTES_MAX + (FRAME_BODY_BYTES_MAX as u64) < CONNECTION_OUTPUT_BYTES_STOP);
+const _: () = assert!(PAGE_LOADS_INFLIGHT_MAX * FRAME_BODY_BYTES_MAX <= LOADED_BYTES_MAX);
+
+// ---- stored formats: chunks and catalog ----
+
+/// A page's raw bytes are at most this, unless one batch alone is larger. Measured on log lines at level 1: 64 KiB pages cost
+/// a tenth of the ratio, 1 MiB pages gain two percent and quadruple what a reader of one record decompresses.
+pub const PAGE_RAW_BYTES_TARGET: usize = 256 << 10;
+/// A page that claims more is damaged: the decompressor's room is never larger (reliability.md F49).
+pub const PAGE_RAW_BYTES_MAX: usize = 2 << 20;
+/// A stream with fewer bytes than this in a chunk shares its page with others.
+pub const PAGE_SHARED_BYTES_MAX: usize = 64 << 10;
+/// Pages of one stream stored as they are, after one that did not compress, before the next is tried.
+pub const PAGES_SKIPPED_MAX: u32 = 8;
+/// Batches in one chunk. A shard seals long before.
+pub const CHUNK_RAW_BYTES_MAX: usize = 1 << 30;
+/// Streams in one chunk. A shard seals at this.
+pub const CHUNK_STREAMS_MAX: usize = 16_384;
+/// A footer that claims more is damaged.
+pub const CHUNK_FOOTER_BYTES_MAX: usize = 32 << 20;
+/// `s2-semantics.md` A2.
+pub const FENCING_TOKEN_BYTES_MAX: usize = 36;
+/// A node's name in an epoch's row.
+pub const NODE_NAME_BYTES_MAX: usize = 256;
+
+const _: () = assert!(PAGE_RAW_BYTES_TARGET >= PAGE_SHARED_BYTES_MAX);
+const _: () = assert!(PAGE_RAW_BYTES_MAX >= PAGE_RAW_BYTES_TARGET && PAGE_RAW_BYTES_MAX >= BATCH_BYTES_MAX);
+/// Per stream: lengths, state record with its token, catalog entry with its names, one run. Per page: its entry and one run
+/// more of a large stream; two neighbouring pages of one stream together exceed the target.
+const _: () = assert!(
+    CHUNK_FOOTER_BYTES_MAX
+        >= 1024
+            + CHUNK_STREAMS_MAX * (12 + 68 + FENCING_TOKEN_BYTES_MAX + BASIN_NAME_BYTES_MAX + STREAM_NAME_BYTES_MAX + 128 + 88)
+            + (2 * CHUNK_RAW_BYTES_MAX / PAGE_RAW_BYTES_TARGET + CHUNK_STREAMS_MAX) * (16 + 88)
+);

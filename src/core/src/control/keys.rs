@@ -1,0 +1,104 @@
+//! The catalog's keys. Byte order is the order in which listings and recovery want them, so that each is one scan.
+//!
+//! ```text
+//! basin/<name>                                       BasinEntry
+//! chunk/<epoch:016x>/<shard:04x>-<lane>/<number:016x> ChunkRow
+//! epoch/<epoch:016x>                                 EpochRow
+//! epoch/<epoch:016x>/closed                          ClosedRow
+//! epoch/<epoch:016x>/serving                         ServingRow
+//! id/<stream id, 32 hex digits>                      IdRow
+//! sequence/<epoch:016x>/<shard:04x>-<lane>           SequenceRow
+//! store                                              StoreRow
+//! stream/<basin> 0x00 <name>                         StreamEntry
+//! ```
+//! A zero byte ends a basin's name because no name holds one, and it sorts below every byte a name may hold.
+
+use bytes::Bytes;
+use riverrun_protocol::types::{BasinName, StreamId, StreamName};
+
+use crate::chunk::{ChunkId, SequenceId, parse_hex};
+
+pub const STORE: &[u8] = b"store";
+pub const BASIN_PREFIX: &[u8] = b"basin/";
+pub const CHUNK_PREFIX: &[u8] = b"chunk/";
+pub const EPOCH_PREFIX: &[u8] = b"epoch/";
+pub const SEQUENCE_PREFIX: &[u8] = b"sequence/";
+
+pub fn basin(name: &BasinName) -> Bytes {
+    format!("basin/{name}").into()
+}
+
+pub fn stream(basin: &BasinName, name: &StreamName) -> Bytes {
+    format!("stream/{basin}\0{name}").into()
+}
+
+/// What the keys of all streams of a basin begin with.
+pub fn streams_of(basin: &BasinName) -> Bytes {
+    format!("stream/{basin}\0").into()
+}
+
+pub fn id(stream_id: StreamId) -> Bytes {
+    format!("id/{stream_id}").into()
+}
+
+pub fn chunk(id: ChunkId) -> Bytes {
+    format!("chunk/{id}").into()
+}
+
+/// What the keys of all chunks of a sequence begin with.
+pub fn chunks_of(sequence: SequenceId) -> Bytes {
+    format!("chunk/{sequence}/").into()
+}
+
+pub fn parse_chunk(key: &[u8]) -> Option<ChunkId> {
+    ChunkId::parse(after(key, CHUNK_PREFIX)?)
+}
+
+pub fn sequence(id: SequenceId) -> Bytes {
+    format!("sequence/{id}").into()
+}
+
+/// What the keys of all sequences of an epoch begin with.
+pub fn sequences_of(epoch: u64) -> Bytes {
+    format!("sequence/{epoch:016x}/").into()
+}
+
+pub fn parse_sequence(key: &[u8]) -> Option<SequenceId> {
+    SequenceId::parse(after(key, SEQUENCE_PREFIX)?)
+}
+
+pub fn epoch(epoch: u64) -> Bytes {
+    format!("epoch/{epoch:016x}").into()
+}
+
+pub fn serving(epoch: u64) -> Bytes {
+    format!("epoch/{epoch:016x}/serving").into()
+}
+
+pub fn closed(epoch: u64) -> Bytes {
+    format!("epoch/{epoch:016x}/closed").into()
+}
+
+/// What a scan of [`EPOCH_PREFIX`] meets, in this order for each epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EpochKey {
+    Epoch(u64),
+    Closed(u64),
+    Serving(u64),
+}
+
+pub fn parse_epoch(key: &[u8]) -> Option<EpochKey> {
+    let text = after(key, EPOCH_PREFIX)?;
+    let (epoch, kind) = text.split_once('/').unwrap_or((text, ""));
+    let epoch = parse_hex(epoch, 16)?;
+    match (kind, text.len()) {
+        ("", 16) => Some(EpochKey::Epoch(epoch)),
+        ("closed", _) => Some(EpochKey::Closed(epoch)),
+        ("serving", _) => Some(EpochKey::Serving(epoch)),
+        _ => None,
+    }
+}
+
+fn after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<&'a str> {
+    std::str::from_utf8(key.strip_prefix(prefix)?).ok()
+}

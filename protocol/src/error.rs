@@ -1,6 +1,14 @@
 //! What goes wrong, in the words clients see, and the four outcome classes that must never blur.
 
+use std::fmt;
+
+use bytes::{BufMut, BytesMut};
+use nom::number::complete::{le_u8, le_u16, le_u32};
+
+use crate::frame::{FrameKind, write_frame};
+use crate::limits::ERROR_MESSAGE_BYTES_MAX;
 use crate::types::Position;
+use crate::wire::{self, Parsed};
 
 /// What became of the request that an error answers (reliability.md D4). Done is the fourth class: a `Response`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +20,32 @@ pub enum Outcome {
     MaybeDone = 2,
     /// Fenced or terminal: this session or this server will never do it.
     Terminal = 3,
+}
+
+impl Outcome {
+    fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::NotDone),
+            2 => Some(Self::MaybeDone),
+            3 => Some(Self::Terminal),
+            _ => None,
+        }
+    }
+
+    /// The word for it in logs, dumps and docs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotDone => "not_done",
+            Self::MaybeDone => "maybe_done",
+            Self::Terminal => "terminal",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Stable numbers; the names follow S2's codes (`s2-semantics.md` H10) where S2 has one.
@@ -50,9 +84,101 @@ pub enum ErrorCode {
     TransactionConflict = 16,
     /// The peer was too slow to say or take what it had to.
     Timeout = 17,
+    /// A cause this version has no name for: a newer server's code. The outcome says what to do (S2 `other`).
+    Other = 0xffff,
+}
+
+impl ErrorCode {
+    /// Every code, in the order of the numbers.
+    pub const ALL: [Self; 18] = [
+        Self::BadFrame,
+        Self::Invalid,
+        Self::Unsupported,
+        Self::BasinNotFound,
+        Self::StreamNotFound,
+        Self::AlreadyExists,
+        Self::Unwritten,
+        Self::Overloaded,
+        Self::Draining,
+        Self::Storage,
+        Self::Corrupt,
+        Self::Unavailable,
+        Self::HelloRequired,
+        Self::WrongProtocol,
+        Self::BadSession,
+        Self::TransactionConflict,
+        Self::Timeout,
+        Self::Other,
+    ];
+
+    /// A number that no code has is `Other`: a client must be able to take a newer server's refusal for what its outcome says.
+    pub fn from_u16(number: u16) -> Self {
+        Self::ALL.into_iter().find(|code| *code as u16 == number).unwrap_or(Self::Other)
+    }
+
+    /// S2's snake_case name where S2 has one (`s2-semantics.md` H10).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadFrame => "bad_frame",
+            Self::Invalid => "invalid",
+            Self::Unsupported => "unsupported",
+            Self::BasinNotFound => "basin_not_found",
+            Self::StreamNotFound => "stream_not_found",
+            Self::AlreadyExists => "resource_already_exists",
+            Self::Unwritten => "unwritten",
+            Self::Overloaded => "rate_limited",
+            Self::Draining => "server_draining",
+            Self::Storage => "storage",
+            Self::Corrupt => "corrupt",
+            Self::Unavailable => "unavailable",
+            Self::HelloRequired => "hello_required",
+            Self::WrongProtocol => "wrong_protocol",
+            Self::BadSession => "bad_session",
+            Self::TransactionConflict => "transaction_conflict",
+            Self::Timeout => "request_timeout",
+            Self::Other => "other",
+        }
+    }
+
+    /// The class that goes with the code where the server knows nothing more exact (`s2-semantics.md` H10, "no side
+    /// effects"). In doubt it is `MaybeDone`: nothing may turn that into `NotDone`.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Storage | Self::Unavailable | Self::Timeout | Self::Other => Outcome::MaybeDone,
+            Self::Corrupt | Self::WrongProtocol => Outcome::Terminal,
+            _ => Outcome::NotDone,
+        }
+    }
+
+    /// Whether the same request may succeed later (`s2-semantics.md` H10). Whether repeating it is safe, the outcome says.
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::Overloaded
+                | Self::Draining
+                | Self::Storage
+                | Self::Unavailable
+                | Self::TransactionConflict
+                | Self::Timeout
+                | Self::Other
+        )
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// An error as sent: kind `Error`, id of the request or session it ends (0: the connection).
+///
+/// ```text
+///  0 u32 options: bit 0 = a tail is there
+///  4 u16 code | 6 u8 outcome | 7 u8 reserved, 0 | 8 u32 retry_after_ms
+/// 12 [tail: u64 seq_num, u64 timestamp]
+///    u16 length, message
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ErrorFrame {
     pub code: ErrorCode,
@@ -61,17 +187,139 @@ pub struct ErrorFrame {
     pub retry_after_ms: u32,
     /// With `Unwritten`.
     pub tail: Option<Position>,
-    /// What, why, what to do; free text, at most `ERROR_MESSAGE_BYTES_MAX`.
+    /// What, why, what to do; free text, at most `ERROR_MESSAGE_BYTES_MAX` (cut there when written).
     pub message: String,
+}
+
+const HAS_TAIL: u32 = 1;
+
+impl ErrorFrame {
+    /// With the code's usual outcome, no hint, no tail.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, outcome: code.outcome(), retry_after_ms: 0, tail: None, message: message.into() }
+    }
+
+    pub fn parse(body: &[u8]) -> Result<Self, DecodeError> {
+        wire::whole("Error", body, parse_body)
+    }
+
+    pub fn write(&self, id: u64, out: &mut BytesMut) {
+        write_frame(out, FrameKind::Error, id, |out| {
+            out.put_u32_le(if self.tail.is_some() { HAS_TAIL } else { 0 });
+            out.put_u16_le(self.code as u16);
+            out.put_u8(self.outcome as u8);
+            out.put_u8(0);
+            out.put_u32_le(self.retry_after_ms);
+            if let Some(tail) = self.tail {
+                wire::put_position(out, tail);
+            }
+            wire::put_text16(out, &self.message, ERROR_MESSAGE_BYTES_MAX);
+        });
+    }
+}
+
+impl fmt::Display for ErrorFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.code, self.outcome, self.message)
+    }
+}
+
+impl std::error::Error for ErrorFrame {}
+
+impl From<DecodeError> for ErrorFrame {
+    fn from(error: DecodeError) -> Self {
+        Self::new(error.code, error.to_string())
+    }
+}
+
+fn parse_body(input: &[u8]) -> Parsed<'_, ErrorFrame> {
+    let (input, options) = wire::options(input, HAS_TAIL)?;
+    let (input, code) = le_u16(input)?;
+    let (rest, outcome) = le_u8(input)?;
+    let Some(outcome) = Outcome::from_byte(outcome) else {
+        return wire::unsupported(input, "an outcome that this version does not know");
+    };
+    let (input, ()) = wire::reserved(rest, 1)?;
+    let (input, retry_after_ms) = le_u32(input)?;
+    let (input, tail) = wire::optional(input, options & HAS_TAIL != 0, wire::position)?;
+    let (input, message) = wire::text16(input, ERROR_MESSAGE_BYTES_MAX)?;
+    let code = ErrorCode::from_u16(code);
+    Ok((input, ErrorFrame { code, outcome, retry_after_ms, tail, message: message.to_owned() }))
 }
 
 /// Why bytes were not what they should be. `offset` counts from the start of what was parsed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{what} at byte {offset}")]
+#[error("{what}{}", self.place())]
 pub struct DecodeError {
     pub what: String,
     pub offset: usize,
-    /// `Invalid` where the layout is sound and a rule is broken, `Unsupported` for unknown option bits and versions, else
-    /// `BadFrame`.
+    /// `Invalid` where the layout is sound and a rule is broken, `Unsupported` for unknown option bits and versions,
+    /// `Corrupt` where a stamped batch fails a checksum, else `BadFrame`.
     pub code: ErrorCode,
+}
+
+impl DecodeError {
+    /// Whoever broke a rule thinks in records and names, not in bytes.
+    fn place(&self) -> String {
+        if self.code == ErrorCode::Invalid { String::new() } else { format!(" at byte {}", self.offset) }
+    }
+
+    pub(crate) fn bad(offset: usize, what: impl Into<String>) -> Self {
+        Self { what: what.into(), offset, code: ErrorCode::BadFrame }
+    }
+
+    pub(crate) fn invalid(offset: usize, what: impl Into<String>) -> Self {
+        Self { what: what.into(), offset, code: ErrorCode::Invalid }
+    }
+
+    pub(crate) fn unsupported(offset: usize, what: impl Into<String>) -> Self {
+        Self { what: what.into(), offset, code: ErrorCode::Unsupported }
+    }
+
+    pub(crate) fn corrupt(offset: usize, what: impl Into<String>) -> Self {
+        Self { what: what.into(), offset, code: ErrorCode::Corrupt }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_stable_and_distinct() {
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_u16(code as u16), code);
+        }
+        assert_eq!(ErrorCode::from_u16(0), ErrorCode::Other);
+        assert_eq!(ErrorCode::from_u16(18), ErrorCode::Other);
+    }
+
+    #[test]
+    fn h10_codes_that_may_have_side_effects_are_maybe_done() {
+        for code in [ErrorCode::Storage, ErrorCode::Unavailable, ErrorCode::Timeout, ErrorCode::Other] {
+            assert_eq!(code.outcome(), Outcome::MaybeDone, "{code}");
+        }
+        for code in [ErrorCode::Overloaded, ErrorCode::Draining, ErrorCode::TransactionConflict, ErrorCode::Invalid] {
+            assert_eq!(code.outcome(), Outcome::NotDone, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let error = ErrorFrame::new(ErrorCode::Invalid, "ä".repeat(ERROR_MESSAGE_BYTES_MAX));
+        let mut out = BytesMut::new();
+        error.write(7, &mut out);
+        let parsed = ErrorFrame::parse(&out[crate::limits::FRAME_HEADER_BYTES..]).unwrap();
+        assert_eq!(parsed.message, "ä".repeat(ERROR_MESSAGE_BYTES_MAX / 2));
+    }
+
+    #[test]
+    fn a_newer_servers_code_still_tells_its_outcome() {
+        let mut out = BytesMut::new();
+        ErrorFrame { outcome: Outcome::Terminal, ..ErrorFrame::new(ErrorCode::Invalid, "fenced") }.write(7, &mut out);
+        let body = &mut out[crate::limits::FRAME_HEADER_BYTES..];
+        body[4..6].copy_from_slice(&999u16.to_le_bytes());
+        let parsed = ErrorFrame::parse(body).unwrap();
+        assert_eq!((parsed.code, parsed.outcome), (ErrorCode::Other, Outcome::Terminal));
+    }
 }

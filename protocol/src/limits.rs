@@ -27,6 +27,13 @@ pub const TOKEN_BYTES_MAX: usize = 256;
 pub const AGENT_BYTES_MAX: usize = 64;
 /// An error's message.
 pub const ERROR_MESSAGE_BYTES_MAX: usize = 1024;
+/// A hello's body: the only first frame a connection may send, so no more is read before it.
+pub const HELLO_BODY_BYTES_MAX: usize = 512;
+/// What a status report says about the store.
+pub const STORE_TEXT_BYTES_MAX: usize = 1024;
+/// Counters in a status report, and one counter's name.
+pub const STATUS_COUNTERS_MAX: usize = 1024;
+pub const COUNTER_NAME_BYTES_MAX: usize = 64;
 /// Credit that a read session may hold at once.
 pub const CREDIT_BYTES_MAX: u64 = 64 << 20;
 /// Sessions and requests in progress on one connection.
@@ -40,6 +47,21 @@ const _: () = assert!(
 /// A unary read answers with at most one batch's worth of records, each in the worst case in a batch of its own.
 const _: () = assert!(
     FRAME_BODY_BYTES_MAX
-        >= BATCH_BYTES_MAX + BATCH_RECORDS_MAX * BATCH_HEADER_BYTES + STREAM_NAME_BYTES_MAX + BASIN_NAME_BYTES_MAX + 256
+        >= BATCH_BYTES_MAX
+            + BATCH_RECORDS_MAX * BATCH_HEADER_BYTES
+            + STREAM_NAME_BYTES_MAX
+            + BASIN_NAME_BYTES_MAX
+            + 256
 );
+/// Magic, options, versions, features, and both texts behind their lengths.
+const _: () = assert!(HELLO_BODY_BYTES_MAX >= 4 + 4 + 4 + 8 + 2 + TOKEN_BYTES_MAX + 1 + AGENT_BYTES_MAX);
+/// A header costs at least 2 length bytes, as metered, and one more length byte only for each 128 bytes of name or value.
+const _: () = assert!(
+    BATCH_BYTES_MAX
+        >= BATCH_METERED_BYTES_MAX as usize / 128 * 129 + BATCH_HEADER_BYTES + BATCH_RECORDS_MAX * TABLE_ENTRY_BYTES
+);
+/// The bytes of a table entry that say by how much its headers' lengths exceed what is metered for them.
+const _: () = assert!(BATCH_METERED_BYTES_MAX / 128 <= u16::MAX as u64);
+const _: () = assert!(STATUS_COUNTERS_MAX * (COUNTER_NAME_BYTES_MAX + 9) + STORE_TEXT_BYTES_MAX < FRAME_BODY_BYTES_MAX);
+const _: () = assert!(ERROR_MESSAGE_BYTES_MAX <= u16::MAX as usize && AGENT_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(LIST_ENTRIES_MAX * (STREAM_NAME_BYTES_MAX + 64) <= FRAME_BODY_BYTES_MAX);

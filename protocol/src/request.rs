@@ -3,14 +3,40 @@
 //! Every body but a batch's begins with a `u32` of option bits; a bit this version does not know is refused as
 //! `Unsupported`, never ignored, so that later versions can add fields without being misunderstood.
 
-use crate::types::{BasinName, StreamName};
+use bytes::BytesMut;
 
-/// Which stream a request is about.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct StreamRef {
-    pub basin: BasinName,
-    pub stream: StreamName,
-}
+use crate::error::DecodeError;
+use crate::frame::{FrameKind, write_frame};
+use crate::wire::whole;
+
+pub use append::Append;
+pub use create_basin::CreateBasin;
+pub use grant_credit::GrantCredit;
+pub use hello::{Hello, MAGIC, VERSION_MAX, VERSION_MIN};
+pub use list_basins::ListBasins;
+pub use list_streams::ListStreams;
+pub use open_read_session::OpenReadSession;
+pub use ping::Ping;
+pub use read::{Read, ReadParams, ReadStart};
+pub use stream_ref::StreamRef;
+
+mod append;
+mod check_tail;
+mod close_append_session;
+mod close_read_session;
+mod create_basin;
+mod create_stream;
+mod grant_credit;
+pub(crate) mod hello;
+mod list_basins;
+mod list_streams;
+mod open_append_session;
+mod open_read_session;
+mod ping;
+mod read;
+mod session_append;
+mod status;
+mod stream_ref;
 
 /// A parsed request. Borrows from the frame's body only for batches.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,90 +62,125 @@ pub enum Request<'a> {
     CloseReadSession,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Hello {
-    pub version_min: u16,
-    pub version_max: u16,
-    /// Feature bits the client understands. None are defined yet.
-    pub features: u64,
-    /// Access token; empty where none is given. Never logged, never shown by dump tools unless asked.
-    pub token: Vec<u8>,
-    /// Free text for the server's log, e.g. `riverrun-client/0.1.0`.
-    pub agent: String,
+impl<'a> Request<'a> {
+    /// `kind` is the frame header's byte.
+    ///
+    /// # Errors
+    /// `BadFrame` where the layout is broken, `Invalid` where a rule is, `Unsupported` for kinds and options that this
+    /// version does not know.
+    pub fn parse(kind: u8, body: &'a [u8]) -> Result<Self, DecodeError> {
+        let known = FrameKind::from_byte(kind);
+        let name = known.map_or("request", FrameKind::name);
+        match known {
+            Some(FrameKind::Hello) => whole(name, body, hello::parse).map(Self::Hello),
+            Some(FrameKind::Ping) => whole(name, body, ping::parse).map(Self::Ping),
+            Some(FrameKind::Status) => whole(name, body, status::parse).map(|()| Self::Status),
+            Some(FrameKind::CreateBasin) => whole(name, body, create_basin::parse).map(Self::CreateBasin),
+            Some(FrameKind::ListBasins) => whole(name, body, list_basins::parse).map(Self::ListBasins),
+            Some(FrameKind::CreateStream) => whole(name, body, create_stream::parse).map(Self::CreateStream),
+            Some(FrameKind::ListStreams) => whole(name, body, list_streams::parse).map(Self::ListStreams),
+            Some(FrameKind::Append) => whole(name, body, append::parse).map(Self::Append),
+            Some(FrameKind::OpenAppendSession) => {
+                whole(name, body, open_append_session::parse).map(Self::OpenAppendSession)
+            }
+            Some(FrameKind::SessionAppend) => whole(name, body, session_append::parse).map(Self::SessionAppend),
+            Some(FrameKind::CloseAppendSession) => {
+                whole(name, body, close_append_session::parse).map(|()| Self::CloseAppendSession)
+            }
+            Some(FrameKind::CheckTail) => whole(name, body, check_tail::parse).map(Self::CheckTail),
+            Some(FrameKind::Read) => whole(name, body, read::parse).map(Self::Read),
+            Some(FrameKind::OpenReadSession) => whole(name, body, open_read_session::parse).map(Self::OpenReadSession),
+            Some(FrameKind::GrantCredit) => whole(name, body, grant_credit::parse).map(Self::GrantCredit),
+            Some(FrameKind::CloseReadSession) => {
+                whole(name, body, close_read_session::parse).map(|()| Self::CloseReadSession)
+            }
+            _ => Err(DecodeError::unsupported(0, format!("kind {kind:#04x} is no request that this version knows"))),
+        }
+    }
+
+    pub fn kind(&self) -> FrameKind {
+        match self {
+            Self::Hello(_) => FrameKind::Hello,
+            Self::Ping(_) => FrameKind::Ping,
+            Self::Status => FrameKind::Status,
+            Self::CreateBasin(_) => FrameKind::CreateBasin,
+            Self::ListBasins(_) => FrameKind::ListBasins,
+            Self::CreateStream(_) => FrameKind::CreateStream,
+            Self::ListStreams(_) => FrameKind::ListStreams,
+            Self::Append(_) => FrameKind::Append,
+            Self::OpenAppendSession(_) => FrameKind::OpenAppendSession,
+            Self::SessionAppend(_) => FrameKind::SessionAppend,
+            Self::CloseAppendSession => FrameKind::CloseAppendSession,
+            Self::CheckTail(_) => FrameKind::CheckTail,
+            Self::Read(_) => FrameKind::Read,
+            Self::OpenReadSession(_) => FrameKind::OpenReadSession,
+            Self::GrantCredit(_) => FrameKind::GrantCredit,
+            Self::CloseReadSession => FrameKind::CloseReadSession,
+        }
+    }
+
+    /// Appends the whole frame to `out`. Free text that is too long is cut; other values that break a rule are written as
+    /// they are, for the server to refuse.
+    pub fn write(&self, id: u64, out: &mut BytesMut) {
+        write_frame(out, self.kind(), id, |out| self.write_body(out));
+    }
+
+    fn write_body(&self, out: &mut BytesMut) {
+        match self {
+            Self::Hello(hello) => hello.write_body(out),
+            Self::Ping(ping) => ping.write_body(out),
+            Self::Status => status::write_body(out),
+            Self::CreateBasin(create) => create.write_body(out),
+            Self::ListBasins(list) => list.write_body(out),
+            Self::CreateStream(target) => create_stream::write_body(target, out),
+            Self::ListStreams(list) => list.write_body(out),
+            Self::Append(append) => append.write_body(out),
+            Self::OpenAppendSession(target) => open_append_session::write_body(target, out),
+            Self::SessionAppend(batch) => session_append::write_body(batch, out),
+            Self::CloseAppendSession => close_append_session::write_body(out),
+            Self::CheckTail(target) => check_tail::write_body(target, out),
+            Self::Read(read) => read.write_body(out),
+            Self::OpenReadSession(open) => open.write_body(out),
+            Self::GrantCredit(grant) => grant.write_body(out),
+            Self::CloseReadSession => close_read_session::write_body(out),
+        }
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ping {
-    /// Comes back unchanged in `Pong`.
-    pub nonce: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::frame::{Cut, cut};
+    use crate::types::{BasinName, StreamName};
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CreateBasin {
-    pub basin: BasinName,
-    pub create_stream_on_append: bool,
-    pub create_stream_on_read: bool,
-}
+    pub(super) fn target() -> StreamRef {
+        StreamRef { basin: BasinName::new("my-basin").unwrap(), stream: StreamName::new("logs/2026").unwrap() }
+    }
 
-/// `limit` 0 or above 1000 means 1000 (`s2-semantics.md` E3). Prefix and start_after are not validated as full names.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ListBasins {
-    pub prefix: String,
-    pub start_after: String,
-    pub limit: u32,
-}
+    pub(super) fn body_of(request: &Request) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        request.write(9, &mut out);
+        let Ok(Cut::Complete { header, body, consumed }) = cut(&out) else { panic!("{request:?} is no frame") };
+        assert_eq!((header.id, header.kind, consumed), (9, request.kind() as u8, out.len()));
+        out[body].to_vec()
+    }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ListStreams {
-    pub basin: BasinName,
-    pub prefix: String,
-    pub start_after: String,
-    pub limit: u32,
-}
+    pub(super) fn round_trip(request: &Request) {
+        assert_eq!(Request::parse(request.kind() as u8, &body_of(request)).as_ref(), Ok(request));
+    }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Append<'a> {
-    pub target: StreamRef,
-    /// The batch as sent, not yet checked.
-    pub batch: &'a [u8],
-}
+    /// The code and the offset with which a body is refused.
+    pub(super) fn refused(kind: FrameKind, body: &[u8]) -> (ErrorCode, usize) {
+        let error = Request::parse(kind as u8, body).expect_err("refused");
+        assert!(error.what.starts_with(kind.name()), "{error}");
+        (error.code, error.offset)
+    }
 
-/// Where a read starts (`s2-semantics.md` C1).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReadStart {
-    SeqNum(u64),
-    Timestamp(u64),
-    TailOffset(u64),
-}
-
-/// Parameters shared by the single-batch read and the read session (`s2-semantics.md` C1).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ReadParams {
-    pub start: ReadStart,
-    pub clamp: bool,
-    pub count: Option<u64>,
-    pub bytes: Option<u64>,
-    /// Exclusive upper timestamp.
-    pub until: Option<u64>,
-    pub wait_secs: Option<u32>,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Read {
-    pub target: StreamRef,
-    pub params: ReadParams,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OpenReadSession {
-    pub target: StreamRef,
-    pub params: ReadParams,
-    /// Bytes of push frame bodies the reader is ready to take now. A push is sent while credit is above zero and is then
-    /// subtracted whole (so credit may go below zero by one push): a small credit never wedges a large record.
-    pub credit_bytes: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct GrantCredit {
-    pub bytes: u64,
+    #[test]
+    fn kinds_that_are_no_request_are_unsupported() {
+        for kind in (0..=255).filter(|kind| !(0x01..=0x3f).contains(kind) || FrameKind::from_byte(*kind).is_none()) {
+            assert_eq!(Request::parse(kind, &[]).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
+        }
+    }
 }

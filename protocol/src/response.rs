@@ -1,14 +1,45 @@
 //! What a server says: one answer per request, and pushes within sessions. One file per kind under `response/`.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use crate::types::{BasinName, Level, Position, StreamId, StreamName};
+use crate::error::DecodeError;
+use crate::frame::{FrameKind, write_frame_head};
+use crate::types::Position;
+use crate::wire::whole;
+
+pub use append_ack::AppendAck;
+pub use basin_created::BasinInfo;
+pub use basin_list::BasinList;
+pub use hello_accepted::HelloAccepted;
+pub use read_batches::ReadBatches;
+pub use session_opened::SessionOpened;
+pub use status_report::StatusReport;
+pub use stream_created::StreamInfo;
+pub use stream_list::StreamList;
+pub use tail::TailReport;
+
+mod append_ack;
+mod basin_created;
+mod basin_list;
+mod draining;
+mod heartbeat;
+mod hello_accepted;
+mod pong;
+mod read_batches;
+mod session_ended;
+mod session_opened;
+mod status_report;
+mod stream_created;
+mod stream_list;
+mod tail;
 
 /// The single answer to a request; the frame's id is the request's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Response {
     HelloAccepted(HelloAccepted),
-    Pong { nonce: u64 },
+    Pong {
+        nonce: u64,
+    },
     Status(StatusReport),
     BasinCreated(BasinInfo),
     BasinList(BasinList),
@@ -24,106 +55,215 @@ pub enum Response {
     ReadBatches(ReadBatches),
 }
 
+impl Response {
+    /// `kind` is the frame header's byte. Batches stay slices of `body`, not yet checked.
+    ///
+    /// # Errors
+    /// As [`crate::Request::parse`].
+    pub fn parse(kind: u8, body: Bytes) -> Result<Self, DecodeError> {
+        let known = FrameKind::from_byte(kind);
+        let name = known.map_or("response", FrameKind::name);
+        match known {
+            Some(FrameKind::HelloAccepted) => whole(name, &body, hello_accepted::parse).map(Self::HelloAccepted),
+            Some(FrameKind::Pong) => whole(name, &body, pong::parse).map(|nonce| Self::Pong { nonce }),
+            Some(FrameKind::StatusReport) => whole(name, &body, status_report::parse).map(Self::Status),
+            Some(FrameKind::BasinCreated) => whole(name, &body, basin_created::parse).map(Self::BasinCreated),
+            Some(FrameKind::BasinList) => whole(name, &body, basin_list::parse).map(Self::BasinList),
+            Some(FrameKind::StreamCreated) => whole(name, &body, stream_created::parse).map(Self::StreamCreated),
+            Some(FrameKind::StreamList) => whole(name, &body, stream_list::parse).map(Self::StreamList),
+            Some(FrameKind::AppendAck) => whole(name, &body, append_ack::parse).map(Self::AppendAck),
+            Some(FrameKind::AppendSessionOpened) => {
+                whole(name, &body, session_opened::parse).map(Self::AppendSessionOpened)
+            }
+            Some(FrameKind::ReadSessionOpened) => {
+                whole(name, &body, session_opened::parse).map(Self::ReadSessionOpened)
+            }
+            Some(FrameKind::SessionEnded) => whole(name, &body, session_ended::parse).map(|()| Self::SessionEnded),
+            Some(FrameKind::Tail) => whole(name, &body, tail::parse).map(Self::Tail),
+            Some(FrameKind::ReadBatches) => ReadBatches::parse(name, body).map(Self::ReadBatches),
+            _ => Err(DecodeError::unsupported(0, format!("kind {kind:#04x} is no response that this version knows"))),
+        }
+    }
+
+    pub fn kind(&self) -> FrameKind {
+        match self {
+            Self::HelloAccepted(_) => FrameKind::HelloAccepted,
+            Self::Pong { .. } => FrameKind::Pong,
+            Self::Status(_) => FrameKind::StatusReport,
+            Self::BasinCreated(_) => FrameKind::BasinCreated,
+            Self::BasinList(_) => FrameKind::BasinList,
+            Self::StreamCreated(_) => FrameKind::StreamCreated,
+            Self::StreamList(_) => FrameKind::StreamList,
+            Self::AppendAck(_) => FrameKind::AppendAck,
+            Self::AppendSessionOpened(_) => FrameKind::AppendSessionOpened,
+            Self::ReadSessionOpened(_) => FrameKind::ReadSessionOpened,
+            Self::SessionEnded => FrameKind::SessionEnded,
+            Self::Tail(_) => FrameKind::Tail,
+            Self::ReadBatches(_) => FrameKind::ReadBatches,
+        }
+    }
+
+    /// Appends the whole frame to `out`, copying what [`Self::parts`] holds.
+    pub fn write(&self, id: u64, out: &mut BytesMut) {
+        self.write_head(id, out);
+        self.parts().iter().for_each(|part| out.extend_from_slice(part));
+    }
+
+    /// Appends the frame without [`Self::parts`], its length counting them: what has to be sent right behind, by reference.
+    pub fn write_head(&self, id: u64, out: &mut BytesMut) {
+        let parts_bytes = self.parts().iter().map(Bytes::len).sum();
+        write_frame_head(out, self.kind(), id, parts_bytes, |out| self.write_body(out));
+    }
+
+    /// The end of the body that is shared with other readers; empty for all but `ReadBatches`.
+    pub fn parts(&self) -> &[Bytes] {
+        match self {
+            Self::ReadBatches(batches) => &batches.parts,
+            _ => &[],
+        }
+    }
+
+    fn write_body(&self, out: &mut BytesMut) {
+        match self {
+            Self::HelloAccepted(accepted) => accepted.write_body(out),
+            Self::Pong { nonce } => pong::write_body(*nonce, out),
+            Self::Status(report) => report.write_body(out),
+            Self::BasinCreated(basin) => basin_created::write_body(basin, out),
+            Self::BasinList(list) => list.write_body(out),
+            Self::StreamCreated(stream) => stream_created::write_body(stream, out),
+            Self::StreamList(list) => list.write_body(out),
+            Self::AppendAck(ack) => ack.write_body(out),
+            Self::AppendSessionOpened(opened) | Self::ReadSessionOpened(opened) => opened.write_body(out),
+            Self::SessionEnded => session_ended::write_body(out),
+            Self::Tail(report) => report.write_body(out),
+            Self::ReadBatches(batches) => batches.write_prefix(out),
+        }
+    }
+}
+
 /// Unasked frames within a read session (the frame's id is the session's), or for the whole connection (id 0).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Push {
     Records(ReadBatches),
     /// Everything below `tail` has been delivered (`s2-semantics.md` C8). Never sent during catch-up.
-    Heartbeat { tail: Position },
+    Heartbeat {
+        tail: Position,
+    },
     /// The server is going away: finish what is in flight, then reconnect. Id 0.
     Draining,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HelloAccepted {
-    pub version: u16,
-    pub features: u64,
-    pub shards: u16,
-    /// The shard that holds this connection now.
-    pub shard: u16,
-    pub frame_body_bytes_max: u32,
-    pub batch_bytes_max: u32,
-    pub batch_records_max: u32,
-    /// Free text, e.g. `riverrun/0.1.0`.
-    pub agent: String,
+impl Push {
+    /// `kind` is the frame header's byte. Batches stay slices of `body`, not yet checked.
+    ///
+    /// # Errors
+    /// As [`crate::Request::parse`].
+    pub fn parse(kind: u8, body: Bytes) -> Result<Self, DecodeError> {
+        let known = FrameKind::from_byte(kind);
+        let name = known.map_or("push", FrameKind::name);
+        match known {
+            Some(FrameKind::Records) => parse_records(name, body).map(Self::Records),
+            Some(FrameKind::Heartbeat) => whole(name, &body, heartbeat::parse).map(|tail| Self::Heartbeat { tail }),
+            Some(FrameKind::Draining) => whole(name, &body, draining::parse).map(|()| Self::Draining),
+            _ => Err(DecodeError::unsupported(0, format!("kind {kind:#04x} is no push that this version knows"))),
+        }
+    }
+
+    pub fn kind(&self) -> FrameKind {
+        match self {
+            Self::Records(_) => FrameKind::Records,
+            Self::Heartbeat { .. } => FrameKind::Heartbeat,
+            Self::Draining => FrameKind::Draining,
+        }
+    }
+
+    /// As [`Response::write`].
+    pub fn write(&self, id: u64, out: &mut BytesMut) {
+        self.write_head(id, out);
+        self.parts().iter().for_each(|part| out.extend_from_slice(part));
+    }
+
+    /// As [`Response::write_head`].
+    pub fn write_head(&self, id: u64, out: &mut BytesMut) {
+        let parts_bytes = self.parts().iter().map(Bytes::len).sum();
+        write_frame_head(out, self.kind(), id, parts_bytes, |out| match self {
+            Self::Records(batches) => batches.write_prefix(out),
+            Self::Heartbeat { tail } => heartbeat::write_body(*tail, out),
+            Self::Draining => draining::write_body(out),
+        });
+    }
+
+    /// As [`Response::parts`]; empty for all but `Records`.
+    pub fn parts(&self) -> &[Bytes] {
+        match self {
+            Self::Records(batches) => &batches.parts,
+            Self::Heartbeat { .. } | Self::Draining => &[],
+        }
+    }
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StatusReport {
-    pub shards: u16,
-    pub uptime_ms: u64,
-    pub connections: u64,
-    pub streams_open: u64,
-    pub epoch: u64,
-    /// What an ack on a stream of the default class survives.
-    pub level: Level,
-    /// `fs:...` or `memory:`, without secrets.
-    pub store: String,
-    pub version: String,
-    /// Named counters for people and benchmarks, sorted by name; docs/PROTOCOL.md lists them.
-    pub counters: Vec<(String, u64)>,
+/// A push without a record would be taken for a heartbeat, or for nonsense (C8): it is refused.
+fn parse_records(name: &str, body: Bytes) -> Result<ReadBatches, DecodeError> {
+    let body_bytes = body.len();
+    let batches = ReadBatches::parse(name, body)?;
+    if batches.parts.is_empty() {
+        return Err(DecodeError::bad(body_bytes, format!("{name}: no batch")));
+    }
+    Ok(batches)
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BasinInfo {
-    pub name: BasinName,
-    pub created_at_ms: u64,
-    pub create_stream_on_append: bool,
-    pub create_stream_on_read: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::frame::{Cut, cut};
+    use crate::types::{BasinName, StreamId, StreamName};
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BasinList {
-    pub basins: Vec<BasinInfo>,
-    pub has_more: bool,
-}
+    pub(super) fn basin(name: &str) -> BasinInfo {
+        let name = BasinName::new(name).unwrap();
+        BasinInfo { name, created_at_ms: 5, create_stream_on_append: true, create_stream_on_read: false }
+    }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StreamInfo {
-    pub name: StreamName,
-    pub id: StreamId,
-    pub created_at_ms: u64,
-}
+    pub(super) fn stream(name: &str) -> StreamInfo {
+        StreamInfo { name: StreamName::new(name).unwrap(), id: StreamId([7; 16]), created_at_ms: 5 }
+    }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StreamList {
-    pub streams: Vec<StreamInfo>,
-    pub has_more: bool,
-}
+    fn body(kind: FrameKind, frame: &BytesMut) -> Vec<u8> {
+        let Ok(Cut::Complete { header, body, consumed }) = cut(frame) else { panic!("{kind} is no frame") };
+        assert_eq!((header.id, header.kind, consumed), (9, kind as u8, frame.len()));
+        frame[body].to_vec()
+    }
 
-/// `s2-semantics.md` B8, and the level reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct AppendAck {
-    pub start: Position,
-    pub end: Position,
-    pub tail: Position,
-    pub level: Level,
-    /// The stream's shard, so that a client can send later requests over that shard's connection.
-    pub shard: u16,
-}
+    pub(super) fn body_of(response: &Response) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        response.write(9, &mut out);
+        body(response.kind(), &out)
+    }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SessionOpened {
-    pub stream_id: StreamId,
-    pub shard: u16,
-    /// The durable tail at the moment of opening.
-    pub tail: Position,
-}
+    pub(super) fn round_trip(response: &Response) {
+        let body = Bytes::from(body_of(response));
+        assert_eq!(Response::parse(response.kind() as u8, body).as_ref(), Ok(response));
+    }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TailReport {
-    pub tail: Position,
-    pub level: Level,
-    pub shard: u16,
-}
+    pub(super) fn push_round_trip(push: &Push) {
+        let mut out = BytesMut::new();
+        push.write(9, &mut out);
+        let body = Bytes::from(body(push.kind(), &out));
+        assert_eq!(Push::parse(push.kind() as u8, body).as_ref(), Ok(push));
+    }
 
-/// Batches or slices of batches, back to back; at most 1000 records and 1 MiB metered in all. Records have consecutive
-/// numbers unless trimmed between. In `Push::Records` never empty.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ReadBatches {
-    /// Present on live batches, and on a unary read's live answer (`s2-semantics.md` C8, C9).
-    pub tail: Option<Position>,
-    /// The encoded batches as parts to be written one behind the other; where one batch ends and the next begins is told by
-    /// the batch headers alone. Shared by reference between all readers of the same bytes.
-    pub parts: Vec<Bytes>,
+    /// The code and the offset with which a body is refused.
+    pub(super) fn refused(kind: FrameKind, body: &[u8]) -> (ErrorCode, usize) {
+        let error = Response::parse(kind as u8, Bytes::copy_from_slice(body)).expect_err("refused");
+        assert!(error.what.starts_with(kind.name()), "{error}");
+        (error.code, error.offset)
+    }
+
+    #[test]
+    fn kinds_of_another_class_are_unsupported() {
+        for kind in [0x00, 0x01, 0x40, 0x44, 0x80, 0x84, 0xff] {
+            assert_eq!(Response::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
+            assert_eq!(Push::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
+        }
+    }
 }

@@ -1,0 +1,144 @@
+//! The server's check of a batch that came in: the one time its payload is read.
+
+use super::command::Command;
+use super::headers::walk;
+use super::layout::{
+    BATCH_TOO_LARGE, BatchHeader, PRODUCER_END, RECORD_TOO_LARGE, TableEntry, check_entry, columns_crc, entries,
+    table_crc,
+};
+use crate::error::DecodeError;
+use crate::limits::{BATCH_HEADER_BYTES, BATCH_METERED_BYTES_MAX, TABLE_ENTRY_BYTES};
+
+/// What a server has to know of a checked batch in order to place it without reading the payload again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ingested {
+    pub record_count: u32,
+    pub payload_bytes: u32,
+    pub metered_bytes: u64,
+    pub payload_crc: u32,
+    pub has_commands: bool,
+    pub batch_bytes: usize,
+}
+
+/// Structure, limits (`s2-semantics.md` A3-A5), commands (B5) and all of the producer's sums. `batch` is one batch, no more.
+///
+/// # Errors
+/// `Invalid` where a rule is broken, `Unsupported` for versions and flags, `BadFrame` for everything that a sound client does
+/// not send, damage on the way included. Allocates only for an error.
+pub fn check_ingest(batch: &[u8]) -> Result<Ingested, DecodeError> {
+    let header = BatchHeader::parse(batch)?;
+    check_frame(batch, &header)?;
+    let table_end = header.header_and_table_bytes();
+    let table = &batch[BATCH_HEADER_BYTES..table_end];
+    let payload = &batch[table_end..];
+    let totals = check_table(table, payload.len())?;
+    if columns_crc(table) != header.columns_crc {
+        return Err(DecodeError::bad(16, "the record table's columns do not match their checksum"));
+    }
+    if crc32c::crc32c(payload) != header.payload_crc {
+        return Err(DecodeError::bad(20, "the payload does not match its checksum"));
+    }
+    if totals.has_headers {
+        check_headers(table, payload, table_end)?;
+    }
+    Ok(Ingested {
+        record_count: header.record_count,
+        payload_bytes: header.payload_bytes,
+        metered_bytes: totals.metered_bytes,
+        payload_crc: header.payload_crc,
+        has_commands: totals.has_commands,
+        batch_bytes: batch.len(),
+    })
+}
+
+/// The size is what the header says, the sum over the table is right, and the server's part is still free.
+fn check_frame(batch: &[u8], header: &BatchHeader) -> Result<(), DecodeError> {
+    if batch.len() != header.batch_bytes() {
+        let what = format!("batch of {} bytes whose header says {}", batch.len(), header.batch_bytes());
+        return Err(DecodeError::bad(0, what));
+    }
+    if table_crc(batch, header.header_and_table_bytes()) != header.table_crc {
+        return Err(DecodeError::bad(12, "the record table does not match its checksum"));
+    }
+    if batch[PRODUCER_END..BATCH_HEADER_BYTES].iter().any(|b| *b != 0) {
+        return Err(DecodeError::bad(PRODUCER_END, "the server's part of the batch header is not zero"));
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Totals {
+    payload_bytes: u64,
+    metered_bytes: u64,
+    has_headers: bool,
+    has_commands: bool,
+}
+
+fn check_table(table: &[u8], payload_bytes: usize) -> Result<Totals, DecodeError> {
+    let mut totals = Totals::default();
+    for (index, entry) in entries(table).enumerate() {
+        check_sent_entry(&entry, BATCH_HEADER_BYTES + index * TABLE_ENTRY_BYTES)?;
+        totals.payload_bytes += entry.payload_bytes();
+        totals.metered_bytes += entry.metered_bytes();
+        totals.has_headers |= entry.header_count > 0;
+        totals.has_commands |= entry.is_command();
+    }
+    if totals.payload_bytes != payload_bytes as u64 {
+        return Err(DecodeError::bad(8, "the records' sizes do not add up to the payload's"));
+    }
+    if totals.metered_bytes > BATCH_METERED_BYTES_MAX {
+        return Err(DecodeError::invalid(8, BATCH_TOO_LARGE));
+    }
+    Ok(totals)
+}
+
+fn check_sent_entry(entry: &TableEntry, offset: usize) -> Result<(), DecodeError> {
+    check_entry(entry, offset)?;
+    if !entry.has_timestamp() && entry.timestamp != 0 {
+        return Err(DecodeError::bad(offset, "a timestamp without its flag"));
+    }
+    if entry.is_command() && entry.header_count != 1 {
+        return Err(DecodeError::invalid(offset, COMMAND_FLAG));
+    }
+    if entry.metered_bytes() > BATCH_METERED_BYTES_MAX {
+        return Err(DecodeError::invalid(offset, RECORD_TOO_LARGE));
+    }
+    Ok(())
+}
+
+const COMMAND_FLAG: &str = "a record's command flag contradicts its headers";
+
+/// The flag and the length bytes that the producer claims are never trusted: each header is looked at.
+fn check_headers(table: &[u8], payload: &[u8], payload_offset: usize) -> Result<(), DecodeError> {
+    let mut start = 0;
+    for entry in entries(table) {
+        let headers_end = start + entry.header_bytes as usize;
+        let end = headers_end + entry.body_bytes as usize;
+        if entry.header_count > 0 {
+            check_record(&entry, &payload[start..headers_end], &payload[headers_end..end], payload_offset + start)?;
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+fn check_record(entry: &TableEntry, headers: &[u8], body: &[u8], offset: usize) -> Result<(), DecodeError> {
+    let (mut length_bytes_extra, mut nameless_value) = (0, None);
+    walk(headers, entry.header_count, offset, |header| {
+        length_bytes_extra += header.length_bytes_extra;
+        if header.name.is_empty() {
+            nameless_value = Some(header.value);
+        }
+    })?;
+    if length_bytes_extra != usize::from(entry.length_bytes_extra) {
+        return Err(DecodeError::bad(offset, "a record's headers have other length bytes than its table entry says"));
+    }
+    match nameless_value {
+        Some(_) if entry.header_count > 1 => Err(DecodeError::invalid(offset, "invalid header: empty name")),
+        Some(_) | None if nameless_value.is_some() != entry.is_command() => {
+            Err(DecodeError::invalid(offset, COMMAND_FLAG))
+        }
+        Some(word) => Command::parse(word, body).map(|_| ()).map_err(|what| DecodeError::invalid(offset, what)),
+        None => Ok(()),
+    }
+}

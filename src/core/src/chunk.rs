@@ -22,6 +22,8 @@ mod page;
 mod paging;
 mod run;
 mod state;
+#[cfg(test)]
+mod tests;
 mod trailer;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use riverrun_protocol::batch::Batch;
 use riverrun_protocol::error::DecodeError;
 use riverrun_protocol::types::StreamId;
 
-use super::footer::{Footer, StreamIndex};
+use super::footer::{self, Footer, StreamIndex};
 use super::header::{HEADER_BYTES, Identity, ObjectHeader, ObjectKind};
 use super::page::{Compressor, PageCodec, PageEntry};
 use super::paging::{self, PagePlan, Share};
@@ -16,6 +16,7 @@ use super::run::PageRun;
 use super::trailer::{FooterRange, TRAILER_BYTES, Trailer};
 use super::{ChunkInput, ChunkStream};
 use crate::limits::{CHUNK_FOOTER_BYTES_MAX, CHUNK_RAW_BYTES_MAX, CHUNK_STREAMS_MAX, PAGES_SKIPPED_MAX};
+use crate::stored::StoredError;
 
 /// A chunk's object, ready to be put.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +41,8 @@ pub enum EncodeError {
     Twice { stream_id: StreamId },
     #[error("the chunk is over a limit: {what} is {value}, the most is {max}")]
     OverLimit { what: &'static str, value: u64, max: u64 },
+    #[error("the chunk would not be readable: {0}")]
+    Unreadable(StoredError),
     #[error("zstd: {0}")]
     Compression(String),
 }
@@ -121,6 +124,18 @@ fn checked_batch(stream_id: StreamId, bytes: &Bytes) -> Result<Batch, EncodeErro
 
 fn check_order(stream_id: StreamId, expected: u64, found: u64) -> Result<(), EncodeError> {
     if found == expected { Ok(()) } else { Err(EncodeError::Order { stream_id, expected, found }) }
+}
+
+/// A chunk that this build's own reader refuses must never be published: the journal would be released for it.
+fn check_readable(encoded: &[u8], footer: &Footer, trailer: &Trailer) -> Result<(), EncodeError> {
+    let range = Trailer::decode(&trailer.encode(), trailer.object_bytes).map_err(EncodeError::Unreadable)?.footer;
+    let read = Footer::decode(encoded, &range).map_err(EncodeError::Unreadable)?;
+    match read == *footer {
+        true => Ok(()),
+        false => {
+            Err(EncodeError::Unreadable(StoredError::damaged(footer::WHAT, 0, "it does not read as it was written")))
+        }
+    }
 }
 
 /// The object as it grows.
@@ -223,6 +238,7 @@ impl<'a> Body<'a> {
         let encoded = footer.encode();
         let range = FooterRange { offset: self.offset, bytes: footer_bytes as u32, crc: crc32c::crc32c(&encoded) };
         let trailer = Trailer { footer: range, object_bytes: header.object_bytes };
+        check_readable(&encoded, &footer, &trailer)?;
         self.parts[0] = Bytes::copy_from_slice(&header.encode());
         self.parts.extend([encoded, Bytes::copy_from_slice(&trailer.encode())]);
         Ok(EncodedChunk { parts: self.parts, footer, trailer })

@@ -14,8 +14,14 @@ pub mod block;
 pub mod checksum;
 pub mod directory;
 pub mod header;
+pub mod scan;
+pub mod verdict;
 
 pub use block::{BlockMeta, ClosedBlock, OpenBlock};
 pub use directory::{BlockError, directory, verify_payload};
 pub use header::{BlockHeader, HEADER_BYTES, HeaderError};
+pub use scan::{FileScan, Finding, Oddity, ReadError, scan_file};
+pub use verdict::{Damage, DamageReason, Expectation, JournalKey, Journals, Replay, Torn};
 
+#[cfg(test)]
+mod tests;

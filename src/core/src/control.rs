@@ -10,6 +10,8 @@ mod placement;
 mod sequence;
 mod store;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use chunk::ChunkRow;

@@ -6,3 +6,6 @@ pub mod found;
 pub mod put;
 pub mod replay;
 pub mod retry;
+
+#[cfg(test)]
+mod tests;

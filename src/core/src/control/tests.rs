@@ -1,0 +1,4 @@
+mod keys;
+mod listing;
+mod placement;
+mod values;

@@ -1,0 +1,104 @@
+//! E3: byte order, prefix, start_after strictly after, exact has_more; compared with a naive filter.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use riverrun_protocol::request::{ListBasins, ListStreams};
+use riverrun_protocol::types::{BasinName, StreamName};
+
+use crate::control::{Listing, Page, keys};
+
+fn basin() -> BasinName {
+    "logs-basin".parse().unwrap()
+}
+
+fn request(prefix: &str, start_after: &str, limit: u32) -> ListStreams {
+    ListStreams { basin: basin(), prefix: prefix.into(), start_after: start_after.into(), limit }
+}
+
+/// Runs a listing over a catalog that holds `names`, and another basin's streams before and behind them.
+fn list(names: &BTreeSet<String>, request: &ListStreams) -> Page<String> {
+    let neighbours = ["logs-basim", "logs-basin-", "logs-basio"].map(|name| format!("stream/{name}\0name"));
+    let mut catalog: BTreeSet<Bytes> = neighbours.into_iter().map(Bytes::from).collect();
+    catalog.extend(names.iter().map(|name| keys::stream(&basin(), &StreamName::new(name).unwrap())));
+    let listing = Listing::streams(request);
+    if listing.is_empty() {
+        return listing.page(Vec::new());
+    }
+    let name = |key: &Bytes| String::from_utf8(key[keys::streams_of(&basin()).len()..].to_vec()).unwrap();
+    listing.page(catalog.range(listing.keys.clone()).take(listing.scan_max()).map(name).collect())
+}
+
+fn naive(names: &BTreeSet<String>, request: &ListStreams) -> Page<String> {
+    let matches = |name: &&String| name.starts_with(&request.prefix) && **name > request.start_after;
+    let mut entries: Vec<String> = names.iter().filter(matches).cloned().collect();
+    let limit = if (1..=1000).contains(&request.limit) { request.limit as usize } else { 1000 };
+    let has_more = entries.len() > limit;
+    entries.truncate(limit);
+    Page { entries, has_more }
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn expect(request: &ListStreams, entries: &[&str], has_more: bool) {
+    let found = list(&names(&["a", "a/1", "a/2", "a0", "b", "é"]), request);
+    assert_eq!((found.entries, found.has_more), (entries.iter().map(ToString::to_string).collect(), has_more));
+}
+
+#[test]
+fn pages_follow_the_rules() {
+    expect(&request("", "", 0), &["a", "a/1", "a/2", "a0", "b", "é"], false);
+    expect(&request("a/", "", 0), &["a/1", "a/2"], false);
+    expect(&request("a", "a", 0), &["a/1", "a/2", "a0"], false);
+    expect(&request("", "a/15", 0), &["a/2", "a0", "b", "é"], false);
+    expect(&request("", "", 2), &["a", "a/1"], true);
+    expect(&request("", "", 5), &["a", "a/1", "a/2", "a0", "b"], true);
+    expect(&request("", "", 6), &["a", "a/1", "a/2", "a0", "b", "é"], false);
+    expect(&request("", "a/1", 2), &["a/2", "a0"], true);
+    expect(&request("é", "", 0), &["é"], false);
+}
+
+#[test]
+fn an_impossible_combination_is_an_empty_page() {
+    expect(&request("a", "b", 0), &[], false);
+    expect(&request("zzz", "", 0), &[], false);
+    expect(&request("", "é", 0), &[], false);
+}
+
+#[test]
+fn a_start_before_the_prefix_does_not_matter() {
+    expect(&request("b", "a", 0), &["b"], false);
+}
+
+#[test]
+fn a_limit_of_zero_or_beyond_a_thousand_is_a_thousand() {
+    let many: BTreeSet<String> = (0..1001).map(|n| format!("{n:05}")).collect();
+    for limit in [0, 1000, 1001, u32::MAX] {
+        let page = list(&many, &request("", "", limit));
+        assert_eq!((page.entries.len(), page.has_more), (1000, true), "limit {limit}");
+    }
+    let page = list(&many, &request("", "00000", 0));
+    assert_eq!((page.entries.len(), page.has_more), (1000, false));
+}
+
+#[test]
+fn basins_are_listed_by_the_same_rules() {
+    let listing = Listing::basins(&ListBasins { prefix: "log".into(), start_after: "logs-aaaa".into(), limit: 7 });
+    assert_eq!(listing.keys, Bytes::from("basin/logs-aaaa\0")..Bytes::from("basin/loh"));
+    assert_eq!(listing.scan_max(), 8);
+}
+
+proptest! {
+    #[test]
+    fn any_listing_equals_a_naive_filter(
+        names in prop::collection::btree_set("[a-c/\u{7f}é\u{10ffff}]{1,4}", 0..40),
+        prefix in "[a-c/\u{7f}é\u{10ffff}]{0,2}", start_after in "[a-c/\u{7f}é\u{10ffff}]{0,3}", limit in 0u32..12,
+    ) {
+        let request = request(&prefix, &start_after, limit);
+        prop_assert_eq!(list(&names, &request), naive(&names, &request));
+    }
+}

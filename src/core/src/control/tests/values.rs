@@ -1,0 +1,242 @@
+//! Every catalog value: golden bytes, round trips, and refusals.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use riverrun_protocol::types::{BasinName, StreamId, StreamName};
+
+use crate::action::LoadCause;
+use crate::chunk::FooterRange;
+use crate::control::*;
+use crate::stored::StoredError;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn basin() -> BasinEntry {
+    BasinEntry {
+        name: "logs-basin".parse().unwrap(),
+        created_at_ms: 0x0102,
+        create_stream_on_append: true,
+        create_stream_on_read: false,
+    }
+}
+
+fn stream() -> StreamEntry {
+    StreamEntry {
+        id: StreamId([0xab; 16]),
+        basin: "logs-basin".parse().unwrap(),
+        name: "a/b".parse().unwrap(),
+        created_at_ms: 0x0102,
+        placement: 0x0304,
+        storage_class: StorageClass::Standard,
+        retention_age_secs: None,
+    }
+}
+
+fn chunk() -> ChunkRow {
+    ChunkRow {
+        object_bytes: 0x0a,
+        raw_bytes: 0x0b,
+        footer: FooterRange { offset: 0x0c, bytes: 0x0d, crc: 0x0e },
+        stream_count: 0x0f,
+    }
+}
+
+fn epoch() -> EpochRow {
+    EpochRow { node: "host".into(), shards: 2, journals: vec![[1; 16], [2; 16]] }
+}
+
+fn serving() -> ServingRow {
+    let journal = InheritedJournal { journal_id: [3; 16], epoch: 4, shard: 5, needed_from: 6, last_number: 7 };
+    ServingRow { inherited: vec![journal] }
+}
+
+fn id_row() -> IdRow {
+    IdRow { basin: "logs-basin".parse().unwrap(), name: "a/b".parse().unwrap() }
+}
+
+/// Every value of the catalog, with its decoder made to say only whether it took the bytes.
+type Decoder = fn(&[u8]) -> Result<(), StoredError>;
+
+fn all() -> Vec<(&'static str, Bytes, Decoder)> {
+    vec![
+        ("basin", basin().encode(), |value| BasinEntry::decode(value).map(drop)),
+        ("stream", stream().encode(), |value| StreamEntry::decode(value).map(drop)),
+        ("id", id_row().encode(), |value| IdRow::decode(value).map(drop)),
+        ("chunk", chunk().encode(), |value| ChunkRow::decode(value).map(drop)),
+        ("sequence", SequenceRow { indexed_to: 3, ended_at: Some(3) }.encode(), |value| {
+            SequenceRow::decode(value).map(drop)
+        }),
+        ("epoch", epoch().encode(), |value| EpochRow::decode(value).map(drop)),
+        ("serving", serving().encode(), |value| ServingRow::decode(value).map(drop)),
+        ("closed", ClosedRow { closed_at_ms: 9 }.encode(), |value| ClosedRow::decode(value).map(drop)),
+        ("store", StoreRow::new([7; 16], 9).encode(), |value| StoreRow::decode(value).map(drop)),
+    ]
+}
+
+/// A change here is a new version of that value.
+#[test]
+fn golden_values() {
+    let lines: Vec<String> = all().iter().map(|(name, value, _)| format!("{name} {}", hex(value))).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    basin 01010a006c6f67732d626173696e02010000000000000100b8658927
+    stream 0201abababababababababababababababab0a006c6f67732d626173696e0300612f620201000000000000040300000000000002000000000000000000dbcffdf5
+    id 03010a006c6f67732d626173696e0300612f62afda7476
+    chunk 04010a000000000000000b000000000000000c000000000000000d0000000e0000000f0000006bbc9f04
+    sequence 050103000000000000000103000000000000002fcaa323
+    epoch 06010400686f7374020002000000010101010101010101010101010101010202020202020202020202020202020287b6776b
+    serving 07010100000003030303030303030303030303030303040000000000000005000600000000000000070000000000000036c93c80
+    closed 08010900000000000000d0b43e5a
+    store 090107070707070707070707070707070707010009000000000000004aa263a6
+    ");
+}
+
+#[test]
+fn values_round_trip() {
+    assert_eq!(BasinEntry::decode(&basin().encode()), Ok(basin()));
+    assert_eq!(StreamEntry::decode(&stream().encode()), Ok(stream()));
+    assert_eq!(IdRow::decode(&id_row().encode()), Ok(id_row()));
+    assert_eq!(ChunkRow::decode(&chunk().encode()), Ok(chunk()));
+    for ended_at in [None, Some(0), Some(9)] {
+        let row = SequenceRow { indexed_to: 3, ended_at };
+        assert_eq!(SequenceRow::decode(&row.encode()), Ok(row));
+    }
+    assert_eq!(EpochRow::decode(&epoch().encode()), Ok(epoch()));
+    assert_eq!(ServingRow::decode(&serving().encode()), Ok(serving()));
+    assert_eq!(ServingRow::decode(&ServingRow::default().encode()), Ok(ServingRow::default()));
+    assert_eq!(ClosedRow::decode(&ClosedRow { closed_at_ms: 9 }.encode()), Ok(ClosedRow { closed_at_ms: 9 }));
+    let store = StoreRow::new([7; 16], 9);
+    assert_eq!(StoreRow::decode(&store.encode()), Ok(store));
+}
+
+/// F10: every changed byte, every cut, every byte too many.
+#[test]
+fn no_changed_value_passes() {
+    for (name, value, decode) in all() {
+        for at in 0..value.len() {
+            for bit in 0..8 {
+                let mut changed = value.to_vec();
+                changed[at] ^= 1 << bit;
+                assert!(decode(&changed).is_err(), "{name}: bit {bit} of byte {at}");
+            }
+            assert!(decode(&value[..at]).is_err(), "{name}: cut at {at}");
+        }
+        assert!(decode(&[&value[..], &[0]].concat()).is_err(), "{name}: a byte too many");
+        assert!(decode(&vec![0; value.len()]).is_err(), "{name}: zeros (F14)");
+    }
+}
+
+/// F12: a value read from another kind's key.
+#[test]
+fn no_value_passes_for_another_kind() {
+    for (name, value, _) in all() {
+        for (other, _, decode) in all().into_iter().filter(|(other, ..)| *other != name) {
+            assert!(decode(&value).is_err(), "{name} passed for {other}");
+        }
+    }
+}
+
+/// F22: sound values of a newer version are refused by that version.
+#[test]
+fn a_newer_value_is_refused_by_name() {
+    for (name, value, decode) in all() {
+        let mut body = value[..value.len() - 4].to_vec();
+        body[1] = 2;
+        body.extend(crc32c::crc32c(&body).to_le_bytes());
+        let error = decode(&body).unwrap_err();
+        assert!(matches!(error, StoredError::Newer { found: 2, supported: 1, .. }), "{name}: {error}");
+    }
+}
+
+/// F22.
+#[test]
+fn a_store_of_a_newer_format_is_refused_by_name() {
+    let newer = StoreRow { format_version: 2, ..StoreRow::new([7; 16], 9) };
+    insta::assert_snapshot!(
+        StoreRow::decode(&newer.encode()).unwrap_err(),
+        @"store has format version 2, and this build reads versions up to 1; use a newer riverrun"
+    );
+}
+
+#[test]
+fn a_long_node_name_is_cut_where_a_character_ends() {
+    let long = EpochRow { node: "é".repeat(200), ..epoch() };
+    assert_eq!(EpochRow::decode(&long.encode()).unwrap().node, "é".repeat(128));
+    let odd = EpochRow { node: format!("x{}", "é".repeat(200)), ..epoch() };
+    assert_eq!(EpochRow::decode(&odd.encode()).unwrap().node, format!("x{}", "é".repeat(127)));
+}
+
+/// E7.
+#[test]
+fn a_basins_switches_say_which_requests_create_streams() {
+    let basin = basin();
+    assert!(basin.creates_streams(LoadCause::Append) && !basin.creates_streams(LoadCause::Read));
+}
+
+/// E1: 7 days, express.
+#[test]
+fn a_new_stream_gets_the_defaults() {
+    let entry = StreamEntry::new(
+        StreamId([1; 16]),
+        "logs-basin".parse().unwrap(),
+        "a".parse().unwrap(),
+        5,
+        CreationDefaults::default(),
+    );
+    assert_eq!((entry.storage_class, entry.retention_age_secs), (StorageClass::Express, Some(604_800)));
+    assert_eq!((entry.created_at_ms, entry.placement), (5, placement(&entry.basin, &entry.name)));
+}
+
+/// E8: the age counts from the write, by the server's clock.
+#[test]
+fn expiry_is_arrival_plus_age() {
+    let with_age = |retention_age_secs| StreamEntry { retention_age_secs, ..stream() };
+    assert_eq!(with_age(Some(2)).expires_at_ms(1000), 3000);
+    assert_eq!(with_age(None).expires_at_ms(1000), 0);
+    assert_eq!(with_age(Some(u64::MAX)).expires_at_ms(1000), u64::MAX);
+}
+
+proptest! {
+    #[test]
+    fn any_stream_entry_round_trips(
+        id in any::<[u8; 16]>(), basin in "[a-z0-9][a-z0-9-]{6,46}[a-z0-9]", name in "[^\\x00]{1,100}",
+        numbers in any::<[u64; 2]>(), standard in any::<bool>(), retention_age_secs in any::<Option<u64>>(),
+    ) {
+        let Ok(name) = StreamName::new(&name) else { return Ok(()) };
+        let entry = StreamEntry {
+            id: StreamId(id),
+            basin: BasinName::new(&basin).unwrap(),
+            name,
+            created_at_ms: numbers[0],
+            placement: numbers[1],
+            storage_class: if standard { StorageClass::Standard } else { StorageClass::Express },
+            retention_age_secs,
+        };
+        prop_assert_eq!(StreamEntry::decode(&entry.encode()), Ok(entry));
+    }
+
+    #[test]
+    fn any_epoch_and_serving_row_round_trips(
+        node in ".{0,60}", shards in any::<u16>(), journals in prop::collection::vec(any::<[u8; 16]>(), 0..20),
+        inherited in prop::collection::vec((any::<[u8; 16]>(), any::<[u64; 3]>(), any::<u16>()), 0..20),
+    ) {
+        let row = EpochRow { node, shards, journals };
+        prop_assert_eq!(EpochRow::decode(&row.encode()), Ok(row));
+        let journal = |(journal_id, [epoch, needed_from, last_number], shard): ([u8; 16], [u64; 3], u16)| {
+            InheritedJournal { journal_id, epoch, shard, needed_from, last_number }
+        };
+        let row = ServingRow { inherited: inherited.into_iter().map(journal).collect() };
+        prop_assert_eq!(ServingRow::decode(&row.encode()), Ok(row));
+    }
+
+    /// Also behind a right checksum.
+    #[test]
+    fn garbage_never_panics(tag in 1u8..10, mut bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+        bytes.splice(0..0, [tag, 1]);
+        bytes.extend(crc32c::crc32c(&bytes).to_le_bytes());
+        for (_, _, decode) in all() {
+            let _ = decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A pipelined append session (`s2-semantics.md` B10, I4).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use riverrun_protocol::batch::Record;
+use riverrun_protocol::request::Request;
+use riverrun_protocol::response::{AppendAck, SessionOpened};
+use riverrun_protocol::types::{Position, StreamId};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::batch::AppendBatch;
+use crate::config::RetryPolicy;
+use crate::connection::{Connection, Track};
+use crate::error::{Disconnect, Error};
+use crate::options::AppendSessionConfig;
+use crate::retry::{Effect, retrying};
+use crate::stream::StreamHandle;
+
+use core::Core;
+pub(crate) use core::acks_exactly;
+
+mod core;
+
+/// Appends batches without waiting for the ack of one before sending the next. Acks come in the order of submission.
+///
+/// The session lives on one connection and dies with it; it does not resend, since what was sent may have been done:
+///
+/// | what happens | inputs sent and not acked | inputs not sent | later ones |
+/// |---|---|---|---|
+/// | connection lost, or no ack in time | `MaybeDone` | `NotDone` | `NotDone(Poisoned)` |
+/// | an input is refused, without effect | first: the refusal, others: `NotDone(Poisoned)` | `NotDone(Poisoned)` | `NotDone(Poisoned)` |
+/// | an input fails, effect unknown | `MaybeDone` | `NotDone(Poisoned)` | `NotDone(Poisoned)` |
+///
+/// Dropping it sends what was submitted and then ends it; tickets stay valid.
+#[derive(Debug)]
+pub struct AppendSession {
+    line: Line,
+    opened: SessionOpened,
+}
+
+impl AppendSession {
+    pub(crate) async fn open(
+        stream: &StreamHandle,
+        config: AppendSessionConfig,
+        policy: RetryPolicy,
+    ) -> Result<Self, Error> {
+        // Opening has no effect that doing it twice would double.
+        let session = retrying(policy, Effect::None, || Self::open_once(stream, config)).await?;
+        if stream.pool.is_home(&session.line.connection, session.opened.shard) {
+            return Ok(session);
+        }
+        // It is on another shard's connection, and would take the detour for as long as it lives.
+        retrying(policy, Effect::None, || Self::open_once(stream, config)).await
+    }
+
+    async fn open_once(stream: &StreamHandle, config: AppendSessionConfig) -> Result<Self, Error> {
+        let connection = stream.pool.connection(stream.placement.get()).await?;
+        let ack_timeout = stream.pool.config().request_timeout;
+        let (opening, opened) = oneshot::channel();
+        let core = Arc::new(Core::new(config, ack_timeout, opening));
+        let id = connection.open_session(&Request::OpenAppendSession(stream.target.clone()), core.clone())?;
+        let line = Line { connection, id, core };
+        let opened = wait(opened, ack_timeout).await?;
+        stream.placement.learn(opened.shard);
+        Ok(Self { line, opened })
+    }
+
+    /// Sends records as one batch, after waiting for room in the window.
+    ///
+    /// ```no_run
+    /// # async fn example(session: riverrun_client::AppendSession) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::Record;
+    ///
+    /// let ticket = session.submit(&[Record::new("hello")]).await?;
+    /// println!("durable at {}", ticket.await?.start);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `NotDone` in any case: nothing was sent.
+    pub async fn submit(&self, records: &[Record]) -> Result<AckTicket, Error> {
+        self.submit_batch(AppendBatch::encode(records)?).await
+    }
+
+    /// [`AppendSession::submit`] for a batch that is already encoded.
+    pub async fn submit_batch(&self, batch: AppendBatch) -> Result<AckTicket, Error> {
+        let Line { connection, id, core } = &self.line;
+        let room = core.room_for(&batch).await?;
+        let (ticket, ack) = oneshot::channel();
+        core.submit(room, ticket, |track| {
+            connection.send(*id, &Request::SessionAppend(&[]), batch.bytes().clone(), track);
+        })?;
+        Ok(AckTicket { ack, _connection: connection.clone() })
+    }
+
+    /// Waits for all acks and ends the session.
+    ///
+    /// # Errors
+    /// The first failure, if there was one.
+    pub async fn close(self) -> Result<(), Error> {
+        let (ending, ended) = oneshot::channel();
+        self.line.close(Some(ending));
+        ended.await.unwrap_or(Err(Error::disconnected(true, Disconnect::Dropped)))
+    }
+
+    /// The stream's id: a stream that is deleted and created again has another.
+    pub fn stream_id(&self) -> StreamId {
+        self.opened.stream_id
+    }
+
+    /// The durable tail when the session was opened.
+    pub fn tail_at_open(&self) -> Position {
+        self.opened.tail
+    }
+
+    /// The failure that ended the session, if one did.
+    pub fn failure(&self) -> Option<Error> {
+        self.line.core.failure()
+    }
+}
+
+/// The session's id on its connection. Dropped, it tells the server that no more inputs come.
+#[derive(Debug)]
+struct Line {
+    connection: Connection,
+    id: u64,
+    core: Arc<Core>,
+}
+
+impl Line {
+    fn close(&self, ended: Option<oneshot::Sender<Result<(), Error>>>) {
+        self.core.close(ended, || {
+            self.connection.send(self.id, &Request::CloseAppendSession, Bytes::new(), Track::None);
+        });
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.close(None);
+    }
+}
+
+async fn wait(
+    opened: oneshot::Receiver<Result<SessionOpened, Error>>,
+    after: Duration,
+) -> Result<SessionOpened, Error> {
+    match timeout(after, opened).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(Error::disconnected(true, Disconnect::Dropped)),
+        Err(_) => Err(Error::timed_out(true, after)),
+    }
+}
+
+/// Resolves to the ack of one submitted batch. Dropping it takes nothing back.
+#[derive(Debug)]
+#[must_use = "whether the batch was done is known from the ticket only"]
+pub struct AckTicket {
+    ack: oneshot::Receiver<Result<AppendAck, Error>>,
+    /// Keeps the connection alive while somebody waits for an ack.
+    _connection: Connection,
+}
+
+impl Future for AckTicket {
+    type Output = Result<AppendAck, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ack = Pin::new(&mut self.ack).poll(cx);
+        ack.map(|ack| ack.unwrap_or(Err(Error::disconnected(true, Disconnect::Dropped))))
+    }
+}

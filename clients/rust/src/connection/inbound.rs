@@ -1,0 +1,152 @@
+//! From the socket's bytes to whoever waits for them.
+//!
+//! Frames are split off the receive buffer without copying. A large frame is read up to its end and not beyond, so that the
+//! next one starts in a fresh buffer: otherwise about half a frame would be copied over each time a buffer is full.
+
+use std::sync::atomic::Ordering;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use riverrun_protocol::error::{DecodeError, ErrorFrame};
+use riverrun_protocol::frame::{Cut, FrameClass, FrameHeader, FrameKind, cut};
+use riverrun_protocol::limits::FRAME_HEADER_BYTES;
+use riverrun_protocol::response::{Push, Response};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::Shared;
+use super::call::Slot;
+use super::registry::{Inbound, Next};
+use super::task::io_cause;
+use crate::error::{Disconnect, Refusal};
+
+/// Read at once while no large frame is under way.
+const READ_BYTES: usize = 64 << 10;
+/// After this many bytes the task lets its other half, the writer, have a turn.
+const TURN_BYTES: usize = 1 << 20;
+
+/// A frame as cut: header and body, sharing the receive buffer.
+pub(super) type Raw = (FrameHeader, Bytes);
+
+/// The receive buffer.
+#[derive(Debug, Default)]
+pub(super) struct FrameReader {
+    buffer: BytesMut,
+}
+
+impl FrameReader {
+    pub(super) fn new(unread: BytesMut) -> Self {
+        Self { buffer: unread }
+    }
+
+    /// What is there and not yet cut.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    pub(super) fn into_unread(self) -> BytesMut {
+        self.buffer
+    }
+
+    /// The next frame that is already there.
+    pub(super) fn cut(&mut self) -> Result<Option<Raw>, DecodeError> {
+        match cut(&self.buffer)? {
+            Cut::Complete { header, consumed, .. } => {
+                let mut frame = self.buffer.split_to(consumed).freeze();
+                Ok(Some((header, frame.split_off(FRAME_HEADER_BYTES))))
+            }
+            Cut::Incomplete { .. } => Ok(None),
+        }
+    }
+
+    /// Reads some more bytes; how many. 0: the server has closed.
+    pub(super) async fn fill(&mut self, socket: &mut (impl AsyncRead + Unpin)) -> std::io::Result<usize> {
+        let wanted = match cut(&self.buffer) {
+            // The claimed length was judged by `cut`: at most FRAME_BODY_BYTES_MAX.
+            Ok(Cut::Incomplete { needed, .. }) if needed > READ_BYTES => needed,
+            _ => READ_BYTES,
+        };
+        self.buffer.reserve(wanted);
+        socket.read_buf(&mut (&mut self.buffer).limit(wanted)).await
+    }
+}
+
+/// Hands every frame to its receiver.
+#[derive(Debug)]
+pub(super) struct Inlet<'a> {
+    shared: &'a Shared,
+    reader: FrameReader,
+}
+
+impl<'a> Inlet<'a> {
+    pub(super) fn new(shared: &'a Shared, unread: BytesMut) -> Self {
+        Self { shared, reader: FrameReader::new(unread) }
+    }
+
+    /// Until the connection ends: the cause.
+    pub(super) async fn read_all(&mut self, socket: &mut (impl AsyncRead + Unpin)) -> Disconnect {
+        let mut turn_bytes = 0;
+        loop {
+            if let Err(cause) = self.hand_out() {
+                return cause;
+            }
+            match self.reader.fill(socket).await {
+                Ok(0) => return Disconnect::Closed,
+                Ok(read) => turn_bytes += read,
+                Err(error) => return io_cause(error),
+            }
+            self.shared.heard();
+            if turn_bytes >= TURN_BYTES {
+                turn_bytes = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn hand_out(&mut self) -> Result<(), Disconnect> {
+        let broken = |error: DecodeError| Disconnect::Violation(error.to_string());
+        while let Some((header, body)) = self.reader.cut().map_err(broken)? {
+            let frame = parse(&header, body).map_err(broken)?;
+            self.hand_over(header.id, frame)?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, id: u64, frame: Inbound) -> Result<(), Disconnect> {
+        if id == 0 {
+            return self.on_connection_frame(&frame);
+        }
+        match self.shared.registry.receiver(id) {
+            Some(Slot::Call(waiting)) => waiting.on_frame(frame).map_err(Disconnect::Violation),
+            Some(Slot::Session(session)) => {
+                if session.on_frame(frame).map_err(Disconnect::Violation)? == Next::Ended {
+                    self.shared.registry.remove(id);
+                }
+                Ok(())
+            }
+            // The answer to something that was given up.
+            None if self.shared.was_issued(id) => Ok(()),
+            None => Err(Disconnect::Violation(format!("a frame with the id {id}, which no request has had"))),
+        }
+    }
+
+    fn on_connection_frame(&self, frame: &Inbound) -> Result<(), Disconnect> {
+        match frame {
+            Inbound::Push { push: Push::Draining, .. } => {
+                self.shared.draining.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Inbound::Error(error) => Err(Disconnect::Refused(Refusal::from(error))),
+            Inbound::Push { push, .. } => Err(Disconnect::Violation(format!("{} without a session", push.kind()))),
+            Inbound::Response(answer) => Err(Disconnect::Violation(format!("{} without a request", answer.kind()))),
+        }
+    }
+}
+
+fn parse(header: &FrameHeader, body: Bytes) -> Result<Inbound, DecodeError> {
+    let body_bytes = body.len() as u64;
+    match FrameKind::from_byte(header.kind).map(FrameKind::class) {
+        Some(FrameClass::Push) => Ok(Inbound::Push { push: Push::parse(header.kind, body)?, body_bytes }),
+        Some(FrameClass::Error) => Ok(Inbound::Error(ErrorFrame::parse(&body)?)),
+        // A request's kind, and a kind that does not exist, are refused in the same words as a broken response.
+        _ => Response::parse(header.kind, body).map(Inbound::Response),
+    }
+}

@@ -1,0 +1,176 @@
+//! What can go wrong, told apart by what became of the request (reliability.md D4).
+//!
+//! The class is the type: a [`NotDone`] is never built from a [`MaybeDone`], there is no conversion, and whoever matches on
+//! [`Error`] decides about repeating before looking at any detail. The fourth class, done, is `Ok`.
+
+use std::fmt;
+use std::time::Duration;
+
+use riverrun_protocol::error::{DecodeError, ErrorCode, ErrorFrame, Outcome};
+use riverrun_protocol::types::{NameError, Position};
+
+pub use causes::{Disconnect, MaybeDone, NotDone, Refusal, Terminal};
+
+mod causes;
+
+/// A call's failure. Its [`Display`](fmt::Display) says what became of the call, why, and what to do about it, in one line;
+/// [`Error::what`], [`Error::why`] and [`Error::advice`] give the three parts.
+///
+/// ```
+/// use riverrun_client::{Error, Outcome};
+///
+/// fn may_be_repeated(error: &Error) -> bool {
+///     // Repeating something that may have been done can do it twice.
+///     error.outcome() == Outcome::NotDone && error.is_transient()
+/// }
+/// # let _ = may_be_repeated;
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+pub enum Error {
+    /// It never had and never will have an effect.
+    NotDone(NotDone),
+    /// It may have had its effect. Repeating it may do it twice.
+    MaybeDone(MaybeDone),
+    /// This session or this server will never do it.
+    Terminal(Terminal),
+}
+
+impl Error {
+    /// The class as the wire numbers it.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::NotDone(_) => Outcome::NotDone,
+            Self::MaybeDone(_) => Outcome::MaybeDone,
+            Self::Terminal(_) => Outcome::Terminal,
+        }
+    }
+
+    /// The server's answer, if this is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::NotDone(NotDone::Refused(refusal))
+            | Self::MaybeDone(MaybeDone::Answered(refusal))
+            | Self::Terminal(Terminal::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The server's error code, if this is a server's answer.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::NotDone(NotDone::Unwritten { .. }) => Some(ErrorCode::Unwritten),
+            _ => self.refusal().map(|refusal| refusal.code),
+        }
+    }
+
+    /// The tail, where a read began at or beyond it without permission to wait (416, `s2-semantics.md` C4).
+    pub fn unwritten(&self) -> Option<Position> {
+        match self {
+            Self::NotDone(NotDone::Unwritten { tail }) => Some(*tail),
+            _ => None,
+        }
+    }
+
+    /// Whether the cause may pass by itself: a lost connection, a full or stopping server, a timeout. Says nothing about
+    /// whether repeating is safe; that is [`Error::outcome`].
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NotDone(cause) => cause.is_transient(),
+            Self::MaybeDone(cause) => cause.is_transient(),
+            Self::Terminal(_) => false,
+        }
+    }
+
+    /// How long the server asks to be left alone before the next attempt.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.refusal().and_then(|refusal| refusal.retry_after)
+    }
+
+    /// What became of the call.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::NotDone(_) => "not done",
+            Self::MaybeDone(_) => "may or may not have been done",
+            Self::Terminal(_) => "refused for good",
+        }
+    }
+
+    /// The cause.
+    pub fn why(&self) -> String {
+        match self {
+            Self::NotDone(cause) => cause.to_string(),
+            Self::MaybeDone(cause) => cause.to_string(),
+            Self::Terminal(cause) => cause.to_string(),
+        }
+    }
+
+    /// What the caller can do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotDone(cause) => cause.advice(),
+            Self::MaybeDone(_) => "check the stream before repeating it: repeating may do it twice",
+            Self::Terminal(cause) => cause.advice(),
+        }
+    }
+
+    /// The answer `frame` to a request that was sent. The class is the server's; only the server can know.
+    pub(crate) fn answered(frame: &ErrorFrame) -> Self {
+        let refusal = Refusal::from(frame);
+        match (frame.outcome, frame.code, frame.tail) {
+            (Outcome::NotDone, ErrorCode::Unwritten, Some(tail)) => Self::NotDone(NotDone::Unwritten { tail }),
+            (Outcome::NotDone, ..) => Self::NotDone(NotDone::Refused(refusal)),
+            (Outcome::MaybeDone, ..) => Self::MaybeDone(MaybeDone::Answered(refusal)),
+            (Outcome::Terminal, ..) => Self::Terminal(Terminal::Refused(refusal)),
+        }
+    }
+
+    /// The connection ended before an answer came. `sent`: whether any byte of the request may have left.
+    pub(crate) fn disconnected(sent: bool, cause: Disconnect) -> Self {
+        if sent { Self::MaybeDone(MaybeDone::Disconnected(cause)) } else { Self::NotDone(NotDone::Disconnected(cause)) }
+    }
+
+    /// No answer in time. `sent`: whether any byte of the request may have left.
+    pub(crate) fn timed_out(sent: bool, after: Duration) -> Self {
+        if sent { Self::MaybeDone(MaybeDone::TimedOut { after }) } else { Self::NotDone(NotDone::TimedOut { after }) }
+    }
+
+    /// The caller's own argument breaks a rule; nothing was sent.
+    pub(crate) fn invalid(why: impl fmt::Display) -> Self {
+        Self::NotDone(NotDone::InvalidInput { why: why.to_string() })
+    }
+
+    /// The server said something that the protocol does not allow here.
+    pub(crate) fn violation(why: impl fmt::Display) -> Self {
+        Self::Terminal(Terminal::Violation { why: why.to_string() })
+    }
+
+    /// Received records fail their checksums.
+    pub(crate) fn corrupt(what: impl fmt::Display, error: &DecodeError) -> Self {
+        Self::Terminal(Terminal::Corrupt { why: format!("{what}: {error}") })
+    }
+
+    /// What every later input of a session or producer gets once `first` has ended it.
+    pub(crate) fn poisoned(first: &Self) -> Self {
+        match first {
+            Self::NotDone(NotDone::Poisoned { .. }) => first.clone(),
+            _ => Self::NotDone(NotDone::Poisoned { first: Box::new(first.clone()) }),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.what(), self.why(), self.advice())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        Self::invalid(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! A read session: history, then live, over reconnects, without gap or repeat (`s2-semantics.md` C6, I5).
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::vec;
+
+use futures::future::BoxFuture;
+use futures::stream::{FusedStream, Stream};
+use riverrun_protocol::batch::{Batch, RecordView};
+use riverrun_protocol::response::{ReadBatches, SessionOpened};
+use riverrun_protocol::types::{Position, StreamId};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::batch::{into_records, verified};
+use crate::error::Error;
+use crate::options::{ReadOptions, ReadSessionConfig};
+use crate::retry::Backoff;
+use crate::stream::StreamHandle;
+
+use live::{Frame, Live};
+use resume::Resume;
+
+mod inbox;
+mod live;
+mod resume;
+
+/// What a session delivers.
+#[derive(Clone, Debug)]
+pub enum ReadEvent {
+    /// Records, checksums verified down to the producer's.
+    Batch(Batch),
+    /// Nothing new: everything below this tail has been delivered.
+    Heartbeat(Position),
+}
+
+/// Reads a stream in order, within the bounds it was opened with, and ends cleanly (`None`) when they are used up.
+///
+/// Three ways to read, at falling cost per record: as a [`Stream`] of records; with [`ReadSession::next_batch`], which shares
+/// the received bytes; with [`ReadSession::next_event`], which tells heartbeats as well. Mixing them skips nothing as long as
+/// no batch is half read as a stream.
+///
+/// The server sends no more than the window ahead of what was picked up. A lost connection, a stopping server or 20 s of
+/// silence make the session reconnect and go on behind the last record delivered; it gives up, with the last failure, when the
+/// retry policy is used up without a single frame in between. An error is the last item.
+///
+/// Dropping it ends the session on the server.
+pub struct ReadSession {
+    stream: StreamHandle,
+    config: ReadSessionConfig,
+    resume: Resume,
+    backoff: Backoff,
+    link: Link,
+    /// Of the push that is being delivered.
+    batches: VecDeque<Batch>,
+    /// The tail that came with it, true once all its batches are delivered.
+    tail: Option<Position>,
+    /// Of the batch that is being read as a stream.
+    records: vec::IntoIter<Result<RecordView, Error>>,
+}
+
+enum Link {
+    Live(Box<Live>),
+    Pausing(Pin<Box<Sleep>>),
+    Opening(BoxFuture<'static, Result<(Live, SessionOpened), Error>>),
+    Ended,
+}
+
+impl ReadSession {
+    pub(crate) async fn open(
+        stream: StreamHandle,
+        options: ReadOptions,
+        config: ReadSessionConfig,
+    ) -> Result<Self, Error> {
+        let mut resume = Resume::new(options.params);
+        let (live, opened) = Live::open_at_home(&stream, &resume.params(Instant::now()), config).await?;
+        resume.on_opened(&opened)?;
+        let policy = config.retry.unwrap_or(stream.pool.config().retry);
+        Ok(Self {
+            stream,
+            config,
+            resume,
+            backoff: Backoff::new(policy),
+            link: Link::Live(Box::new(live)),
+            batches: VecDeque::new(),
+            tail: None,
+            records: Vec::new().into_iter(),
+        })
+    }
+
+    /// The next batch; heartbeats are skipped.
+    ///
+    /// ```no_run
+    /// # async fn example(mut session: riverrun_client::ReadSession) -> Result<(), riverrun_client::Error> {
+    /// while let Some(batch) = session.next_batch().await {
+    ///     let batch = batch?;
+    ///     println!("{}..{}: {} bytes", batch.first_seq_num(), batch.end_seq_num(), batch.metered_bytes());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn next_batch(&mut self) -> Option<Result<Batch, Error>> {
+        loop {
+            match self.next_event().await? {
+                Ok(ReadEvent::Batch(batch)) => return Some(Ok(batch)),
+                Ok(ReadEvent::Heartbeat(_)) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// The next batch or heartbeat. Cancel-safe: nothing is lost if the future is dropped.
+    ///
+    /// ```no_run
+    /// # async fn example(mut session: riverrun_client::ReadSession) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::ReadEvent;
+    ///
+    /// while let Some(event) = session.next_event().await {
+    ///     match event? {
+    ///         ReadEvent::Batch(batch) => println!("{} records", batch.record_count()),
+    ///         ReadEvent::Heartbeat(tail) => println!("nothing new at {tail}"),
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn next_event(&mut self) -> Option<Result<ReadEvent, Error>> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// The lowest number that may still come; `None` while a start by timestamp has not met its first record.
+    pub fn next_seq_num(&self) -> Option<u64> {
+        self.resume.next_seq_num()
+    }
+
+    /// The tail as last heard of, if it was.
+    pub fn tail(&self) -> Option<Position> {
+        self.resume.tail()
+    }
+
+    /// Whether everything up to the tail as last heard of has been delivered (`s2-semantics.md` C13). A later batch, or a
+    /// reconnect, makes it false again.
+    pub fn caught_up(&self) -> bool {
+        self.batches.is_empty() && self.resume.is_caught_up()
+    }
+
+    /// The stream's id: a stream that is deleted and created again has another.
+    pub fn stream_id(&self) -> Option<StreamId> {
+        self.resume.stream_id()
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ReadEvent, Error>>> {
+        loop {
+            if let Some(batch) = self.batches.pop_front() {
+                return Poll::Ready(Some(self.deliver(batch)));
+            }
+            let heard = match &mut self.link {
+                Link::Ended => return Poll::Ready(None),
+                Link::Live(live) => ready!(live.poll_frame(cx)),
+                Link::Pausing(pause) => {
+                    ready!(pause.as_mut().poll(cx));
+                    self.link = self.opening();
+                    continue;
+                }
+                Link::Opening(opening) => {
+                    let opened = ready!(opening.as_mut().poll(cx));
+                    match self.on_reopened(opened) {
+                        Ok(()) => continue,
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            match heard {
+                Ok(Some(frame)) => {
+                    if let Some(event) = self.on_frame(frame) {
+                        return Poll::Ready(Some(event));
+                    }
+                }
+                Ok(None) => self.link = Link::Ended,
+                Err(error) => {
+                    if let Some(error) = self.on_failure(error) {
+                        self.link = Link::Ended;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A heartbeat is an event at once; records become events one batch at a time.
+    fn on_frame(&mut self, frame: Frame) -> Option<Result<ReadEvent, Error>> {
+        self.backoff.reset();
+        match frame {
+            Frame::Heartbeat(tail) => {
+                self.resume.on_heartbeat(tail, Instant::now());
+                Some(Ok(ReadEvent::Heartbeat(tail)))
+            }
+            Frame::Records(read) => match self.accept(&read) {
+                Ok(()) => None,
+                Err(error) => Some(self.end_with(error)),
+            },
+        }
+    }
+
+    fn accept(&mut self, read: &ReadBatches) -> Result<(), Error> {
+        self.batches = verified(read)?.into();
+        self.tail = read.tail;
+        Ok(())
+    }
+
+    fn deliver(&mut self, batch: Batch) -> Result<ReadEvent, Error> {
+        if let Err(error) = self.resume.on_batch(&batch) {
+            return self.end_with(error);
+        }
+        if self.batches.is_empty()
+            && let Some(tail) = self.tail.take()
+        {
+            self.resume.on_tail(tail, Instant::now());
+        }
+        Ok(ReadEvent::Batch(batch))
+    }
+
+    /// What is damaged, or breaks the protocol, would be so again: the session is over.
+    fn end_with<T>(&mut self, error: Error) -> Result<T, Error> {
+        self.link = Link::Ended;
+        self.batches.clear();
+        Err(error)
+    }
+
+    /// `None`: it goes on, or has come to its clean end after all.
+    fn on_failure(&mut self, error: Error) -> Option<Error> {
+        self.resume.on_lost();
+        if self.resume.is_satisfied() || error.unwritten().is_some_and(|tail| self.resume.has_read_up_to(tail)) {
+            self.link = Link::Ended;
+            return None;
+        }
+        if !error.is_transient() {
+            return Some(error);
+        }
+        let Some(wait) = self.backoff.after_failure(error.retry_after()) else { return Some(error) };
+        tracing::debug!(%error, ?wait, next = ?self.resume.next_seq_num(), "read session reconnects");
+        self.link = Link::Pausing(Box::pin(sleep(wait)));
+        None
+    }
+
+    fn opening(&self) -> Link {
+        let (stream, config) = (self.stream.clone(), self.config);
+        let params = self.resume.params(Instant::now());
+        Link::Opening(Box::pin(async move { Live::open(&stream, &params, config).await }))
+    }
+
+    fn on_reopened(&mut self, opened: Result<(Live, SessionOpened), Error>) -> Result<(), Error> {
+        let (live, opened) = opened?;
+        self.resume.on_opened(&opened)?;
+        self.link = Link::Live(Box::new(live));
+        Ok(())
+    }
+}
+
+/// Record by record. Costs an allocation for each record that has headers; [`ReadSession::next_batch`] costs none.
+impl Stream for ReadSession {
+    type Item = Result<RecordView, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(record) = self.records.next() {
+                return Poll::Ready(Some(record));
+            }
+            match ready!(self.poll_event(cx)) {
+                Some(Ok(ReadEvent::Batch(batch))) => self.records = into_records(&batch),
+                Some(Ok(ReadEvent::Heartbeat(_))) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl FusedStream for ReadSession {
+    fn is_terminated(&self) -> bool {
+        matches!(self.link, Link::Ended) && self.batches.is_empty() && self.records.len() == 0
+    }
+}
+
+impl fmt::Debug for ReadSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadSession")
+            .field("stream", &self.stream.target)
+            .field("resume", &self.resume)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! Where the connection's task leaves a read session's frames, and the session picks them up.
+//!
+//! What can pile up here is bounded by the credit that was granted: every push costs its body, a push without credit ends the
+//! connection, and heartbeats on end replace one another. So the connection's task never has to wait for a slow reader, and a
+//! server cannot make a reader hold more than it asked for.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use riverrun_protocol::error::ErrorFrame;
+use riverrun_protocol::response::{Push, ReadBatches, Response, SessionOpened};
+use riverrun_protocol::types::Position;
+use tokio::time::Instant;
+
+use crate::connection::{Inbound, Next, Session};
+use crate::error::Disconnect;
+
+/// A frame for the session.
+#[derive(Debug)]
+pub(super) enum Item {
+    Opened(SessionOpened),
+    Records { read: ReadBatches, body_bytes: u64 },
+    Heartbeat(Position),
+}
+
+/// Why no more frames come.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    Clean,
+    Refused(ErrorFrame),
+    Lost(Disconnect),
+}
+
+#[derive(Debug)]
+pub(super) struct Inbox {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    items: VecDeque<Item>,
+    end: Option<End>,
+    reader: Option<Waker>,
+    opened: bool,
+    /// As the server counts it, or more where a grant is still on its way to it.
+    credit: i64,
+    /// Nobody will pick anything up any more.
+    abandoned: bool,
+}
+
+impl Inbox {
+    /// `credit_bytes` goes out with the frame that opens the session.
+    pub(super) fn new(credit_bytes: u64) -> Self {
+        let state = State {
+            items: VecDeque::new(),
+            end: None,
+            reader: None,
+            opened: false,
+            credit: credit_bytes.min(i64::MAX as u64) as i64,
+            abandoned: false,
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// The next frame; once all are picked up, the end.
+    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Item, End>> {
+        let mut state = self.lock();
+        if let Some(item) = state.items.pop_front() {
+            return Poll::Ready(Ok(item));
+        }
+        if let Some(end) = &state.end {
+            return Poll::Ready(Err(end.clone()));
+        }
+        state.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// To be called before the grant is sent.
+    pub(super) fn grant(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.credit = state.credit.saturating_add(bytes.min(i64::MAX as u64) as i64);
+    }
+
+    /// Forgets what is there and whatever may still come. `true`: the server has not ended it yet.
+    pub(super) fn abandon(&self) -> bool {
+        let mut state = self.lock();
+        state.abandoned = true;
+        state.items.clear();
+        state.end.is_none()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn on_push(&mut self, push: Push, body_bytes: u64) -> Result<(), String> {
+        if !self.opened {
+            return Err(format!("{} before the session was opened", push.kind()));
+        }
+        match push {
+            Push::Records(_) if self.credit <= 0 => Err("Records without credit".to_owned()),
+            Push::Records(read) => {
+                self.credit -= body_bytes as i64;
+                self.items.push_back(Item::Records { read, body_bytes });
+                Ok(())
+            }
+            Push::Heartbeat { tail } => {
+                if let Some(Item::Heartbeat(_)) = self.items.back() {
+                    self.items.pop_back();
+                }
+                self.items.push_back(Item::Heartbeat(tail));
+                Ok(())
+            }
+            Push::Draining => Err("Draining within a session".to_owned()),
+        }
+    }
+
+    fn on_opened(&mut self, opened: SessionOpened) -> Result<(), String> {
+        if self.opened {
+            return Err("a read session was opened twice".to_owned());
+        }
+        self.opened = true;
+        self.items.push_back(Item::Opened(opened));
+        Ok(())
+    }
+
+    fn end(&mut self, end: End) -> Next {
+        self.end = Some(end);
+        Next::Ended
+    }
+
+    fn wake(&mut self) {
+        if self.abandoned {
+            self.items.clear();
+        }
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+impl Session for Inbox {
+    fn on_frame(&self, frame: Inbound) -> Result<Next, String> {
+        let mut state = self.lock();
+        let next = match frame {
+            Inbound::Push { push, body_bytes } => state.on_push(push, body_bytes).map(|()| Next::More),
+            Inbound::Response(Response::ReadSessionOpened(opened)) => state.on_opened(opened).map(|()| Next::More),
+            Inbound::Response(Response::SessionEnded) => Ok(state.end(End::Clean)),
+            Inbound::Error(frame) => Ok(state.end(End::Refused(frame))),
+            Inbound::Response(other) => Err(format!("{} in a read session", other.kind())),
+        };
+        state.wake();
+        next
+    }
+
+    fn on_disconnect(&self, cause: &Disconnect) {
+        let mut state = self.lock();
+        state.end(End::Lost(cause.clone()));
+        state.wake();
+    }
+
+    fn on_tick(&self, _now: Instant) -> Next {
+        Next::More
+    }
+}
+
+#[cfg(test)]
+mod tests;

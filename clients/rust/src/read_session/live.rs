@@ -1,0 +1,166 @@
+//! One server-side session: opened, fed with credit, closed when dropped.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use riverrun_protocol::request::{GrantCredit, OpenReadSession, ReadParams, Request};
+use riverrun_protocol::response::{ReadBatches, SessionOpened};
+use riverrun_protocol::types::Position;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::inbox::{End, Inbox, Item};
+use crate::connection::{Connection, Track};
+use crate::error::{Disconnect, Error};
+use crate::options::ReadSessionConfig;
+use crate::retry::{Effect, retrying};
+use crate::stream::StreamHandle;
+
+#[derive(Debug)]
+pub(super) struct Live {
+    line: Line,
+    window_bytes: u64,
+    /// Picked up and not yet granted again.
+    taken_bytes: u64,
+    silence_max: Duration,
+    /// When the last frame was picked up. Time during which nobody asked for frames is no silence of the server.
+    heard: Instant,
+    silence: Pin<Box<Sleep>>,
+}
+
+/// What the server said.
+#[derive(Debug)]
+pub(super) enum Frame {
+    Records(ReadBatches),
+    Heartbeat(Position),
+}
+
+/// The session's id on its connection. Dropped, it tells the server that nobody reads any more.
+#[derive(Debug)]
+struct Line {
+    connection: Connection,
+    id: u64,
+    inbox: Arc<Inbox>,
+}
+
+impl Live {
+    /// Opens a session on the connection of the stream's shard, retrying as the client's policy says.
+    pub(super) async fn open_at_home(
+        stream: &StreamHandle,
+        params: &ReadParams,
+        config: ReadSessionConfig,
+    ) -> Result<(Self, SessionOpened), Error> {
+        let policy = config.retry.unwrap_or(stream.pool.config().retry);
+        let (live, opened) = retrying(policy, Effect::None, || Self::open(stream, params, config)).await?;
+        if stream.pool.is_home(&live.line.connection, opened.shard) {
+            return Ok((live, opened));
+        }
+        // It is on another shard's connection, and every push would take the detour.
+        drop(live);
+        retrying(policy, Effect::None, || Self::open(stream, params, config)).await
+    }
+
+    pub(super) async fn open(
+        stream: &StreamHandle,
+        params: &ReadParams,
+        config: ReadSessionConfig,
+    ) -> Result<(Self, SessionOpened), Error> {
+        let connection = stream.pool.connection(stream.placement.get()).await?;
+        let inbox = Arc::new(Inbox::new(config.window()));
+        let request =
+            OpenReadSession { target: stream.target.clone(), params: params.clone(), credit_bytes: config.window() };
+        let id = connection.open_session(&Request::OpenReadSession(request), inbox.clone())?;
+        let line = Line { connection, id, inbox };
+        let opened = line.opened(stream.pool.config().request_timeout).await?;
+        stream.placement.learn(opened.shard);
+        Ok((Self::new(line, config), opened))
+    }
+
+    fn new(line: Line, config: ReadSessionConfig) -> Self {
+        let heard = Instant::now();
+        Self {
+            line,
+            window_bytes: config.window(),
+            taken_bytes: 0,
+            silence_max: config.silence_max,
+            heard,
+            silence: Box::pin(sleep_until(heard + config.silence_max)),
+        }
+    }
+
+    /// The next frame, or why there is none: `Ok(None)` is the clean end.
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, Error>> {
+        let polled = self.line.inbox.poll(cx);
+        let Poll::Ready(received) = polled else { return self.poll_silence(cx).map(Err) };
+        self.heard = Instant::now();
+        Poll::Ready(match received {
+            Ok(Item::Records { read, body_bytes }) => {
+                self.take(body_bytes);
+                Ok(Some(Frame::Records(read)))
+            }
+            Ok(Item::Heartbeat(tail)) => Ok(Some(Frame::Heartbeat(tail))),
+            Ok(Item::Opened(_)) => Err(Error::violation("a read session was opened twice")),
+            Err(End::Clean) => Ok(None),
+            Err(end) => Err(end.into()),
+        })
+    }
+
+    /// Gives credit back in quarters of the window: often enough that the server never runs dry while the reader keeps up,
+    /// seldom enough that small pushes do not cost a frame each.
+    fn take(&mut self, body_bytes: u64) {
+        self.taken_bytes += body_bytes;
+        if self.taken_bytes < self.window_bytes.div_ceil(4) {
+            return;
+        }
+        let bytes = std::mem::take(&mut self.taken_bytes);
+        let Line { connection, id, inbox } = &self.line;
+        inbox.grant(bytes);
+        connection.send(*id, &Request::GrantCredit(GrantCredit { bytes }), Bytes::new(), Track::None);
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        while self.silence.as_mut().poll(cx).is_ready() {
+            // Set anew only when it rings, not with each frame.
+            let due = self.heard + self.silence_max;
+            if due <= Instant::now() {
+                return Poll::Ready(Error::disconnected(true, Disconnect::Silent(self.silence_max)));
+            }
+            self.silence.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}
+
+impl Line {
+    async fn opened(&self, after: Duration) -> Result<SessionOpened, Error> {
+        let first = poll_fn(|cx| self.inbox.poll(cx));
+        match timeout(after, first).await {
+            Ok(Ok(Item::Opened(opened))) => Ok(opened),
+            Ok(Ok(_)) => Err(Error::violation("a push before the session was opened")),
+            Ok(Err(End::Clean)) => Err(Error::violation("the session ended before it was opened")),
+            Ok(Err(end)) => Err(end.into()),
+            Err(_) => Err(Error::timed_out(true, after)),
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.inbox.abandon() {
+            self.connection.send(self.id, &Request::CloseReadSession, Bytes::new(), Track::None);
+        }
+    }
+}
+
+impl From<End> for Error {
+    fn from(end: End) -> Self {
+        match end {
+            End::Clean => Self::violation("the session ended"),
+            End::Refused(frame) => Self::answered(&frame),
+            End::Lost(cause) => Self::disconnected(true, cause),
+        }
+    }
+}

@@ -12,31 +12,70 @@ use crate::event::{ConnectionId, LoadId};
 
 #[derive(Debug)]
 pub enum Action {
-    Reply { connection: ConnectionId, id: u64, response: Response },
-    Push { connection: ConnectionId, id: u64, push: Push },
-    Fail { connection: ConnectionId, id: u64, error: ErrorFrame },
+    Reply {
+        connection: ConnectionId,
+        id: u64,
+        response: Response,
+    },
+    Push {
+        connection: ConnectionId,
+        id: u64,
+        push: Push,
+    },
+    Fail {
+        connection: ConnectionId,
+        id: u64,
+        error: ErrorFrame,
+    },
     /// Send what was given so far, then close.
-    CloseConnection { connection: ConnectionId },
+    CloseConnection {
+        connection: ConnectionId,
+    },
     /// The shard has no room for this connection's appends: take no more bytes from its socket (back-pressure by TCP) until
     /// `ResumeReceiving`. Frames that were already received may still be delivered.
-    StopReceiving { connection: ConnectionId },
-    ResumeReceiving { connection: ConnectionId },
+    StopReceiving {
+        connection: ConnectionId,
+    },
+    ResumeReceiving {
+        connection: ConnectionId,
+    },
     /// One durable write at `offset` of journal file `file`; every buffer's address and length divide by 4096. Several may be in
     /// flight; each is answered by `BlockWritten`.
-    WriteBlock { number: u64, file: u32, offset: u64, buffers: Vec<Bytes> },
+    WriteBlock {
+        number: u64,
+        file: u32,
+        offset: u64,
+        buffers: Vec<Bytes>,
+    },
     /// One more journal file is wanted (answered by `JournalFileReady`; at most one order outstanding).
     PrepareJournalFile,
     /// Nothing in this file is needed any more and a durable block says so: it may be handed out again.
-    ReleaseJournalFile { file: u32 },
+    ReleaseJournalFile {
+        file: u32,
+    },
     /// Encode, publish and index; answered by `ChunkStored`.
-    StoreChunk { chunk: Box<ChunkInput> },
+    StoreChunk {
+        chunk: Box<ChunkInput>,
+    },
     /// Everything that recovery handed to this shard is now in indexed chunks: the older journals are not needed for it any more.
     InheritedPublished,
     /// Find the stream in the catalog, creating it if its basin's switch for this cause is on.
-    LoadStream { load: LoadId, target: StreamRef, cause: LoadCause },
-    LoadPages { load: LoadId, stream_id: StreamId, chunk: ChunkId, from: PagesFrom, bytes_max: usize },
+    LoadStream {
+        load: LoadId,
+        target: StreamRef,
+        cause: LoadCause,
+    },
+    LoadPages {
+        load: LoadId,
+        stream_id: StreamId,
+        chunk: ChunkId,
+        from: PagesFrom,
+        bytes_max: usize,
+    },
     /// The shard cannot go on (journal failure, fenced). Nothing more is acknowledged; the process ends, saying why.
-    Fatal { reason: String },
+    Fatal {
+        reason: String,
+    },
     /// After `DrainRequested`: all is answered and published.
     Drained,
 }

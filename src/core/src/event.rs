@@ -7,9 +7,9 @@ use bytes::BytesMut;
 use riverrun_protocol::batch::Batch;
 use riverrun_protocol::request::{GrantCredit, OpenReadSession, Read, StreamRef};
 
+use crate::chunk::StreamState;
 use crate::chunk::{ChunkId, StoredChunk};
 use crate::control::StreamEntry;
-use crate::chunk::StreamState;
 
 /// One connection for as long as it lives on one shard: the home shard in the upper 16 bits, a serial number below. A
 /// connection that moves to another shard gets a new id there; it only moves while nothing of it is in progress.
@@ -41,6 +41,16 @@ pub enum BatchBytes<'a> {
     Received { frame: BytesMut, batch: Range<usize> },
 }
 
+impl BatchBytes<'_> {
+    /// The batch alone.
+    pub fn batch(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Received { frame, batch } => &frame[batch.clone()],
+        }
+    }
+}
+
 /// The data-plane requests, as they reach the shard that owns the stream.
 #[derive(Debug)]
 pub enum ShardRequest<'a> {
@@ -58,21 +68,45 @@ pub enum ShardRequest<'a> {
 #[derive(Debug)]
 pub enum Event<'a> {
     /// `id` is the frame's. The first request of a connection makes it known to the shard.
-    RequestReceived { connection: ConnectionId, id: u64, request: ShardRequest<'a> },
+    RequestReceived {
+        connection: ConnectionId,
+        id: u64,
+        request: ShardRequest<'a>,
+    },
     /// The connection's socket took this many bytes of frame (heads and parts) that `Reply`, `Push` and `Fail` gave it.
-    OutputSent { connection: ConnectionId, bytes: u64 },
+    OutputSent {
+        connection: ConnectionId,
+        bytes: u64,
+    },
     /// Nothing can reach the client any more. Its waiting requests and sessions are over.
-    ConnectionClosed { connection: ConnectionId },
+    ConnectionClosed {
+        connection: ConnectionId,
+    },
     /// `number` as given by `WriteBlock`. A failure is fatal (reliability.md D8).
-    BlockWritten { number: u64, outcome: Result<(), String> },
+    BlockWritten {
+        number: u64,
+        outcome: Result<(), String>,
+    },
     /// A pre-zeroed, synced journal file is this shard's to fill, from offset 0.
-    JournalFileReady { file: u32, bytes: u64 },
+    JournalFileReady {
+        file: u32,
+        bytes: u64,
+    },
     /// The chunk is durable in the store AND indexed in the catalog; or could not be stored now (retry policy is the shard's).
-    ChunkStored { chunk: ChunkId, outcome: Result<StoredChunk, StoreFailure> },
-    StreamLoaded { load: LoadId, outcome: Result<LoadedStream, LoadFailure> },
+    ChunkStored {
+        chunk: ChunkId,
+        outcome: Result<StoredChunk, StoreFailure>,
+    },
+    StreamLoaded {
+        load: LoadId,
+        outcome: Result<LoadedStream, LoadFailure>,
+    },
     /// Batches in order of position, first one holding or following the asked-for start, checked (page sums) and parsed; empty if
     /// the chunk holds nothing at or after the start.
-    PagesLoaded { load: LoadId, outcome: Result<Vec<Batch>, LoadFailure> },
+    PagesLoaded {
+        load: LoadId,
+        outcome: Result<Vec<Batch>, LoadFailure>,
+    },
     /// `next_timeout` was reached.
     TimeoutReached,
     /// Stop: refuse what is new, answer what is accepted, publish what is unpublished; then `Action::Drained`.

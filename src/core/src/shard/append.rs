@@ -1,0 +1,308 @@
+//! A batch from the wire to its place in a stream: checked, held up while there is no room, numbered and stamped.
+
+use bytes::{Bytes, BytesMut};
+use riverrun_protocol::batch::{self, Ingested, Stamp};
+use riverrun_protocol::error::{ErrorCode, ErrorFrame};
+use riverrun_protocol::request::StreamRef;
+use riverrun_protocol::types::Position;
+
+use super::acks::{AckTo, PendingAck, PendingAppend};
+use super::connection::{ConnectionKey, InProgress};
+use super::load::Deferred;
+use super::stream::{Stream, StreamKey};
+use super::streams::Located;
+use super::timestamps::Timestamps;
+use super::{Shard, Turn};
+use crate::action::LoadCause;
+use crate::event::BatchBytes;
+use crate::limits::{CONNECTION_WAITING_BYTES_MAX, SHARD_WAITING_BYTES_MAX};
+
+/// A batch that passed ingest (`s2-semantics.md` B2, step 2).
+#[derive(Debug)]
+pub(super) struct Input<'a> {
+    bytes: BatchBytes<'a>,
+    facts: Ingested,
+}
+
+/// The same, for as long as it has to wait.
+#[derive(Debug)]
+pub(super) struct OwnedInput {
+    bytes: OwnedBytes,
+    facts: Ingested,
+}
+
+#[derive(Debug)]
+enum OwnedBytes {
+    Copied(Bytes),
+    Received { frame: BytesMut, batch: std::ops::Range<usize> },
+}
+
+impl Input<'_> {
+    fn into_owned(self) -> OwnedInput {
+        let bytes = match self.bytes {
+            BatchBytes::Borrowed(bytes) => OwnedBytes::Copied(Bytes::copy_from_slice(bytes)),
+            BatchBytes::Received { frame, batch } => OwnedBytes::Received { frame, batch },
+        };
+        OwnedInput { bytes, facts: self.facts }
+    }
+
+    /// What accepting it, or keeping it, copies.
+    fn copied_bytes(&self) -> u64 {
+        match &self.bytes {
+            BatchBytes::Borrowed(bytes) => bytes.len() as u64,
+            BatchBytes::Received { .. } => 0,
+        }
+    }
+}
+
+impl OwnedInput {
+    /// What it takes while it waits.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.bytes {
+            OwnedBytes::Copied(bytes) => bytes.len(),
+            OwnedBytes::Received { frame, .. } => frame.capacity(),
+        }
+    }
+}
+
+/// An append that waits until there is room.
+#[derive(Debug)]
+pub(super) struct WaitingAppend {
+    stream: StreamKey,
+    connection: ConnectionKey,
+    to: AckTo,
+    input: OwnedInput,
+}
+
+impl Shard {
+    pub(super) fn on_append(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        id: u64,
+        target: &StreamRef,
+        bytes: BatchBytes<'_>,
+    ) {
+        let input = match self.ingest(bytes) {
+            Ok(input) => input,
+            Err(error) => return self.refuse_append(turn, connection, AckTo::Request(connection, id), error),
+        };
+        self.connections[connection].begin(id, InProgress::Request);
+        match self.locate(turn, target, LoadCause::Append) {
+            Located::Open(stream) => self.offer(turn, stream, connection, AckTo::Request(connection, id), input),
+            Located::Loading(load) => {
+                let input = self.keep(input);
+                self.defer(turn, load, connection, Deferred::Append { id, input });
+            }
+        }
+    }
+
+    /// Structure, limits, sums and command syntax (`s2-semantics.md` A3-A5, B5), before anything is looked up.
+    pub(super) fn ingest<'a>(&mut self, bytes: BatchBytes<'a>) -> Result<Input<'a>, ErrorFrame> {
+        let facts = batch::check_ingest(bytes.batch())?;
+        if facts.has_commands {
+            let why = "command records (fence, trim) are not supported by this version";
+            return Err(ErrorFrame::new(ErrorCode::Unsupported, why));
+        }
+        Ok(Input { bytes, facts })
+    }
+
+    /// For a batch that cannot go on right now.
+    pub(super) fn keep(&mut self, input: Input<'_>) -> OwnedInput {
+        self.counters.copied_bytes += input.copied_bytes();
+        input.into_owned()
+    }
+
+    /// The stream is open: accepts the batch, or lets it wait behind those that wait already, so that nothing overtakes.
+    pub(super) fn offer(
+        &mut self,
+        turn: &mut Turn<'_>,
+        stream: StreamKey,
+        connection: ConnectionKey,
+        to: AckTo,
+        input: Input<'_>,
+    ) {
+        if self.waiting_appends.is_empty() && self.has_append_room() {
+            self.accept(turn, stream, to, input);
+        } else {
+            let input = self.keep(input);
+            self.wait_for_room(turn, WaitingAppend { stream, connection, to, input });
+        }
+    }
+
+    /// As [`Shard::offer`], for a batch that was kept.
+    pub(super) fn offer_owned(
+        &mut self,
+        turn: &mut Turn<'_>,
+        stream: StreamKey,
+        connection: ConnectionKey,
+        to: AckTo,
+        input: OwnedInput,
+    ) {
+        if self.waiting_appends.is_empty() && self.has_append_room() {
+            self.accept_owned(turn, stream, to, input);
+        } else {
+            self.wait_for_room(turn, WaitingAppend { stream, connection, to, input });
+        }
+    }
+
+    fn has_append_room(&mut self) -> bool {
+        self.backlog.has_room() && self.writer.has_room()
+    }
+
+    fn accept_owned(&mut self, turn: &mut Turn<'_>, stream: StreamKey, to: AckTo, input: OwnedInput) {
+        let OwnedInput { bytes, facts } = input;
+        match bytes {
+            OwnedBytes::Copied(bytes) => {
+                self.accept(turn, stream, to, Input { bytes: BatchBytes::Borrowed(&bytes), facts });
+            }
+            OwnedBytes::Received { frame, batch } => {
+                self.accept(turn, stream, to, Input { bytes: BatchBytes::Received { frame, batch }, facts });
+            }
+        }
+    }
+
+    /// From here on the batch has its numbers, and nothing but the end of the process keeps it from becoming stable.
+    fn accept(&mut self, turn: &mut Turn<'_>, key: StreamKey, to: AckTo, input: Input<'_>) {
+        self.counters.appends += 1;
+        self.counters.appended_records += u64::from(input.facts.record_count);
+        self.counters.appended_bytes += input.facts.batch_bytes as u64;
+        self.counters.copied_bytes += input.copied_bytes();
+        let Input { bytes, facts } = input;
+        let stream = &mut self.streams[key];
+        stream.recently_used = true;
+        let stamp = stamp_of(stream, turn.now.wall_ms);
+        let floor = stream.next.timestamp;
+        self.writer.put(bytes, &facts, |batch| {
+            let (first, last) = stamp_batch(batch, &stamp, floor);
+            let start = Position { seq_num: stamp.first_seq_num, timestamp: first };
+            let end = Position { seq_num: stamp.first_seq_num + u64::from(facts.record_count), timestamp: last };
+            stream.next = end;
+            PendingAppend { stream: key, ack: PendingAck { to, start, end } }
+        });
+    }
+
+    fn wait_for_room(&mut self, turn: &mut Turn<'_>, append: WaitingAppend) {
+        if let Err(error) = self.count_waiting(append.connection, append.input.bytes()) {
+            return self.refuse_append(turn, append.connection, append.to, error);
+        }
+        self.streams[append.stream].users += 1;
+        self.connections[append.connection].waiting_appends += 1;
+        self.waiting_appends.push_back(append);
+    }
+
+    /// Lets waiting appends in, oldest first, while there is room. True if any went in.
+    pub(super) fn admit_waiting(&mut self, turn: &mut Turn<'_>) -> bool {
+        let mut admitted = false;
+        while !self.waiting_appends.is_empty() && self.has_append_room() {
+            let Some(append) = self.take_waiting() else { break };
+            self.accept_owned(turn, append.stream, append.to, append.input);
+            admitted = true;
+        }
+        admitted
+    }
+
+    fn take_waiting(&mut self) -> Option<WaitingAppend> {
+        let append = self.waiting_appends.pop_front()?;
+        self.forget_waiting(&append);
+        Some(append)
+    }
+
+    fn forget_waiting(&mut self, append: &WaitingAppend) {
+        self.streams[append.stream].users -= 1;
+        self.uncount_waiting(append.connection, append.input.bytes());
+        if let Some(connection) = self.connections.get_mut(append.connection) {
+            connection.waiting_appends -= 1;
+        }
+    }
+
+    /// Refuses all that wait for room, oldest first; they never had an effect.
+    pub(super) fn refuse_waiting(&mut self, turn: &mut Turn<'_>, error: &ErrorFrame) {
+        while let Some(append) = self.take_waiting() {
+            self.refuse_append(turn, append.connection, append.to, error.clone());
+        }
+    }
+
+    /// The connection is closed: what it had waiting was not accepted, and never will be.
+    pub(super) fn drop_waiting_of(&mut self, connection: ConnectionKey) {
+        let waiting = std::mem::take(&mut self.waiting_appends);
+        for append in waiting {
+            if append.connection == connection {
+                self.forget_waiting(&append);
+            } else {
+                self.waiting_appends.push_back(append);
+            }
+        }
+    }
+
+    /// # Errors
+    /// `Overloaded` where the connection or the shard holds too many waiting bytes.
+    pub(super) fn count_waiting(&mut self, connection: ConnectionKey, bytes: usize) -> Result<(), ErrorFrame> {
+        let of_connection = &mut self.connections[connection].waiting_bytes;
+        if *of_connection + bytes > CONNECTION_WAITING_BYTES_MAX {
+            return Err(overloaded(
+                "this connection sent more appends than may wait; wait for acks before sending more",
+            ));
+        }
+        if self.waiting_bytes + bytes > SHARD_WAITING_BYTES_MAX {
+            return Err(overloaded("the server holds too many waiting appends; try again later"));
+        }
+        *of_connection += bytes;
+        self.waiting_bytes += bytes;
+        self.note_flow(connection);
+        Ok(())
+    }
+
+    pub(super) fn uncount_waiting(&mut self, connection: ConnectionKey, bytes: usize) {
+        self.waiting_bytes -= bytes;
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.waiting_bytes -= bytes;
+        }
+        self.note_flow(connection);
+    }
+
+    /// Refuses a batch that had no effect: a single append is answered, a session is poisoned.
+    pub(super) fn refuse_append(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        to: AckTo,
+        error: ErrorFrame,
+    ) {
+        self.counters.appends_refused += 1;
+        match to {
+            AckTo::Request(_, id) => {
+                self.fail(turn, connection, id, error);
+                self.end_request(connection, id);
+            }
+            AckTo::Session(session) => self.refuse_input(turn, session, error),
+        }
+    }
+}
+
+pub(super) fn overloaded(why: &str) -> ErrorFrame {
+    ErrorFrame::new(ErrorCode::Overloaded, why)
+}
+
+/// The server's part of the next batch's header.
+fn stamp_of(stream: &Stream, arrival_ms: u64) -> Stamp {
+    let age_ms = stream.entry.retention_age_secs.map(|age| age.saturating_mul(1000));
+    Stamp {
+        stream_id: stream.entry.id,
+        first_seq_num: stream.next.seq_num,
+        arrival_ms,
+        expires_at_ms: age_ms.map_or(0, |age| arrival_ms.saturating_add(age)),
+    }
+}
+
+/// Numbers the batch and assigns its timestamps; returns the first and the last of them.
+fn stamp_batch(batch: &mut [u8], stamp: &Stamp, floor: u64) -> (u64, u64) {
+    let mut timestamps = Timestamps::new(floor, stamp.arrival_ms);
+    let (mut first, mut last) = (None, floor);
+    batch::stamp(batch, stamp, |client| {
+        last = timestamps.assign(client);
+        first.get_or_insert(last);
+        last
+    });
+    (first.unwrap_or(last), last)
+}

@@ -1,0 +1,182 @@
+//! What is not in memory any more: pages of chunks, loaded a piece at a time (design.md 7).
+
+use riverrun_protocol::batch::Batch;
+use riverrun_protocol::error::{ErrorCode, ErrorFrame};
+
+use super::load::Load;
+use super::reader::{PageLoad, ReaderKey};
+use super::{Shard, Turn};
+use crate::action::{Action, PagesFrom};
+use crate::event::{ChunkRange, LoadFailure, LoadId};
+use crate::limits::{LOADED_BYTES_MAX, PAGE_LOAD_BYTES_MAX, PAGE_LOADS_INFLIGHT_MAX};
+
+/// A load of pages on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PagesWanted {
+    pub(super) reader: ReaderKey,
+    pub(super) chunk: ChunkRange,
+    pub(super) from: PagesFrom,
+}
+
+impl Shard {
+    /// The reader needs what follows its loaded pages: asks for it, or queues for one of the places that readers share.
+    pub(super) fn want_pages(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
+        if self.readers[key].load != PageLoad::None {
+            return;
+        }
+        if self.page_queue.is_empty() && self.may_load() {
+            self.load_pages(turn, key);
+        } else {
+            self.readers[key].load = PageLoad::Queued;
+            self.page_queue.push_back(key);
+        }
+    }
+
+    /// While one piece is being sent, the next one is fetched.
+    pub(super) fn prefetch(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
+        let reader = &self.readers[key];
+        let Some(stream) = reader.stream.map(|stream| &self.streams[stream]) else { return };
+        let next = reader.loaded_end();
+        let wanted = reader.bounds.count.is_none_or(|count| count > next - reader.cursor);
+        let is_stored = next < stream.memory_start() && next < reader.limit(stream);
+        if wanted && is_stored && reader.loaded_bytes <= PAGE_LOAD_BYTES_MAX && self.may_load() {
+            self.want_pages(turn, key);
+        }
+    }
+
+    fn may_load(&mut self) -> bool {
+        if self.page_loads_inflight >= PAGE_LOADS_INFLIGHT_MAX {
+            return false;
+        }
+        let wanted = (self.page_loads_inflight + 1) * PAGE_LOAD_BYTES_MAX;
+        if self.loaded_bytes + wanted > LOADED_BYTES_MAX {
+            self.reclaim_loaded(wanted);
+        }
+        self.loaded_bytes + wanted <= LOADED_BYTES_MAX
+    }
+
+    /// Takes loaded pages away from readers that cannot send them now: they are cursors, and load them again when they can.
+    fn reclaim_loaded(&mut self, wanted: usize) {
+        for key in self.holders.clone() {
+            if self.loaded_bytes + wanted <= LOADED_BYTES_MAX {
+                return;
+            }
+            let reader = &mut self.readers[key];
+            let is_blocked = !reader.is_ready || !self.connections[reader.connection].has_output_room();
+            if is_blocked {
+                self.loaded_bytes -= std::mem::take(&mut reader.loaded_bytes);
+                reader.loaded.clear();
+                self.holders.remove(&key);
+            }
+        }
+    }
+
+    /// Readers that were waiting for a place get what has become free.
+    pub(super) fn start_queued_loads(&mut self, turn: &mut Turn<'_>) {
+        while !self.page_queue.is_empty() && self.may_load() {
+            let Some(key) = self.page_queue.pop_front() else { return };
+            self.readers[key].load = PageLoad::None;
+            self.load_pages(turn, key);
+        }
+    }
+
+    fn load_pages(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
+        let reader = &self.readers[key];
+        let stream = &self.streams[reader.stream.expect("only an admitted reader needs pages")];
+        let next = reader.loaded_end();
+        if reader.not_before.is_none() && (next >= stream.memory_start() || next >= reader.limit(stream)) {
+            return self.mark_ready(key);
+        }
+        let Some(chunk) = stream.chunk_at(next).filter(|chunk| chunk.first_seq_num <= next).copied() else {
+            let why = format!("no chunk holds sequence number {next} of stream {}", stream.entry.id);
+            return self.fail_reader(turn, key, ErrorFrame::new(ErrorCode::Corrupt, why));
+        };
+        let by_timestamp = reader.not_before.filter(|_| reader.loaded.is_empty()).map(PagesFrom::Timestamp);
+        let from = by_timestamp.unwrap_or(PagesFrom::SeqNum(next));
+        let (stream_id, bytes_max) = (stream.entry.id, bytes_wanted(reader.bounds.bytes));
+        let load = self.loads.begin(Load::Pages(PagesWanted { reader: key, chunk, from }));
+        self.readers[key].load = PageLoad::InFlight(load);
+        self.page_loads_inflight += 1;
+        self.counters.page_loads += 1;
+        turn.actions.push(Action::LoadPages { load, stream_id, chunk: chunk.chunk, from, bytes_max });
+    }
+
+    pub(super) fn on_pages_loaded(
+        &mut self,
+        turn: &mut Turn<'_>,
+        load: LoadId,
+        wanted: PagesWanted,
+        outcome: Result<Vec<Batch>, LoadFailure>,
+    ) {
+        self.page_loads_inflight -= 1;
+        let Some(reader) = self.readers.get_mut(wanted.reader) else { return };
+        assert_eq!(reader.load, PageLoad::InFlight(load), "a reader has one load at a time");
+        reader.load = PageLoad::None;
+        match outcome.map_err(failure).and_then(|batches| self.hold(&wanted, batches)) {
+            Ok(()) => self.mark_ready(wanted.reader),
+            Err(error) => self.fail_reader(turn, wanted.reader, error),
+        }
+    }
+
+    /// Checks that these are the records that come next, and no others, and holds them for the reader.
+    fn hold(&mut self, wanted: &PagesWanted, batches: Vec<Batch>) -> Result<(), ErrorFrame> {
+        let reader = &mut self.readers[wanted.reader];
+        let stream = &self.streams[reader.stream.expect("only an admitted reader loads pages")];
+        let mut next = match wanted.from {
+            PagesFrom::SeqNum(seq_num) if seq_num != reader.loaded_end() => return Ok(()),
+            PagesFrom::SeqNum(seq_num) => seq_num,
+            PagesFrom::Timestamp(timestamp) => resolve(&batches, timestamp).ok_or_else(|| wanted.broken())?,
+        };
+        if let PagesFrom::Timestamp(_) = wanted.from {
+            reader.cursor = next.max(stream.start_seq_num);
+            reader.not_before = None;
+        }
+        let start = next;
+        for batch in batches.into_iter().filter(|batch| batch.end_seq_num() > start) {
+            if batch.stream_id() != stream.entry.id || batch.first_seq_num() > next {
+                return Err(wanted.broken());
+            }
+            next = batch.end_seq_num();
+            reader.loaded_bytes += batch.bytes().len();
+            self.loaded_bytes += batch.bytes().len();
+            reader.loaded.push_back(batch);
+        }
+        if reader.loaded.is_empty() {
+            return Err(wanted.broken());
+        }
+        self.holders.insert(wanted.reader);
+        Ok(())
+    }
+}
+
+impl PagesWanted {
+    /// P8: never served, never silently skipped.
+    fn broken(&self) -> ErrorFrame {
+        let ChunkRange { chunk, first_seq_num, end_seq_num, .. } = self.chunk;
+        let why = format!(
+            "chunk {chunk:?} does not hold what the catalog says, sequence numbers {first_seq_num}..{end_seq_num}, \
+             from {:?} on",
+            self.from
+        );
+        ErrorFrame::new(ErrorCode::Corrupt, why)
+    }
+}
+
+/// The sequence number of the first record with this timestamp or a later one.
+fn resolve(batches: &[Batch], timestamp: u64) -> Option<u64> {
+    let batch = batches.iter().find(|batch| batch.last_timestamp() >= timestamp)?;
+    Some(batch.first_seq_num() + u64::from(batch.first_at_or_after(timestamp)))
+}
+
+/// A read that takes little need not load much. Pages come whole, so this is only a hint.
+fn bytes_wanted(bytes_max: Option<u64>) -> usize {
+    bytes_max.map_or(PAGE_LOAD_BYTES_MAX, |bytes| bytes.min(PAGE_LOAD_BYTES_MAX as u64) as usize)
+}
+
+fn failure(failure: LoadFailure) -> ErrorFrame {
+    match failure {
+        LoadFailure::Corrupt(why) => ErrorFrame::new(ErrorCode::Corrupt, why),
+        LoadFailure::Unavailable(why) => ErrorFrame::new(ErrorCode::Unavailable, why),
+        other => ErrorFrame::new(ErrorCode::Storage, format!("the records could not be loaded: {other:?}")),
+    }
+}

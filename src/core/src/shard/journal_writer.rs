@@ -1,0 +1,266 @@
+//! Accepted batches on their way into the journal: filling blocks, blocks in flight, and the longest complete prefix.
+//!
+//! No timers (design.md 6): a block is closed when a write may be started and bytes wait, so that a quiet journal writes at
+//! once and a busy one gathers, by itself, as much as arrives while the writes before it are under way.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use riverrun_protocol::batch::Ingested;
+
+use super::acks::{DurableBlock, PendingAppend};
+use super::config::ShardConfig;
+use super::journal_files::JournalFiles;
+use crate::action::Action;
+use crate::event::BatchBytes;
+use crate::journal::{BlockMeta, OpenBlock};
+use crate::limits::{
+    BLOCK_BYTES_MAX, BLOCK_BYTES_TARGET, JOURNAL_IDLE, JOURNAL_WAITING_BYTES_MAX, JOURNAL_WRITES_INFLIGHT_MAX,
+};
+use crate::time::Now;
+
+/// Block numbers form a chain: `watermark_durable <= durable < next_number`, and `next_number - durable <= q + 1`, because a
+/// block leaves `inflight` only in order, however the writes complete. Recovery's window rests on that.
+#[derive(Debug)]
+pub(super) struct JournalWriter {
+    meta: BlockMeta,
+    filling: Filling,
+    /// Blocks that are full, oldest first.
+    full: VecDeque<Filling>,
+    waiting_bytes: usize,
+    room: bool,
+    next_number: u64,
+    inflight: VecDeque<InflightBlock>,
+    /// The highest block of the longest complete prefix; 0 = none.
+    durable: u64,
+    /// What the block `durable` says in its header.
+    durable_needed_from: u64,
+    /// The highest watermark that a durable block carries.
+    watermark_durable: u64,
+    /// The newest block that holds batches.
+    last_with_batches: u64,
+    idle_since: Duration,
+    pub(super) files: JournalFiles,
+}
+
+/// A block that takes batches, and what is to be done when it is durable, in the same order.
+#[derive(Debug)]
+struct Filling {
+    block: OpenBlock,
+    appends: Vec<PendingAppend>,
+    batch_bytes: usize,
+}
+
+/// A block whose write was ordered.
+#[derive(Debug)]
+struct InflightBlock {
+    block: DurableBlock,
+    written: bool,
+    /// As in its header.
+    needed_from: u64,
+    watermark: u64,
+}
+
+/// What was just closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Closed {
+    pub(super) number: u64,
+    pub(super) block_bytes: u64,
+    pub(super) batches: usize,
+}
+
+impl Filling {
+    fn new() -> Self {
+        Self { block: OpenBlock::new(BLOCK_BYTES_MAX), appends: Vec::new(), batch_bytes: 0 }
+    }
+
+    fn has_room(&self, batch: &BatchBytes<'_>) -> bool {
+        let below_target = self.block.is_empty() || self.block.block_bytes_if_closed() < BLOCK_BYTES_TARGET;
+        below_target
+            && match batch {
+                BatchBytes::Borrowed(bytes) => self.block.has_room_inline(bytes.len()),
+                BatchBytes::Received { frame, .. } => self.block.has_room_extent(frame.len()),
+            }
+    }
+}
+
+impl JournalWriter {
+    /// # Panics
+    /// If the shard has no journal.
+    pub(super) fn new(config: &ShardConfig) -> Self {
+        let journal = config.journal.expect("a journal writer is made for a journal");
+        Self {
+            meta: BlockMeta {
+                store_id: config.store_id,
+                journal_id: journal.journal_id,
+                salt: journal.salt,
+                epoch: config.epoch,
+                shard: config.shard,
+                q: JOURNAL_WRITES_INFLIGHT_MAX as u32,
+                number: 0,
+                file: 0,
+                offset: 0,
+                durable_watermark: 0,
+                needed_from: 1,
+                prev_header_crc: 0,
+                wall_ms: 0,
+            },
+            filling: Filling::new(),
+            full: VecDeque::new(),
+            waiting_bytes: 0,
+            room: true,
+            next_number: 1,
+            inflight: VecDeque::new(),
+            durable: 0,
+            durable_needed_from: 1,
+            watermark_durable: 0,
+            last_with_batches: 0,
+            idle_since: Duration::ZERO,
+            files: JournalFiles::default(),
+        }
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    pub(super) fn durable_needed_from(&self) -> u64 {
+        self.durable_needed_from
+    }
+
+    /// Nothing waits and nothing is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting_bytes == 0 && self.inflight.is_empty()
+    }
+
+    /// Whether another batch may be accepted. Once full, the queue has room again at half.
+    pub(super) fn has_room(&mut self) -> bool {
+        let limit = if self.room { JOURNAL_WAITING_BYTES_MAX } else { JOURNAL_WAITING_BYTES_MAX / 2 };
+        self.room = self.waiting_bytes < limit;
+        self.room
+    }
+
+    /// Puts a checked batch into the block being filled; `stamp` writes the server's part on it and says what is to be done when
+    /// it is durable.
+    pub(super) fn put(
+        &mut self,
+        batch: BatchBytes<'_>,
+        facts: &Ingested,
+        stamp: impl FnOnce(&mut [u8]) -> PendingAppend,
+    ) {
+        if !self.filling.has_room(&batch) {
+            let full = std::mem::replace(&mut self.filling, Filling::new());
+            self.full.push_back(full);
+        }
+        let filling = &mut self.filling;
+        let append = match batch {
+            BatchBytes::Borrowed(bytes) => stamp(filling.block.append_inline(bytes)),
+            BatchBytes::Received { mut frame, batch } => {
+                let append = stamp(&mut frame[batch.clone()]);
+                filling.block.push_extent(frame, batch, facts.payload_crc, facts.payload_bytes);
+                append
+            }
+        };
+        filling.appends.push(append);
+        filling.batch_bytes += facts.batch_bytes;
+        self.waiting_bytes += facts.batch_bytes;
+    }
+
+    /// Orders the next write if one may be started and batches wait for it.
+    pub(super) fn write_next(&mut self, needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Option<Closed> {
+        if self.waiting_bytes == 0 || self.inflight.len() >= JOURNAL_WRITES_INFLIGHT_MAX {
+            return None;
+        }
+        let next = self.full.front().unwrap_or(&self.filling);
+        let place = self.files.place(self.next_number, next.block.block_bytes_if_closed() as u64)?;
+        Some(self.close(place, needed_from, now, actions))
+    }
+
+    /// Orders a block without batches, which says how far the journal is known durable and what of it is still needed.
+    pub(super) fn write_watermark(&mut self, needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Option<Closed> {
+        assert!(self.is_idle(), "a block with batches carries the watermark as well");
+        let place = self.files.place(self.next_number, self.filling.block.block_bytes_if_closed() as u64)?;
+        Some(self.close(place, needed_from, now, actions))
+    }
+
+    fn close(&mut self, place: (u32, u64), needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Closed {
+        let number = self.next_number;
+        let (file, offset) = place;
+        let meta = BlockMeta {
+            number,
+            file,
+            offset,
+            durable_watermark: self.durable,
+            needed_from,
+            wall_ms: now.wall_ms,
+            ..self.meta
+        };
+        let mut full = self.full.pop_front();
+        let filling = full.as_mut().unwrap_or(&mut self.filling);
+        let closed = filling.block.close(meta);
+        let appends = std::mem::take(&mut filling.appends);
+        self.waiting_bytes -= std::mem::take(&mut filling.batch_bytes);
+        self.next_number += 1;
+        self.meta.prev_header_crc = closed.header_crc;
+        self.idle_since = now.monotonic;
+        let batches = closed.batches.len();
+        if batches > 0 {
+            self.last_with_batches = number;
+        }
+        actions.push(Action::WriteBlock { number, file, offset, buffers: closed.buffers });
+        let block_bytes = u64::from(closed.block_bytes);
+        let block = DurableBlock { number, bytes: block_bytes, appends, batches: closed.batches };
+        self.inflight.push_back(InflightBlock {
+            block,
+            written: false,
+            needed_from,
+            watermark: meta.durable_watermark,
+        });
+        Closed { number, block_bytes, batches }
+    }
+
+    pub(super) fn on_written(&mut self, number: u64, now: Now) {
+        let block = self.inflight.iter_mut().find(|inflight| inflight.block.number == number);
+        block.expect("every write is answered once").written = true;
+        self.idle_since = now.monotonic;
+    }
+
+    /// Takes out the next block of the complete prefix: it is durable. Never one behind a block that is not, however many of
+    /// them are written: recovery stops at the first gap.
+    pub(super) fn pop_durable(&mut self) -> Option<DurableBlock> {
+        self.inflight.front().filter(|inflight| inflight.written)?;
+        let InflightBlock { block, needed_from, watermark, .. } = self.inflight.pop_front()?;
+        self.durable = block.number;
+        self.durable_needed_from = needed_from;
+        self.watermark_durable = watermark;
+        Some(block)
+    }
+
+    /// When a watermark block is due, if nothing else happens: the newest batches are above every watermark on disk, so that
+    /// recovery could take damage to them for a torn tail; or `needed_from` has moved so far that saying so frees a file.
+    pub(super) fn watermark_at(&self, needed_from: u64) -> Option<Duration> {
+        let ambiguous = self.watermark_durable < self.last_with_batches;
+        let frees = needed_from > self.durable_needed_from && self.files.would_release(needed_from);
+        (self.is_idle() && (ambiguous || frees)).then(|| self.idle_since + JOURNAL_IDLE)
+    }
+
+    /// The final block of a clean stop says that nothing is needed (unless the journal never held anything).
+    pub(super) fn final_watermark_due(&self, needed_from: u64) -> bool {
+        self.last_with_batches > 0
+            && (self.watermark_durable < self.last_with_batches || self.durable_needed_from <= self.last_with_batches)
+            && needed_from > self.last_with_batches
+    }
+
+    /// Everything accepted and not yet durable; for the end after a failure.
+    pub(super) fn take_pending(&mut self) -> Vec<PendingAppend> {
+        let inflight = std::mem::take(&mut self.inflight).into_iter().flat_map(|inflight| inflight.block.appends);
+        let full = std::mem::take(&mut self.full).into_iter().flat_map(|full| full.appends);
+        let filling = std::mem::take(&mut self.filling.appends);
+        self.waiting_bytes = 0;
+        inflight.chain(full).chain(filling).collect()
+    }
+}

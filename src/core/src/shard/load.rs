@@ -1,0 +1,265 @@
+//! Streams that are not in memory: asked for once, while the requests for them wait in order of arrival.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
+use riverrun_protocol::request::{ReadParams, StreamRef};
+
+use super::acks::AckTo;
+use super::append::{OwnedInput, overloaded};
+use super::append_session::AppendSessionKey;
+use super::connection::ConnectionKey;
+use super::history::PagesWanted;
+use super::reader::ReaderKey;
+use super::stream::{Stream, StreamKey};
+use super::streams::Located;
+use super::{Shard, Turn};
+use crate::action::{Action, LoadCause};
+use crate::event::{LoadFailure, LoadId, LoadedStream};
+use crate::limits::LOADS_WAITING_REQUESTS_MAX;
+
+/// Everything that was asked of the driver's loaders and not answered yet.
+#[derive(Debug, Default)]
+pub(super) struct Loads {
+    next: u64,
+    in_flight: BTreeMap<LoadId, Load>,
+    /// Requests that wait in `StreamLoad`s.
+    waiting: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum Load {
+    Stream(StreamLoad),
+    Pages(PagesWanted),
+}
+
+#[derive(Debug)]
+pub(super) struct StreamLoad {
+    target: StreamRef,
+    cause: LoadCause,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    connection: ConnectionKey,
+    what: Deferred,
+}
+
+/// A request that waits for its stream.
+#[derive(Debug)]
+pub(super) enum Deferred {
+    Append {
+        id: u64,
+        input: OwnedInput,
+    },
+    AppendSession(AppendSessionKey),
+    /// An input that came before its session was open.
+    Input {
+        session: AppendSessionKey,
+        input: OwnedInput,
+    },
+    CheckTail {
+        id: u64,
+    },
+    Read {
+        reader: ReaderKey,
+        params: ReadParams,
+    },
+}
+
+impl Deferred {
+    /// The auto-create switch that applies (`s2-semantics.md` E7).
+    fn cause(&self) -> LoadCause {
+        match self {
+            Self::Append { .. } | Self::AppendSession(_) | Self::Input { .. } => LoadCause::Append,
+            Self::CheckTail { .. } | Self::Read { .. } => LoadCause::Read,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Append { input, .. } | Self::Input { input, .. } => input.bytes(),
+            _ => 0,
+        }
+    }
+}
+
+impl Loads {
+    pub(super) fn begin(&mut self, load: Load) -> LoadId {
+        self.next += 1;
+        self.in_flight.insert(LoadId(self.next), load);
+        LoadId(self.next)
+    }
+
+    /// # Panics
+    /// If it was answered already.
+    pub(super) fn end(&mut self, load: LoadId) -> Load {
+        self.in_flight.remove(&load).expect("every load is answered once")
+    }
+
+    fn stream_load(&mut self, load: LoadId) -> &mut StreamLoad {
+        match self.in_flight.get_mut(&load) {
+            Some(Load::Stream(load)) => load,
+            _ => unreachable!("a name is marked as loading exactly while its load is in flight"),
+        }
+    }
+}
+
+impl Shard {
+    /// The stream, or the load that it will come with, which begins now if need be.
+    pub(super) fn locate(&mut self, turn: &mut Turn<'_>, target: &StreamRef, cause: LoadCause) -> Located {
+        if let Some(located) = self.streams.find(target) {
+            return located;
+        }
+        let waiting = VecDeque::new();
+        let load = self.loads.begin(Load::Stream(StreamLoad { target: target.clone(), cause, waiting }));
+        self.streams.set_loading(target.clone(), load);
+        turn.actions.push(Action::LoadStream { load, target: target.clone(), cause });
+        Located::Loading(load)
+    }
+
+    /// Lets a request wait for its stream; full is an answer.
+    pub(super) fn defer(&mut self, turn: &mut Turn<'_>, load: LoadId, connection: ConnectionKey, what: Deferred) {
+        let room = if self.loads.waiting >= LOADS_WAITING_REQUESTS_MAX {
+            Err(overloaded("too many requests wait for their streams to be opened; try again later"))
+        } else {
+            self.count_waiting(connection, what.bytes())
+        };
+        match room {
+            Ok(()) => {
+                self.loads.waiting += 1;
+                self.loads.stream_load(load).waiting.push_back(Waiting { connection, what });
+            }
+            Err(error) => self.refuse_deferred(turn, Waiting { connection, what }, error),
+        }
+    }
+
+    pub(super) fn on_stream_loaded(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: LoadId,
+        load: StreamLoad,
+        outcome: Result<LoadedStream, LoadFailure>,
+    ) {
+        match outcome {
+            Ok(loaded) => self.on_stream_found(turn, load, loaded),
+            Err(LoadFailure::StreamNotFound) => self.on_stream_not_found(turn, id, load),
+            Err(failure) => self.on_load_failed(turn, load, &load_error(failure)),
+        }
+    }
+
+    fn on_stream_found(&mut self, turn: &mut Turn<'_>, load: StreamLoad, loaded: LoadedStream) {
+        let Some(evicted) = self.streams.make_room(self.config.streams_open_max, &mut self.tail_cache) else {
+            let error = overloaded("every open stream is in use; close sessions, or try again later");
+            return self.on_load_failed(turn, load, &error);
+        };
+        self.counters.streams_evicted += evicted;
+        self.counters.streams_loaded += 1;
+        let key = self.streams.insert(Stream::new(loaded));
+        // Held until the last of them is served: the ones before it could otherwise make it evictable.
+        self.streams[key].users += 1;
+        for waiting in load.waiting {
+            self.forget_deferred(&waiting);
+            self.serve_deferred(turn, key, waiting);
+        }
+        self.streams[key].users -= 1;
+    }
+
+    fn serve_deferred(&mut self, turn: &mut Turn<'_>, stream: StreamKey, waiting: Waiting) {
+        let Waiting { connection, what } = waiting;
+        match what {
+            Deferred::AppendSession(session) => self.append_session_opened(turn, session, stream),
+            Deferred::Read { reader, params } => self.admit_read(turn, reader, stream, &params),
+            Deferred::Input { session, input } if self.append_sessions.contains(session) => {
+                self.offer_owned(turn, stream, connection, AckTo::Session(session), input);
+            }
+            Deferred::Append { id, input } if self.connections.get(connection).is_some() => {
+                self.offer_owned(turn, stream, connection, AckTo::Request(connection, id), input);
+            }
+            Deferred::CheckTail { id } if self.connections.get(connection).is_some() => {
+                self.answer_check_tail(turn, connection, id, stream);
+            }
+            // Its connection was closed, or its session ended, while it waited.
+            Deferred::Input { .. } | Deferred::Append { .. } | Deferred::CheckTail { .. } => {}
+        }
+    }
+
+    /// The basin's switch for the load's cause is off. It may be on for the cause of others that wait: they try again.
+    fn on_stream_not_found(&mut self, turn: &mut Turn<'_>, id: LoadId, load: StreamLoad) {
+        let StreamLoad { target, cause, waiting } = load;
+        let error = load_error(LoadFailure::StreamNotFound);
+        let mut others = VecDeque::new();
+        for waiting in waiting {
+            if waiting.what.cause() == cause {
+                self.forget_deferred(&waiting);
+                self.refuse_deferred(turn, waiting, error.clone());
+            } else {
+                others.push_back(waiting);
+            }
+        }
+        let Some(cause) = others.front().map(|waiting| waiting.what.cause()) else {
+            return self.streams.set_absent(&target);
+        };
+        let load = StreamLoad { target: target.clone(), cause, waiting: others };
+        self.loads.in_flight.insert(id, Load::Stream(load));
+        turn.actions.push(Action::LoadStream { load: id, target, cause });
+    }
+
+    fn on_load_failed(&mut self, turn: &mut Turn<'_>, load: StreamLoad, error: &ErrorFrame) {
+        self.streams.set_absent(&load.target);
+        for waiting in load.waiting {
+            self.forget_deferred(&waiting);
+            self.refuse_deferred(turn, waiting, error.clone());
+        }
+    }
+
+    /// Answers everything that waits for a load; the loads themselves will find nobody.
+    pub(super) fn refuse_all_deferred(&mut self, turn: &mut Turn<'_>, error: &ErrorFrame) {
+        let mut waiting = Vec::new();
+        for load in self.loads.in_flight.values_mut() {
+            if let Load::Stream(load) = load {
+                waiting.extend(std::mem::take(&mut load.waiting));
+            }
+        }
+        for waiting in waiting {
+            self.forget_deferred(&waiting);
+            self.refuse_deferred(turn, waiting, error.clone());
+        }
+    }
+
+    fn forget_deferred(&mut self, waiting: &Waiting) {
+        self.loads.waiting -= 1;
+        self.uncount_waiting(waiting.connection, waiting.what.bytes());
+    }
+
+    /// Nothing was done for it, whatever happened to its stream.
+    fn refuse_deferred(&mut self, turn: &mut Turn<'_>, waiting: Waiting, error: ErrorFrame) {
+        let Waiting { connection, what } = waiting;
+        match what {
+            Deferred::Append { id, .. } => self.refuse_append(turn, connection, AckTo::Request(connection, id), error),
+            Deferred::AppendSession(session) => self.append_session_not_opened(turn, session, error),
+            Deferred::Input { session, .. } => self.refuse_append(turn, connection, AckTo::Session(session), error),
+            Deferred::Read { reader, .. } => self.fail_reader(turn, reader, error),
+            Deferred::CheckTail { id } => {
+                self.fail(turn, connection, id, error);
+                self.end_request(connection, id);
+            }
+        }
+    }
+}
+
+/// The request did nothing yet, so that even a store that does not answer leaves no doubt: it was not done.
+fn load_error(failure: LoadFailure) -> ErrorFrame {
+    let (code, why) = match failure {
+        LoadFailure::BasinNotFound => (ErrorCode::BasinNotFound, "there is no such basin".to_owned()),
+        LoadFailure::StreamNotFound => (ErrorCode::StreamNotFound, "there is no such stream".to_owned()),
+        LoadFailure::TransactionConflict => {
+            (ErrorCode::TransactionConflict, "the stream was being created by someone else; try again".to_owned())
+        }
+        LoadFailure::Corrupt(why) => (ErrorCode::Corrupt, why),
+        LoadFailure::Unavailable(why) => (ErrorCode::Unavailable, why),
+    };
+    let outcome = if code == ErrorCode::Corrupt { Outcome::Terminal } else { Outcome::NotDone };
+    ErrorFrame { outcome, ..ErrorFrame::new(code, why) }
+}

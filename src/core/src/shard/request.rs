@@ -1,0 +1,82 @@
+//! Requests as they come in: what all of them must pass, and to whom they go.
+
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
+
+use super::append::overloaded;
+use super::connection::{ConnectionKey, InProgress};
+use super::drain::draining_error;
+use super::failure::storage_error;
+use super::{Shard, Turn};
+use crate::event::{ConnectionId, ShardRequest};
+
+impl Shard {
+    pub(super) fn on_request(&mut self, turn: &mut Turn<'_>, from: ConnectionId, id: u64, request: ShardRequest<'_>) {
+        let connection = self.connections.find_or_open(from);
+        if self.failed {
+            let error = ErrorFrame { outcome: Outcome::NotDone, ..storage_error("the server's storage failed") };
+            return self.fail(turn, connection, id, error);
+        }
+        match request {
+            ShardRequest::SessionAppend(batch) => self.on_session_append(turn, connection, id, batch),
+            ShardRequest::CloseAppendSession => self.on_close_append_session(turn, connection, id),
+            ShardRequest::GrantCredit(grant) => self.on_grant_credit(connection, id, grant),
+            ShardRequest::CloseReadSession => self.on_close_read_session(turn, connection, id),
+            request => match self.check_begin(connection, id) {
+                Ok(()) => self.begin(turn, connection, id, request),
+                Err(error) => self.fail(turn, connection, id, error),
+            },
+        }
+    }
+
+    fn begin(&mut self, turn: &mut Turn<'_>, connection: ConnectionKey, id: u64, request: ShardRequest<'_>) {
+        match request {
+            ShardRequest::Append { target, batch } => self.on_append(turn, connection, id, &target, batch),
+            ShardRequest::OpenAppendSession(target) => self.on_open_append_session(turn, connection, id, &target),
+            ShardRequest::CheckTail(target) => self.on_check_tail(turn, connection, id, &target),
+            ShardRequest::Read(read) => self.on_read(turn, connection, id, read),
+            ShardRequest::OpenReadSession(open) => self.on_open_read_session(turn, connection, id, open),
+            // Frames within a session begin nothing, and never come here.
+            ShardRequest::SessionAppend(_)
+            | ShardRequest::CloseAppendSession
+            | ShardRequest::GrantCredit(_)
+            | ShardRequest::CloseReadSession => {}
+        }
+    }
+
+    fn check_begin(&self, key: ConnectionKey, id: u64) -> Result<(), ErrorFrame> {
+        let connection = &self.connections[key];
+        if self.draining {
+            return Err(draining_error());
+        }
+        if connection.get(id).is_some() {
+            let why = "another request or session with this id is in progress on this connection";
+            return Err(ErrorFrame::new(ErrorCode::BadSession, why));
+        }
+        if connection.is_full() {
+            return Err(overloaded("too many sessions and requests are in progress on this connection"));
+        }
+        Ok(())
+    }
+
+    /// A request was answered: its id may be used again.
+    pub(super) fn end_request(&mut self, connection: ConnectionKey, id: u64) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.end(id);
+        }
+    }
+
+    /// Nobody is there any more. What was accepted becomes stable all the same; everything else is over.
+    pub(super) fn on_connection_closed(&mut self, id: ConnectionId) {
+        let Some((key, mut connection)) = self.connections.remove(id) else { return };
+        for what in connection.end_all() {
+            match what {
+                InProgress::AppendSession(session) => self.drop_append_session(session),
+                InProgress::Reader(reader) => drop(self.remove_reader(reader)),
+                InProgress::Request => {}
+            }
+        }
+        if connection.waiting_appends > 0 {
+            self.drop_waiting_of(key);
+        }
+    }
+}

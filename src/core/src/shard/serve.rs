@@ -1,0 +1,194 @@
+//! Who reads next, and how far it gets in one step.
+//!
+//! Connections that have readers with something to do take turns, and so do the readers of each: one step each time, which is
+//! at most one push. A connection whose socket takes no more leaves the round until it does. So one reader that replays a
+//! terabyte delays another by one push, and a turn of the loop is bounded however many followers a stream has.
+
+use riverrun_protocol::error::ErrorFrame;
+use riverrun_protocol::response::Response;
+
+use super::connection::ConnectionKey;
+use super::reader::{PageLoad, Phase, Reader, ReaderKey, ReaderKind};
+use super::take::{Fill, Next, Taken};
+use super::{Shard, Turn};
+use crate::limits::{READ_TURN_BYTES_MAX, READ_TURN_PUSHES_MAX};
+
+/// Why gathering records stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stopped {
+    /// A bound was met: the read is over.
+    Ended,
+    /// The push is full; there is more.
+    Full,
+    /// Everything up to the reader's limit was taken.
+    AtLimit,
+    /// What comes next is in a chunk.
+    NotLoaded,
+}
+
+impl Shard {
+    /// The reader may be able to go on. One at the tail is not, until its stream wakes it.
+    pub(super) fn mark_ready(&mut self, key: ReaderKey) {
+        let reader = &mut self.readers[key];
+        if reader.at_tail_index.is_some() || std::mem::replace(&mut reader.is_ready, true) {
+            return;
+        }
+        let connection = reader.connection;
+        self.connections[connection].ready.push_back(key);
+        self.join_round(connection);
+    }
+
+    pub(super) fn join_round(&mut self, key: ConnectionKey) {
+        let connection = &mut self.connections[key];
+        if !connection.in_round && !connection.ready.is_empty() && connection.has_output_room() {
+            connection.in_round = true;
+            self.round.push_back(key);
+        }
+    }
+
+    /// A turn's share of the round. What remains is for the next turn, behind whatever arrived in between.
+    pub(super) fn serve_readers(&mut self, turn: &mut Turn<'_>) {
+        let (mut steps, mut bytes) = (0, 0);
+        while steps < READ_TURN_PUSHES_MAX && bytes < READ_TURN_BYTES_MAX as u64 {
+            let Some(key) = self.round.pop_front() else { return };
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            connection.in_round = false;
+            if let Some(reader) = connection.ready.pop_front() {
+                self.readers[reader].is_ready = false;
+                bytes += self.step(turn, reader);
+                steps += 1;
+            }
+            self.join_round(key);
+        }
+    }
+
+    /// Returns the bytes it sent.
+    fn step(&mut self, turn: &mut Turn<'_>, key: ReaderKey) -> u64 {
+        let reader = &mut self.readers[key];
+        let mut taken = match &mut reader.kind {
+            ReaderKind::Session { .. } => Taken::default(),
+            ReaderKind::Single(taken) => std::mem::take(taken),
+        };
+        let stopped = self.gather(key, &mut taken);
+        let bytes = taken.bytes;
+        if self.readers[key].is_session() {
+            self.session_gathered(turn, key, taken, stopped);
+        } else {
+            self.single_gathered(turn, key, taken, stopped);
+        }
+        bytes
+    }
+
+    fn session_gathered(&mut self, turn: &mut Turn<'_>, key: ReaderKey, taken: Taken, stopped: Stopped) {
+        if !taken.is_empty() {
+            self.count_read(&taken);
+            self.push_records(turn, key, taken);
+        }
+        match stopped {
+            Stopped::Ended => self.end_reader(turn, key),
+            Stopped::AtLimit => self.on_tail_reached(turn, key),
+            Stopped::NotLoaded => self.want_pages(turn, key),
+            Stopped::Full => self.go_on(turn, key),
+        }
+    }
+
+    /// A single read gathers until a bound or the tail; from a wait it returns with the first batch that comes (C9).
+    fn single_gathered(&mut self, turn: &mut Turn<'_>, key: ReaderKey, taken: Taken, stopped: Stopped) {
+        let found_any = !taken.is_empty();
+        self.readers[key].kind = ReaderKind::Single(taken);
+        match stopped {
+            Stopped::NotLoaded => self.want_pages(turn, key),
+            Stopped::AtLimit if !found_any => self.on_tail_reached(turn, key),
+            Stopped::AtLimit | Stopped::Ended | Stopped::Full => self.end_reader(turn, key),
+        }
+    }
+
+    /// Takes records from where the cursor is until something stops it.
+    fn gather(&mut self, key: ReaderKey, taken: &mut Taken) -> Stopped {
+        let reader = &mut self.readers[key];
+        let stream = &self.streams[reader.stream.expect("only an admitted reader is ready")];
+        let limit = reader.limit(stream);
+        if reader.cursor < limit && reader.not_before.is_some() && reader.loaded.is_empty() {
+            return Stopped::NotLoaded;
+        }
+        if reader.cursor < limit && !reader.has_credit() {
+            return Stopped::Full;
+        }
+        let takes_one = !reader.is_session() && matches!(reader.phase, Phase::Following { .. });
+        let fill = if reader.is_session() { Fill::Whole } else { Fill::Exact };
+        while reader.cursor < limit {
+            let (cursor, bounds) = (&mut reader.cursor, &mut reader.bounds);
+            let loaded = reader.loaded.front();
+            let next = match (loaded, stream.memory_index_of(*cursor)) {
+                (Some(batch), _) => taken.take(batch, cursor, bounds, fill),
+                (None, Some(index)) => taken.take(&stream.memory[index].batch, cursor, bounds, fill),
+                (None, None) => return Stopped::NotLoaded,
+            };
+            if loaded.is_some_and(|batch| batch.end_seq_num() <= *cursor) {
+                self.loaded_bytes -= reader.drop_first_loaded();
+            }
+            match next {
+                Next::Unwanted if taken.is_last => return Stopped::Ended,
+                Next::Unwanted => return Stopped::Full,
+                Next::Wanted if takes_one => return Stopped::Full,
+                Next::Wanted => {}
+            }
+        }
+        Stopped::AtLimit
+    }
+
+    /// A session with more to send: in the next round, unless it has to wait for credit. Granting that makes it ready again.
+    fn go_on(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
+        if self.readers[key].has_credit() {
+            self.mark_ready(key);
+            self.prefetch(turn, key);
+        }
+        self.note_lag(key);
+    }
+
+    fn count_read(&mut self, taken: &Taken) {
+        self.counters.pushes += 1;
+        self.counters.read_records += taken.records;
+        self.counters.read_bytes += taken.bytes;
+    }
+
+    /// The clean end.
+    pub(super) fn end_reader(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
+        let Some(mut reader) = self.remove_reader(key) else { return };
+        match &mut reader.kind {
+            ReaderKind::Session { .. } => self.reply(turn, reader.connection, reader.id, Response::SessionEnded),
+            ReaderKind::Single(taken) => {
+                let taken = std::mem::take(taken);
+                self.count_read(&taken);
+                self.answer_read(turn, &reader, taken);
+            }
+        }
+    }
+
+    pub(super) fn fail_reader(&mut self, turn: &mut Turn<'_>, key: ReaderKey, error: ErrorFrame) {
+        let Some(reader) = self.remove_reader(key) else { return };
+        self.fail(turn, reader.connection, reader.id, error);
+    }
+
+    /// Forgets the reader wherever it is noted. Its load, if one is in flight, will find nobody.
+    pub(super) fn remove_reader(&mut self, key: ReaderKey) -> Option<Reader> {
+        self.leave_tail(key);
+        let mut reader = self.readers.remove(key)?;
+        self.timers.disarm(key, &mut reader.timer);
+        self.loaded_bytes -= reader.loaded_bytes;
+        self.holders.remove(&key);
+        if reader.load == PageLoad::Queued {
+            self.page_queue.retain(|queued| *queued != key);
+        }
+        if let Some(stream) = reader.stream {
+            self.streams[stream].users -= 1;
+        }
+        if let Some(connection) = self.connections.get_mut(reader.connection) {
+            connection.end(reader.id);
+            if reader.is_ready {
+                connection.ready.retain(|ready| *ready != key);
+            }
+        }
+        Some(reader)
+    }
+}

@@ -27,7 +27,16 @@ pub(super) fn put_varint(out: &mut BytesMut, mut value: u32) {
 }
 
 /// One value has one encoding: a varint with a needless last byte is refused, so that equal records are equal bytes.
+#[inline]
 fn varint(input: &[u8]) -> Parsed<'_, u32> {
+    match input {
+        // Nearly all lengths are below 128.
+        [byte @ 0..0x80, rest @ ..] => Ok((rest, u32::from(*byte))),
+        _ => long_varint(input),
+    }
+}
+
+fn long_varint(input: &[u8]) -> Parsed<'_, u32> {
     let (mut rest, first) = le_u8(input)?;
     let mut value = u32::from(first & 0x7f);
     let (mut byte, mut shift) = (first, 7);
@@ -51,6 +60,7 @@ pub(super) struct Header<'a> {
     pub length_bytes_extra: usize,
 }
 
+#[inline]
 fn header(input: &[u8]) -> Parsed<'_, Header<'_>> {
     let (rest, name_bytes) = varint(input)?;
     let (lengths_end, value_bytes) = varint(rest)?;

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use riverrun_protocol::crc::combine;
 
-use super::checksum::{combine, seed};
+use super::checksum::seed;
 use super::directory::{ENTRY_BYTES, write_entry};
 use super::header::{BlockHeader, HEADER_BYTES};
 use crate::buffer::{ALIGN_BYTES, align_up, aligned};

@@ -1,1 +1,37 @@
+//! The client verbs of the `riverrun` command line: what a person or a script does to a broker from outside.
+//!
+//! The binary flattens [`Verb`] next to its own verbs and hands it to [`run`] with the [`Globals`]. Data goes to stdout and
+//! nothing else does; remarks, acks, progress and errors go to stderr. Errors are [`errors::Failure`]s inside the
+//! [`miette::Report`]: [`errors::exit_code`] says how the process should end.
+//!
+//! The route of an appended line: [`input`] reads and parses it on a thread of its own, [`verbs::append`] packs batches and
+//! keeps them in flight. The route of a read record: [`copy`] takes batches from a read session, [`format`] renders them,
+//! [`output`] writes them on a thread of its own.
 #![forbid(unsafe_code)]
+
+pub mod console;
+pub mod copy;
+pub mod errors;
+pub mod format;
+pub mod input;
+pub mod interrupt;
+pub mod output;
+pub mod progress;
+pub mod resume;
+pub mod server;
+pub mod time;
+pub mod uri;
+pub mod verbs;
+
+pub use verbs::{Verb, run};
+
+/// Where a server is looked for when nothing is said.
+pub const ADDR_DEFAULT: &str = "127.0.0.1:5252";
+
+/// Options of every client verb.
+#[derive(clap::Args, Clone, PartialEq, Eq, Debug)]
+pub struct Globals {
+    /// The server, as HOST:PORT
+    #[arg(long, env = "RIVERRUN_ADDR", default_value = ADDR_DEFAULT, value_name = "HOST:PORT", global = true)]
+    pub addr: String,
+}

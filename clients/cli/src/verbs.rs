@@ -1,0 +1,55 @@
+//! One file per verb: its arguments, what it asks the server, what it prints (`s2-semantics.md` J2, J3).
+
+pub mod append;
+pub mod check_tail;
+pub mod create_basin;
+pub mod create_stream;
+pub mod list;
+pub mod ping;
+pub mod read;
+pub mod status;
+pub mod tail;
+
+use crate::Globals;
+use crate::errors::Failure;
+
+/// What a client can be asked to do.
+#[derive(clap::Subcommand, Debug)]
+pub enum Verb {
+    CreateBasin(create_basin::CreateBasin),
+    CreateStream(create_stream::CreateStream),
+    Ls(list::Ls),
+    ListBasins(list::ListBasins),
+    ListStreams(list::ListStreams),
+    Append(append::Append),
+    Read(read::Read),
+    Tail(tail::Tail),
+    CheckTail(check_tail::CheckTail),
+    Ping(ping::Ping),
+    Status(status::Status),
+}
+
+/// Does what the verb says. Needs a tokio runtime with time and I/O; one with several threads lets sending and receiving
+/// run beside parsing and printing.
+///
+/// # Errors
+/// A report whose [`exit_code`](crate::errors::exit_code) is 1, 2 or 3.
+pub async fn run(globals: Globals, verb: Verb) -> miette::Result<()> {
+    dispatch(&globals, verb).await.map_err(miette::Report::new)
+}
+
+async fn dispatch(globals: &Globals, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::CreateBasin(args) => create_basin::run(globals, args).await,
+        Verb::CreateStream(args) => create_stream::run(globals, args).await,
+        Verb::Ls(args) => list::ls(globals, args).await,
+        Verb::ListBasins(args) => list::basins(globals, args.page).await,
+        Verb::ListStreams(args) => list::streams(globals, args.target, args.page).await,
+        Verb::Append(args) => Box::pin(append::run(globals, args)).await,
+        Verb::Read(args) => Box::pin(read::run(globals, args)).await,
+        Verb::Tail(args) => Box::pin(tail::run(globals, args)).await,
+        Verb::CheckTail(args) => check_tail::run(globals, args).await,
+        Verb::Ping(args) => ping::run(globals, args).await,
+        Verb::Status(args) => status::run(globals, args).await,
+    }
+}

@@ -1,0 +1,68 @@
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use riverrun_client::{Disconnect, Error, MaybeDone, NotDone};
+use riverrun_protocol::response::AppendAck;
+use riverrun_protocol::{Level, Position};
+
+use super::*;
+use crate::format::LineError;
+
+fn globals() -> Globals {
+    Globals { addr: crate::ADDR_DEFAULT.into() }
+}
+
+fn args(input: &str) -> Append {
+    Append {
+        uri: "my-basin-1/logs".parse().unwrap(),
+        input: input.parse().unwrap(),
+        format: Format::Text,
+        linger: std::time::Duration::from_millis(5).into(),
+    }
+}
+
+fn outcomes(stored: u64) -> Outcomes {
+    let at = |seq_num| Position { seq_num, timestamp: 7 };
+    let ack = AppendAck { start: at(100), end: at(100 + stored), tail: at(100 + stored), level: Level::Journal, shard: 0 };
+    Outcomes { stored, last: (stored > 0).then_some(ack), ..Outcomes::default() }
+}
+
+fn shown(failure: &Failure) -> String {
+    let mut text = format!("exit {}\n", failure.exit as u8);
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(120);
+    handler.render_report(&mut text, failure).unwrap();
+    text
+}
+
+#[test]
+fn d4_lines_that_may_be_stored_are_told_with_how_to_find_out() {
+    let error = Error::MaybeDone(MaybeDone::Disconnected(Disconnect::Closed));
+    let outcomes = Outcomes { maybe: 1000, ..outcomes(2000) };
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes)), @"");
+}
+
+#[test]
+fn a_refusal_tells_what_is_stored_and_how_to_go_on() {
+    let error = Error::NotDone(NotDone::TimedOut { after: std::time::Duration::from_secs(10) });
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes(2000))), @"");
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes(0))), @"");
+}
+
+#[test]
+fn a_bad_line_is_named_with_what_is_stored() {
+    let why = LineError::RecordTooLarge { metered_bytes: 2_000_000 };
+    let error = InputError::Line { line: 3, why };
+    insta::assert_snapshot!(shown(&bad_input(&globals(), &args("my app.log"), &error, &outcomes(2))), @"");
+    let error = InputError::Line { line: 1, why: LineError::Json("EOF".into()) };
+    insta::assert_snapshot!(shown(&bad_input(&globals(), &args("-"), &error, &outcomes(0))), @"");
+}
+
+#[test]
+fn an_interrupt_tells_where_it_stopped() {
+    insta::assert_snapshot!(interrupted(&globals(), &args("app.log"), &outcomes(2000)), @"");
+    insta::assert_snapshot!(interrupted(&globals(), &args("-"), &outcomes(1)), @"");
+    insta::assert_snapshot!(interrupted(&globals(), &args("app.log"), &outcomes(0)), @"");
+}
+
+#[test]
+fn a_second_interrupt_leaves_the_outcome_open() {
+    insta::assert_snapshot!(shown(&given_up(&globals(), &args("app.log"), &outcomes(10))), @"");
+}

@@ -1,0 +1,46 @@
+//! `create-basin BASIN`.
+
+use riverrun_client::BasinOptions;
+use riverrun_protocol::ErrorCode;
+
+use crate::Globals;
+use crate::console::remark;
+use crate::errors::Failure;
+use crate::server;
+use crate::uri::BasinUri;
+
+/// Create a basin, a namespace of streams
+#[derive(clap::Args, Clone, PartialEq, Eq, Debug)]
+#[command(after_help = "Examples:
+  riverrun create-basin my-basin-1
+  riverrun create-basin my-basin-1 --create-stream-on-append
+  riverrun create-basin s2://my-basin-1 --create-stream-on-append --create-stream-on-read")]
+pub struct CreateBasin {
+    /// Its name: 8 to 48 of a-z, 0-9 and `-`
+    #[arg(value_name = "BASIN")]
+    pub basin: BasinUri,
+    /// Appending to a stream that does not exist creates it
+    #[arg(long)]
+    pub create_stream_on_append: bool,
+    /// Reading a stream that does not exist creates it
+    #[arg(long)]
+    pub create_stream_on_read: bool,
+}
+
+pub async fn run(globals: &Globals, args: CreateBasin) -> Result<(), Failure> {
+    let client = server::connect(globals).await?;
+    let options = BasinOptions {
+        create_stream_on_append: args.create_stream_on_append,
+        create_stream_on_read: args.create_stream_on_read,
+    };
+    let what = format!("the basin {} was not created", args.basin);
+    let created = server::patiently("creating the basin", client.create_basin(args.basin.0.as_str(), options)).await;
+    created.map_err(|error| match error.code() {
+        Some(ErrorCode::AlreadyExists) => {
+            Failure::new(what, "there is one of this name", "use it as it is, or choose another name")
+        }
+        _ => Failure::of_write(globals, what, &error),
+    })?;
+    remark("Basin created");
+    Ok(())
+}

@@ -5,6 +5,7 @@
 //! chunk/<epoch:016x>/<shard:04x>-<lane>/<number:016x> ChunkRow
 //! epoch/<epoch:016x>                                 EpochRow
 //! epoch/<epoch:016x>/closed                          ClosedRow
+//! epoch/<epoch:016x>/journal-loss                    JournalLossRow
 //! epoch/<epoch:016x>/serving                         ServingRow
 //! id/<stream id, 32 hex digits>                      IdRow
 //! sequence/<epoch:016x>/<shard:04x>-<lane>           SequenceRow
@@ -79,7 +80,11 @@ pub fn closed(epoch: u64) -> Bytes {
     format!("epoch/{epoch:016x}/closed").into()
 }
 
-/// What a scan of [`EPOCH_PREFIX`] meets, in this order for each epoch.
+pub fn journal_loss(epoch: u64) -> Bytes {
+    format!("epoch/{epoch:016x}/journal-loss").into()
+}
+
+/// What a scan of [`EPOCH_PREFIX`] meets, in this order for each epoch. (Journal losses are for people; nothing acts on them.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EpochKey {
     Epoch(u64),

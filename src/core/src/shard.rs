@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 
 use crate::action::Action;
 use crate::event::{Event, RecoveredStream};
+use crate::limits::CHUNK_RAW_BYTES_MAX;
 use crate::time::Now;
 
 pub use config::{JournalConfig, ShardConfig};
@@ -126,8 +127,13 @@ struct Turn<'a> {
 }
 
 impl Shard {
-    /// `recovered`: the streams that have durable records in no chunk yet; these are stable at once, and published first.
+    /// `recovered`: the streams that have durable records in no chunk yet; these are stable at once (a standard stream's when
+    /// they are stored), and published first.
+    ///
+    /// # Panics
+    /// If a budget is beyond what the formats hold.
     pub fn new(config: ShardConfig, recovered: Vec<RecoveredStream>, seed: u64) -> Self {
+        assert!(config.chunk_bytes_max <= CHUNK_RAW_BYTES_MAX as u64 / 2, "a chunk may exceed its mark by a batch");
         let mut shard = Self {
             now: Duration::ZERO,
             counters: ShardCounters::default(),

@@ -9,6 +9,7 @@ use super::slab::Slab;
 use super::stream::{Stream, StreamKey};
 use crate::chunk::{ChunkId, Lane as LaneName};
 use crate::control::StorageClass;
+use crate::limits::CHUNK_STREAMS_MAX;
 
 #[derive(Debug)]
 pub(super) struct Lanes {
@@ -86,13 +87,14 @@ impl Lane {
             Urgency::Now => true,
             // Small chunks would only make the store the bottleneck: under pressure one is sealed early only if none is going.
             Urgency::Pressure if self.inflight.is_empty() => true,
-            _ => self.unsealed_bytes >= config.chunk_bytes_max || self.oldest(streams) + config.chunk_age_max <= now,
+            _ if self.unsealed_bytes >= config.chunk_bytes_max || self.unsealed.len() >= CHUNK_STREAMS_MAX => true,
+            _ => self.oldest(streams) + config.chunk_age_max <= now,
         }
     }
 
     fn oldest(&self, streams: &Slab<Stream>) -> Duration {
         let oldest = self.unsealed.front().and_then(|key| streams[*key].unsealed_since);
-        oldest.unwrap_or(Duration::MAX)
+        oldest.unwrap_or(Duration::MAX / 2)
     }
 
     fn next_timeout(&self, config: &ShardConfig, streams: &Slab<Stream>) -> Option<Duration> {

@@ -6,6 +6,7 @@ use super::stream::StreamKey;
 use super::{Shard, Turn};
 use crate::action::Action;
 use crate::chunk::{ChunkInput, ChunkStream, Lane as LaneName, StoredChunk};
+use crate::limits::CHUNK_STREAMS_MAX;
 
 /// A chunk on its way to the store.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl Shard {
         let mut input = Box::new(ChunkInput { id: lane.take_id(), streams: Vec::new(), compression_level });
         let mut shares = Vec::new();
         let mut bytes = 0;
-        while bytes < self.config.chunk_bytes_max {
+        while bytes < self.config.chunk_bytes_max && shares.len() < CHUNK_STREAMS_MAX {
             let Some(key) = lane.pop_unsealed() else { break };
             let stream = &mut self.streams[key];
             let share = stream.seal(self.config.chunk_bytes_max - bytes);

@@ -1,1 +1,11 @@
+//! The shard's behaviour, one file each. `world` is the language they are written in: a driver that does what it is told (or
+//! holds it back), over models of disk, store and catalog that check what they are given; `client` speaks for clients.
 
+mod client;
+mod disk;
+mod store;
+mod world;
+
+mod append;
+mod append_session;
+mod smoke;

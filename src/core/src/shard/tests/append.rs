@@ -1,0 +1,196 @@
+//! Single appends: what is refused and when, positions, timestamps, copies.
+
+use bytes::Bytes;
+use riverrun_protocol::batch::{Record, encode};
+use riverrun_protocol::error::{ErrorCode, Outcome};
+use riverrun_protocol::request::ReadStart;
+
+use super::client::{MUCH, Said, batch, batch_at, big_batch, connection, from, from_seq, received, target};
+use super::world::{BASIN, Hold, WALL_MS, World};
+use crate::event::{BatchBytes, ShardRequest};
+
+#[test]
+fn b8_positions_are_dense_and_acks_tell_them() {
+    let mut w = World::new();
+    let c = connection(1);
+    for (id, bodies) in [(1, &["a", "b", "c"][..]), (2, &["d"]), (3, &["e", "f"])] {
+        w.append(c, id, "s", &batch(bodies));
+    }
+    assert_eq!(w.heard(c, 1), [Said::ack(0, 3)]);
+    assert_eq!(w.heard(c, 2), [Said::ack(3, 4)]);
+    assert_eq!(w.heard(c, 3), [Said::ack(4, 6)]);
+}
+
+#[test]
+fn b8_the_tail_of_an_ack_is_the_streams_when_it_is_released() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::Writes);
+    let a = ShardRequest::Append { target: target("s"), batch: BatchBytes::Borrowed(&batch(&["a"])) };
+    w.request(c, 1, a);
+    w.append(c, 2, "s", &batch(&["b"]));
+    w.complete_write(2);
+    assert_eq!(w.take_said(c), [], "block 1 is not durable: neither is");
+    w.complete_write(1);
+    assert_eq!(w.heard(c, 1), [Said::ack(0, 1)]);
+    assert_eq!(w.heard(c, 2), [Said::ack(1, 2)]);
+}
+
+#[test]
+fn b7_timestamps_never_go_back_when_the_clock_does() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.append(c, 1, "s", &batch(&["a"]));
+    w.now.wall_ms = WALL_MS - 500;
+    w.append(c, 2, "s", &batch(&["b"]));
+    w.append(c, 3, "s", &batch_at(&[7]));
+    w.check_tail(c, 4, "s");
+    assert_eq!(w.heard(c, 4), [Said::Tail { seq_num: 3, timestamp: WALL_MS }], "P12");
+}
+
+#[test]
+fn b7_client_timestamps_are_kept_and_capped() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.append(c, 1, "s", &batch_at(&[500, 400, WALL_MS + 5]));
+    w.check_tail(c, 2, "s");
+    assert_eq!(w.heard(c, 2), [Said::Tail { seq_num: 3, timestamp: WALL_MS }]);
+    w.read(c, 3, "s", from(ReadStart::Timestamp(501)));
+    assert_eq!(w.heard(c, 3), [Said::records(2, &["1000005"])], "400 was raised to 500");
+}
+
+#[test]
+fn a_batch_against_a_rule_is_refused_before_its_stream_is_looked_up() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::StreamLoads);
+    let mut flipped = batch(&["a"]);
+    *flipped.last_mut().unwrap() ^= 1;
+    w.append(c, 1, "s", &flipped);
+    assert_eq!(w.heard(c, 1), [Said::refused(ErrorCode::BadFrame)]);
+    w.append(c, 2, "s", &flipped[..100]);
+    assert_eq!(w.heard(c, 2), [Said::refused(ErrorCode::BadFrame)]);
+    w.release(Hold::StreamLoads);
+    assert!(w.store.streams.is_empty(), "no stream was created for it");
+    assert_eq!(w.shard.counters().appends_refused, 2);
+}
+
+#[test]
+fn b5_command_records_are_not_supported_yet() {
+    let mut w = World::new();
+    let c = connection(1);
+    let fence = Record { headers: vec![(Bytes::new(), Bytes::from("fence"))], ..Record::new("token") };
+    w.append(c, 1, "s", &encode(&[fence]).unwrap());
+    assert_eq!(w.heard(c, 1), [Said::refused(ErrorCode::Unsupported)]);
+}
+
+#[test]
+fn e7_a_missing_stream_is_created_only_where_the_basin_says_so() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.store.basins.insert(BASIN.to_owned(), (false, true));
+    w.append(c, 1, "s", &batch(&["a"]));
+    assert_eq!(w.heard(c, 1), [Said::refused(ErrorCode::StreamNotFound)]);
+    w.check_tail(c, 2, "s");
+    assert_eq!(w.heard(c, 2), [Said::Tail { seq_num: 0, timestamp: 0 }], "created by the read");
+    w.append(c, 3, "s", &batch(&["a"]));
+    assert_eq!(w.heard(c, 3), [Said::ack(0, 1)]);
+}
+
+#[test]
+fn one_id_is_one_request_at_a_time() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::Writes);
+    w.append(c, 1, "s", &batch(&["a"]));
+    w.append(c, 1, "s", &batch(&["b"]));
+    assert_eq!(w.heard(c, 1), [Said::refused(ErrorCode::BadSession)]);
+    w.release(Hold::Writes);
+    assert_eq!(w.heard(c, 1), [Said::ack(0, 1)]);
+    w.append(c, 1, "s", &batch(&["b"]));
+    assert_eq!(w.heard(c, 1), [Said::ack(1, 2)]);
+}
+
+#[test]
+fn a_large_frame_reaches_the_journal_uncopied() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.create("s");
+    w.check_tail(c, 1, "s");
+    let frame = received(&big_batch(100_000), 40);
+    w.request(c, 2, ShardRequest::Append { target: target("s"), batch: frame });
+    assert_eq!(w.heard(c, 2), [Said::ack(0, 1)]);
+    assert_eq!(w.shard.counters().copied_bytes, 0);
+    let small = batch(&["small"]);
+    w.append(c, 3, "s", &small);
+    assert_eq!(w.shard.counters().copied_bytes, small.len() as u64, "copied once");
+    w.open_read(c, 4, "s", from_seq(0), MUCH);
+    let Said::Records { bodies, .. } = &w.heard(c, 4)[1] else { panic!("records") };
+    assert_eq!((bodies[0].len(), &bodies[1][..]), (100_000, &b"small"[..]));
+}
+
+#[test]
+fn too_many_requests_in_progress_are_refused() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::Writes);
+    let one = batch(&["a"]);
+    for id in 0..4096 {
+        w.append(c, id + 1, "s", &one);
+    }
+    assert_eq!(w.take_said(c), []);
+    w.append(c, 5000, "s", &one);
+    assert_eq!(w.heard(c, 5000), [Said::refused(ErrorCode::Overloaded)]);
+    w.release(Hold::Writes);
+    assert_eq!(w.take_said(c).len(), 4096);
+}
+
+#[test]
+fn what_a_closed_connection_appended_becomes_stable_unheard() {
+    let mut w = World::new();
+    let (c, other) = (connection(1), connection(2));
+    w.hold(Hold::Writes);
+    w.append(c, 1, "s", &batch(&["a"]));
+    w.close_connection(c);
+    w.release(Hold::Writes);
+    assert_eq!(w.take_said(c), []);
+    w.check_tail(other, 1, "s");
+    assert_eq!(w.heard(other, 1), [Said::Tail { seq_num: 1, timestamp: WALL_MS }]);
+}
+
+#[test]
+fn e8_retention_is_stamped_as_an_expiry_time() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.create("s");
+    let stream = w.store.streams.get_mut(&(BASIN.to_owned(), "s".to_owned())).unwrap();
+    std::sync::Arc::make_mut(&mut stream.entry).retention_age_secs = Some(60);
+    w.append(c, 1, "s", &batch(&["a"]));
+    w.create("for-ever");
+    w.append(c, 2, "for-ever", &batch(&["a"]));
+    let expiries: Vec<u64> =
+        w.disk.durable_blocks().flat_map(|block| &block.batches).map(|batch| batch.expires_at_ms()).collect();
+    assert_eq!(expiries, [WALL_MS + 60_000, 0]);
+}
+
+#[test]
+fn p9_d8_after_a_failed_write_nothing_is_acknowledged() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::Writes);
+    for id in 1..=3 {
+        w.append(c, id, "s", &batch(&["a"]));
+    }
+    w.fail_write(2);
+    assert!(w.fatal.as_ref().unwrap().contains("block 2 failed: EIO"), "{:?}", w.fatal);
+    for id in 1..=3 {
+        assert_eq!(w.heard(c, id), [Said::maybe_done(ErrorCode::Storage)], "{id}");
+    }
+    w.complete_write(1);
+    w.complete_write(3);
+    assert_eq!(w.take_said(c), [], "not even what is durable now");
+    w.append(c, 4, "s", &batch(&["a"]));
+    let refused = Said::Error { code: ErrorCode::Storage, outcome: Outcome::NotDone, tail: None };
+    assert_eq!(w.heard(c, 4), [refused]);
+    assert_eq!(w.shard.next_timeout(), None);
+}

@@ -1,0 +1,107 @@
+//! A model of the journal's files, which looks at every block that it is given.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use riverrun_protocol::batch::Batch;
+
+use crate::journal::{BlockHeader, directory, verify_payload};
+use crate::limits::JOURNAL_WRITES_INFLIGHT_MAX;
+
+pub(super) const FILE_BYTES: u64 = 8 << 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    /// Blocks in files that belong to the shard, by number.
+    pub(super) blocks: BTreeMap<u64, Block>,
+    /// Files that the shard has.
+    pub(super) files: BTreeMap<u32, u64>,
+    next_file: u32,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) header: BlockHeader,
+    pub(super) batches: Vec<Batch>,
+    pub(super) written: bool,
+}
+
+impl Disk {
+    /// Hands a file out, a released one if there is any: what is in it is gone.
+    pub(super) fn prepare_file(&mut self) -> u32 {
+        let file = self.free.pop().unwrap_or(self.next_file);
+        self.next_file = self.next_file.max(file + 1);
+        self.files.insert(file, 0);
+        file
+    }
+
+    pub(super) fn begin_write(&mut self, number: u64, file: u32, offset: u64, buffers: &[Bytes]) {
+        for buffer in buffers {
+            assert_eq!((buffer.as_ptr().addr() % 4096, buffer.len() % 4096), (0, 0), "direct I/O takes whole pages");
+        }
+        let bytes = Bytes::from(buffers.concat());
+        let header = BlockHeader::decode(&bytes).expect("the shard writes blocks");
+        verify_payload(&header, &bytes).expect("with the right sums");
+        assert_eq!((header.number, header.file, header.offset), (number, file, offset), "the block knows its place");
+        let end = self.files.get_mut(&file).expect("the shard writes to its own files");
+        assert_eq!(*end, offset, "blocks follow each other in the file");
+        *end += u64::from(header.block_bytes);
+        assert!(*end <= FILE_BYTES, "the block fits the file");
+        let batches = directory(&header, &bytes).unwrap().into_iter().map(|batch| Batch::parse(batch).unwrap());
+        let block = Block { header, batches: batches.collect(), written: false };
+        self.check_chain(&block.header);
+        assert!(self.blocks.insert(number, block).is_none(), "numbers are given once");
+        let inflight = self.blocks.values().filter(|block| !block.written).count();
+        assert!(inflight <= JOURNAL_WRITES_INFLIGHT_MAX, "at most q writes are in flight");
+    }
+
+    fn check_chain(&self, header: &BlockHeader) {
+        if let Some(before) = self.blocks.get(&(header.number - 1)) {
+            assert_eq!(header.prev_header_crc, before.header.header_crc, "blocks are chained");
+        }
+        assert!(header.durable_watermark <= self.durable(), "the watermark is not above what is durable");
+        assert!(header.durable_watermark + u64::from(header.q) >= header.number);
+    }
+
+    pub(super) fn complete(&mut self, number: u64) {
+        self.blocks.get_mut(&number).expect("the write was begun").written = true;
+    }
+
+    /// The highest number of the longest complete prefix. What was released was durable.
+    pub(super) fn durable(&self) -> u64 {
+        let first = self.blocks.keys().next().copied().unwrap_or(1);
+        let complete = self.blocks.values().take_while(|block| block.written).count() as u64;
+        first - 1 + complete
+    }
+
+    pub(super) fn durable_blocks(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.values().take_while(|block| block.written)
+    }
+
+    /// Takes a file back. `is_stored` tells whether a batch is in the store.
+    pub(super) fn release(&mut self, file: u32, is_stored: impl Fn(&Batch) -> bool) {
+        assert!(self.files.remove(&file).is_some(), "only the shard's own files are released");
+        let lost: Vec<u64> =
+            self.blocks.iter().filter(|(_, block)| block.header.file == file).map(|(n, _)| *n).collect();
+        for number in &lost {
+            let block = self.blocks.remove(number).unwrap();
+            assert!(block.written && block.batches.iter().all(&is_stored), "D10: block {number} is still needed");
+        }
+        let last = lost.last().copied().unwrap_or(0);
+        let told = self.durable_blocks().any(|block| block.header.needed_from > last);
+        assert!(told, "a durable block elsewhere says that file {file} is not needed");
+        self.free.push(file);
+    }
+
+    pub(super) fn unwritten(&self) -> Vec<u64> {
+        self.blocks.iter().filter(|(_, block)| !block.written).map(|(number, _)| *number).collect()
+    }
+
+    /// What recovery would find: every durable block, in order, from the newest one's `needed_from` on.
+    pub(super) fn recover(&self) -> Vec<Batch> {
+        let needed_from = self.durable_blocks().last().map_or(0, |block| block.header.needed_from);
+        let needed = self.durable_blocks().filter(|block| block.header.number >= needed_from);
+        needed.flat_map(|block| block.batches.clone()).collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! Models of the object store and the catalog, checking every chunk that they are given.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use riverrun_protocol::batch::Batch;
+use riverrun_protocol::request::StreamRef;
+use riverrun_protocol::types::{BasinName, Position, StreamId, StreamName};
+
+use crate::action::{LoadCause, PagesFrom};
+use crate::chunk::{ChunkId, ChunkInput, Lane, StoredChunk, StreamState};
+use crate::control::{StorageClass, StreamEntry};
+use crate::event::{ChunkRange, LoadFailure, LoadedStream, RecoveredStream};
+
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    pub(super) chunks: BTreeMap<ChunkId, ChunkInput>,
+    /// Indexed chunks only.
+    pub(super) streams: BTreeMap<(String, String), LoadedStream>,
+    /// Basins, and whether appends and reads create streams.
+    pub(super) basins: BTreeMap<String, (bool, bool)>,
+    streams_created: u8,
+}
+
+impl Store {
+    pub(super) fn create_stream(&mut self, basin: &str, name: &str, storage_class: StorageClass) -> StreamId {
+        self.streams_created += 1;
+        let id = StreamId([self.streams_created; 16]);
+        let entry = Arc::new(StreamEntry {
+            id,
+            basin: BasinName::new(basin).unwrap(),
+            name: StreamName::new(name).unwrap(),
+            created_at_ms: 1,
+            placement: 0,
+            storage_class,
+            retention_age_secs: None,
+        });
+        let loaded = LoadedStream { entry, state: StreamState::default(), chunks: Vec::new() };
+        self.streams.insert((basin.to_owned(), name.to_owned()), loaded);
+        id
+    }
+
+    pub(super) fn load_stream(&mut self, target: &StreamRef, cause: LoadCause) -> Result<LoadedStream, LoadFailure> {
+        let (basin, name) = (target.basin.to_string(), target.stream.to_string());
+        let (on_append, on_read) = *self.basins.get(&basin).ok_or(LoadFailure::BasinNotFound)?;
+        let creates = if cause == LoadCause::Append { on_append } else { on_read };
+        let key = (basin.clone(), name.clone());
+        if !self.streams.contains_key(&key) && creates {
+            self.create_stream(&basin, &name, StorageClass::Express);
+        }
+        self.streams.get(&key).cloned().ok_or(LoadFailure::StreamNotFound)
+    }
+
+    /// Stores the chunk and indexes it.
+    pub(super) fn put(&mut self, chunk: &ChunkInput) -> StoredChunk {
+        let sequence = self.chunks.keys().filter(|id| (id.epoch, id.lane) == (chunk.id.epoch, chunk.id.lane)).count();
+        if let Some(stored) = self.chunks.get(&chunk.id) {
+            assert_eq!(stored, chunk, "a retry stores the same bytes under the same name");
+        } else {
+            assert!(!chunk.streams.is_empty(), "a chunk is never empty");
+            self.chunks.insert(chunk.id, chunk.clone());
+            self.index_complete(chunk.id, sequence as u64);
+        }
+        let raw_bytes = chunk.streams.iter().flat_map(|stream| &stream.batches).map(|batch| batch.len() as u64).sum();
+        StoredChunk { id: chunk.id, object_bytes: raw_bytes / 3, raw_bytes }
+    }
+
+    /// The catalog holds a sequence without a gap: a chunk is indexed when all before it are.
+    fn index_complete(&mut self, id: ChunkId, _stored: u64) {
+        let indexed = |number: u64| self.chunks.contains_key(&ChunkId { number, ..id });
+        if !(0..id.number).all(indexed) {
+            return;
+        }
+        let mut number = id.number;
+        while let Some(chunk) = self.chunks.get(&ChunkId { number, ..id }).cloned() {
+            self.index(&chunk);
+            number += 1;
+        }
+    }
+
+    fn index(&mut self, chunk: &ChunkInput) {
+        for part in &chunk.streams {
+            let known = self.streams.values_mut().find(|known| known.entry.id == part.state.stream_id);
+            let known = known.expect("chunks hold streams that the catalog has");
+            assert_eq!(part.entry.is_some(), known.chunks.is_empty(), "the first chunk has the stream's entry");
+            let batches: Vec<Batch> = part.batches.iter().map(|batch| Batch::parse(batch.clone()).unwrap()).collect();
+            let mut state = known.state.clone();
+            state.stream_id = part.state.stream_id;
+            for batch in &batches {
+                batch.verify_payload().unwrap();
+                assert_eq!(batch.stream_id(), part.state.stream_id);
+                assert_eq!(batch.first_seq_num(), state.next.seq_num, "a stream's batches follow each other");
+                state.next = Position { seq_num: batch.end_seq_num(), timestamp: batch.last_timestamp() };
+                state.record_count += u64::from(batch.record_count());
+                state.metered_bytes += batch.metered_bytes();
+            }
+            assert_eq!(part.state, state, "the state record is the one after the chunk");
+            let standard = known.entry.storage_class == StorageClass::Standard;
+            assert_eq!(chunk.id.lane == Lane::Standard, standard, "each class has its lane");
+            known.state = state;
+            known.chunks.push(ChunkRange {
+                chunk: chunk.id,
+                first_seq_num: batches[0].first_seq_num(),
+                end_seq_num: part.state.next.seq_num,
+                first_timestamp: batches[0].first_timestamp(),
+                last_timestamp: part.state.next.timestamp,
+            });
+        }
+    }
+
+    pub(super) fn by_id(&self, id: StreamId) -> &LoadedStream {
+        self.streams.values().find(|stream| stream.entry.id == id).expect("a known stream")
+    }
+
+    /// Whether the batch is in an indexed chunk.
+    pub(super) fn has(&self, batch: &Batch) -> bool {
+        batch.end_seq_num() <= self.by_id(batch.stream_id()).state.next.seq_num
+    }
+
+    pub(super) fn load_pages(&self, stream: StreamId, chunk: ChunkId, from: PagesFrom, bytes_max: usize) -> Vec<Batch> {
+        let chunk = &self.chunks[&chunk];
+        let part = chunk.streams.iter().find(|part| part.state.stream_id == stream).expect("a stream of this chunk");
+        let batches = part.batches.iter().map(|batch| Batch::parse(batch.clone()).unwrap());
+        let wanted = batches.filter(|batch| match from {
+            PagesFrom::SeqNum(seq_num) => batch.end_seq_num() > seq_num,
+            PagesFrom::Timestamp(timestamp) => batch.last_timestamp() >= timestamp,
+        });
+        let mut bytes = 0;
+        let fits = |batch: &Batch| {
+            let is_first = bytes == 0;
+            bytes += batch.bytes().len();
+            is_first || bytes <= bytes_max
+        };
+        wanted.take_while(fits).collect()
+    }
+
+    /// What recovery hands to the next epoch's shard, given the batches found in the journal.
+    pub(super) fn recover(&self, found: Vec<Batch>) -> Vec<RecoveredStream> {
+        let mut recovered: BTreeMap<StreamId, RecoveredStream> = BTreeMap::new();
+        for batch in found {
+            if self.has(&batch) {
+                continue;
+            }
+            let stream = recovered.entry(batch.stream_id()).or_insert_with(|| {
+                let stream = self.by_id(batch.stream_id()).clone();
+                RecoveredStream { stream, unpublished: Vec::new() }
+            });
+            let next = stream.unpublished.last().map_or(stream.stream.state.next.seq_num, Batch::end_seq_num);
+            assert_eq!(batch.first_seq_num(), next, "the journal has every batch that the store has not");
+            stream.unpublished.push(batch);
+        }
+        recovered.into_values().collect()
+    }
+}

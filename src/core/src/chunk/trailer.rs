@@ -52,7 +52,7 @@ impl Trailer {
 
     /// `tail` is the object's end, at least 40 bytes of it; `object_bytes` its length as the store tells it.
     pub fn decode(tail: &[u8], object_bytes: u64) -> Result<Self, StoredError> {
-        let start = tail.len().checked_sub(TRAILER_BYTES).ok_or_else(|| StoredError::Truncated {
+        let start = tail.len().checked_sub(TRAILER_BYTES).ok_or(StoredError::Truncated {
             what: "chunk",
             bytes: tail.len() as u64,
             expected: CHUNK_BYTES_MIN as u64,

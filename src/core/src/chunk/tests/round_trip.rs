@@ -68,8 +68,7 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
 fn inputs() -> impl Strategy<Value = ChunkInput> {
     let batches = prop::collection::vec(prop::collection::vec(bodies(), 1..5), 0..8);
     prop::collection::btree_map(any::<u8>(), (0u64..1 << 40, batches), 1..6).prop_map(|streams| {
-        let stream = |(id, (first, batches)): (u8, (u64, Vec<Vec<Vec<u8>>>))| stream(stream_id(id), first, &batches);
-        input(streams.into_iter().map(stream).collect())
+        input(streams.iter().map(|(id, (first, batches))| stream(stream_id(*id), *first, batches)).collect())
     })
 }
 

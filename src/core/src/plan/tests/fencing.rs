@@ -6,8 +6,8 @@ use crate::plan::put::PutOutcome;
 const MY_EPOCH: u64 = 8;
 
 /// What epoch 8 does with the ninth chunk of epoch 5.
-fn step(object: Option<Bytes>) -> FencingStep {
-    next_step(MY_EPOCH, ID, Found::judge(&STORE, ID, object.as_ref()))
+fn step(object: Option<&Bytes>) -> FencingStep {
+    next_step(MY_EPOCH, ID, Found::judge(&STORE, ID, object))
 }
 
 #[test]
@@ -18,19 +18,19 @@ fn an_absent_chunk_is_fenced() {
 #[test]
 fn a_whole_chunk_is_indexed() {
     assert!(
-        matches!(step(Some(chunk(ID, THEIRS).to_bytes())), FencingStep::Index(chunk) if chunk.footer.header.id == ID)
+        matches!(step(Some(&chunk(ID, THEIRS).to_bytes())), FencingStep::Index(chunk) if chunk.footer.header.id == ID)
     );
 }
 
 #[test]
 fn a_fence_ends_the_sequence_whoever_of_the_epochs_between_put_it() {
-    assert_eq!(step(Some(fence(MY_EPOCH))), FencingStep::Ended);
-    assert_eq!(step(Some(fence(6))), FencingStep::Ended);
+    assert_eq!(step(Some(&fence(MY_EPOCH))), FencingStep::Ended);
+    assert_eq!(step(Some(&fence(6))), FencingStep::Ended);
 }
 
 #[test]
 fn a_fence_of_a_newer_epoch_says_that_this_one_has_lost() {
-    assert_eq!(step(Some(fence(9))), FencingStep::Superseded { by_epoch: 9 });
+    assert_eq!(step(Some(&fence(9))), FencingStep::Superseded { by_epoch: 9 });
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_damaged_or_impossible_object_stops_the_start() {
         fence(4),
     ];
     for object in damaged {
-        assert!(matches!(step(Some(object)), FencingStep::Refuse(_)));
+        assert!(matches!(step(Some(&object)), FencingStep::Refuse(_)));
     }
 }
 

@@ -20,13 +20,13 @@ fn only_created_and_refused_are_verdicts() {
     }
 }
 
-fn read_back(object: Option<Bytes>, damaged_before: bool) -> PutStep {
-    after_read_back(&chunk(ID, MINE), Ok(Found::judge(&STORE, ID, object.as_ref())), damaged_before)
+fn read_back(object: Option<&Bytes>, damaged_before: bool) -> PutStep {
+    after_read_back(&chunk(ID, MINE), Ok(Found::judge(&STORE, ID, object)), damaged_before)
 }
 
 #[test]
 fn ones_own_object_is_stored() {
-    assert_eq!(read_back(Some(chunk(ID, MINE).to_bytes()), false), PutStep::Stored);
+    assert_eq!(read_back(Some(&chunk(ID, MINE).to_bytes()), false), PutStep::Stored);
 }
 
 #[test]
@@ -36,10 +36,10 @@ fn nothing_there_means_put_again() {
 
 #[test]
 fn a_fence_or_another_writers_chunk_is_fatal() {
-    assert_eq!(read_back(Some(fence(6)), false), PutStep::Fatal(PutFailure::Fenced { by_epoch: 6 }));
-    assert_eq!(read_back(Some(chunk(ID, THEIRS).to_bytes()), false), PutStep::Fatal(PutFailure::OtherWriter));
+    assert_eq!(read_back(Some(&fence(6)), false), PutStep::Fatal(PutFailure::Fenced { by_epoch: 6 }));
+    assert_eq!(read_back(Some(&chunk(ID, THEIRS).to_bytes()), false), PutStep::Fatal(PutFailure::OtherWriter));
     let reused = Identity { put_id: [9; 16], ..MINE };
-    assert_eq!(read_back(Some(chunk(ID, reused).to_bytes()), false), PutStep::Fatal(PutFailure::OtherWriter));
+    assert_eq!(read_back(Some(&chunk(ID, reused).to_bytes()), false), PutStep::Fatal(PutFailure::OtherWriter));
 }
 
 /// F37: refetched once, then believed.
@@ -47,8 +47,8 @@ fn a_fence_or_another_writers_chunk_is_fatal() {
 fn a_damaged_object_is_read_twice_before_it_is_believed() {
     let object = chunk(ID, MINE).to_bytes();
     let short = object.slice(..object.len() - 1);
-    assert_eq!(read_back(Some(short.clone()), false), PutStep::ReadBack { pause: true });
-    assert!(matches!(read_back(Some(short), true), PutStep::Fatal(PutFailure::Damaged(_))));
+    assert_eq!(read_back(Some(&short), false), PutStep::ReadBack { pause: true });
+    assert!(matches!(read_back(Some(&short), true), PutStep::Fatal(PutFailure::Damaged(_))));
 }
 
 #[test]

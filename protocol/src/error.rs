@@ -242,7 +242,7 @@ fn parse_body(input: &[u8]) -> Parsed<'_, ErrorFrame> {
     let (input, ()) = wire::reserved(rest, 1)?;
     let (input, retry_after_ms) = le_u32(input)?;
     let (input, tail) = wire::optional(input, options & HAS_TAIL != 0, wire::position)?;
-    let (input, message) = wire::text16(input, ERROR_MESSAGE_BYTES_MAX)?;
+    let (input, message) = wire::text16(input, "a message", ERROR_MESSAGE_BYTES_MAX)?;
     let code = ErrorCode::from_u16(code);
     Ok((input, ErrorFrame { code, outcome, retry_after_ms, tail, message: message.to_owned() }))
 }

@@ -20,7 +20,7 @@ mod wire;
 
 pub use batch::{Batch, BatchSlice, Record};
 pub use error::{DecodeError, ErrorCode, ErrorFrame, Outcome};
-pub use frame::{Frame, FrameHeader, FrameKind};
+pub use frame::{Frame, FrameClass, FrameHeader, FrameKind};
 pub use request::Request;
 pub use response::{Push, Response};
 pub use types::{BasinName, Level, Position, StreamId, StreamName};

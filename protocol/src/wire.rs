@@ -34,7 +34,8 @@ impl ParseError<&[u8]> for Fault {
     }
 }
 
-/// Runs `parser` over a whole body: bytes that it leaves are an error, and errors name the frame.
+/// Runs `parser` over a whole body: bytes that it leaves are an error. Errors about layout name the frame; a broken rule says
+/// enough by itself, in S2's words where it has them.
 pub(crate) fn whole<'a, T>(
     name: &str,
     body: &'a [u8],
@@ -48,7 +49,8 @@ pub(crate) fn whole<'a, T>(
         Err(Err::Error(fault) | Err::Failure(fault)) => fault,
         Err(Err::Incomplete(_)) => Fault::from_error_kind(body, ErrorKind::Eof),
     };
-    Err(DecodeError { what: format!("{name}: {}", fault.what), offset: body.len() - fault.remaining, code: fault.code })
+    let what = if fault.code == ErrorCode::Invalid { fault.what } else { format!("{name}: {}", fault.what) };
+    Err(DecodeError { what, offset: body.len() - fault.remaining, code: fault.code })
 }
 
 fn fail<'a, T>(input: &'a [u8], code: ErrorCode, what: impl Into<String>) -> Parsed<'a, T> {
@@ -137,50 +139,50 @@ pub(crate) fn position(input: &[u8]) -> Parsed<'_, Position> {
     Ok((input, Position { seq_num, timestamp }))
 }
 
-pub(crate) fn bytes16(input: &[u8], bytes_max: usize) -> Parsed<'_, &[u8]> {
+pub(crate) fn bytes16<'a>(input: &'a [u8], what: &str, bytes_max: usize) -> Parsed<'a, &'a [u8]> {
     let (rest, length) = le_u16(input)?;
-    bounded(input, rest, usize::from(length), bytes_max)
+    bounded(input, rest, usize::from(length), what, bytes_max)
 }
 
-pub(crate) fn text16(input: &[u8], bytes_max: usize) -> Parsed<'_, &str> {
-    let (rest, bytes) = bytes16(input, bytes_max)?;
-    utf8(input, rest, bytes)
+pub(crate) fn text16<'a>(input: &'a [u8], what: &str, bytes_max: usize) -> Parsed<'a, &'a str> {
+    let (rest, bytes) = bytes16(input, what, bytes_max)?;
+    utf8(input, rest, what, bytes)
 }
 
-pub(crate) fn text8(input: &[u8], bytes_max: usize) -> Parsed<'_, &str> {
+pub(crate) fn text8<'a>(input: &'a [u8], what: &str, bytes_max: usize) -> Parsed<'a, &'a str> {
     let (rest, length) = le_u8(input)?;
-    let (rest, bytes) = bounded(input, rest, usize::from(length), bytes_max)?;
-    utf8(input, rest, bytes)
+    let (rest, bytes) = bounded(input, rest, usize::from(length), what, bytes_max)?;
+    utf8(input, rest, what, bytes)
 }
 
-fn bounded<'a>(start: &'a [u8], input: &'a [u8], length: usize, bytes_max: usize) -> Parsed<'a, &'a [u8]> {
+fn bounded<'a>(start: &'a [u8], input: &'a [u8], length: usize, what: &str, bytes_max: usize) -> Parsed<'a, &'a [u8]> {
     if length > bytes_max {
-        return invalid(start, format!("{length} bytes where at most {bytes_max} are allowed"));
+        return invalid(start, format!("{what} has at most {bytes_max} bytes, this one has {length}"));
     }
     take(length)(input)
 }
 
-fn utf8<'a>(start: &'a [u8], rest: &'a [u8], bytes: &'a [u8]) -> Parsed<'a, &'a str> {
+fn utf8<'a>(start: &'a [u8], rest: &'a [u8], what: &str, bytes: &'a [u8]) -> Parsed<'a, &'a str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok((rest, text)),
-        Err(_) => invalid(start, "text is not UTF-8"),
+        Err(_) => invalid(start, format!("{what} is UTF-8, this one is not")),
     }
 }
 
 /// The length is left to the name's own rule, whose text says more than a bound could.
 pub(crate) fn basin_name(input: &[u8]) -> Parsed<'_, BasinName> {
-    let (rest, text) = text8(input, usize::from(u8::MAX))?;
+    let (rest, text) = text8(input, "a basin name", usize::from(u8::MAX))?;
     named(input, rest, BasinName::new(text))
 }
 
 pub(crate) fn stream_name(input: &[u8]) -> Parsed<'_, StreamName> {
-    let (rest, text) = text16(input, usize::from(u16::MAX))?;
+    let (rest, text) = text16(input, "a stream name", usize::from(u16::MAX))?;
     named(input, rest, StreamName::new(text))
 }
 
 /// A listing's prefix or start_after, under the looser `rule` of `s2-semantics.md` A2.
 pub(crate) fn filter(input: &[u8], rule: fn(&str) -> Result<(), NameError>) -> Parsed<'_, String> {
-    let (rest, text) = text16(input, usize::from(u16::MAX))?;
+    let (rest, text) = text16(input, "a filter", usize::from(u16::MAX))?;
     named(input, rest, rule(text).map(|()| text.to_owned()))
 }
 

@@ -82,8 +82,8 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, Hello> {
         return wire::invalid(input, format!("versions {version_min} to {version_max} are no range"));
     }
     let (input, features) = le_u64(rest)?;
-    let (input, token) = wire::bytes16(input, TOKEN_BYTES_MAX)?;
-    let (input, agent) = wire::text8(input, AGENT_BYTES_MAX)?;
+    let (input, token) = wire::bytes16(input, "an access token", TOKEN_BYTES_MAX)?;
+    let (input, agent) = wire::text8(input, "an agent", AGENT_BYTES_MAX)?;
     Ok((input, Hello { version_min, version_max, features, token: token.to_vec(), agent: agent.to_owned() }))
 }
 

@@ -53,7 +53,7 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, HelloAccepted> {
     let (input, frame_body_bytes_max) = le_u32(input)?;
     let (input, batch_bytes_max) = le_u32(input)?;
     let (input, batch_records_max) = le_u32(input)?;
-    let (input, agent) = wire::text8(input, AGENT_BYTES_MAX)?;
+    let (input, agent) = wire::text8(input, "an agent", AGENT_BYTES_MAX)?;
     let agent = agent.to_owned();
     let accepted = HelloAccepted {
         version,

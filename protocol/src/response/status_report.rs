@@ -58,8 +58,8 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, StatusReport> {
     let (input, connections) = le_u64(input)?;
     let (input, streams_open) = le_u64(input)?;
     let (input, epoch) = le_u64(input)?;
-    let (input, store) = wire::text16(input, STORE_TEXT_BYTES_MAX)?;
-    let (input, version) = wire::text8(input, AGENT_BYTES_MAX)?;
+    let (input, store) = wire::text16(input, "a store", STORE_TEXT_BYTES_MAX)?;
+    let (input, version) = wire::text8(input, "a version", AGENT_BYTES_MAX)?;
     let (input, counters) = wire::list(input, STATUS_COUNTERS_MAX, 1 + 8, counter)?;
     let (store, version) = (store.to_owned(), version.to_owned());
     let report = StatusReport { shards, uptime_ms, connections, streams_open, epoch, level, store, version, counters };
@@ -67,7 +67,7 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, StatusReport> {
 }
 
 fn counter(input: &[u8]) -> Parsed<'_, (String, u64)> {
-    let (input, name) = wire::text8(input, COUNTER_NAME_BYTES_MAX)?;
+    let (input, name) = wire::text8(input, "a counter's name", COUNTER_NAME_BYTES_MAX)?;
     let (input, value) = le_u64(input)?;
     Ok((input, (name.to_owned(), value)))
 }

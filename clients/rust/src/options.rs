@@ -92,7 +92,7 @@ impl ReadOptions {
     /// How long to wait at the tail for more, in whole seconds (rounded up). In a session it is a gap between records, not a
     /// total; a single read waits 60 s at most.
     pub fn wait(mut self, wait: Duration) -> Self {
-        let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let secs = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
         self.params.wait_secs = Some(u32::try_from(secs).unwrap_or(u32::MAX));
         self
     }

@@ -42,7 +42,11 @@ impl Waiting {
         let answer = match frame {
             Inbound::Response(response) => Ok(response),
             Inbound::Error(error) => Err(Error::answered(&error)),
-            Inbound::Push { push, .. } => return Err(format!("{} answers a single request", push.kind())),
+            Inbound::Push { push, .. } => {
+                let why = format!("{} answers a single request", push.kind());
+                self.on_disconnect(&Disconnect::Violation(why.clone()));
+                return Err(why);
+            }
         };
         // Nobody waits any more if the call was given up in this very moment.
         let _ = self.answer.send(answer);
@@ -79,7 +83,7 @@ impl Progress {
         self.0.compare_exchange(QUEUED, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    fn is_sent(&self) -> bool {
+    pub(super) fn is_sent(&self) -> bool {
         self.0.load(Ordering::Acquire) == SENT
     }
 }

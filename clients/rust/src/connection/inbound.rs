@@ -150,3 +150,84 @@ fn parse(header: &FrameHeader, body: Bytes) -> Result<Inbound, DecodeError> {
         _ => Response::parse(header.kind, body).map(Inbound::Response),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use riverrun_protocol::frame::Frame;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use tokio::io::ReadBuf;
+
+    fn frames(bodies: &[Vec<u8>]) -> BytesMut {
+        let mut out = BytesMut::new();
+        for (n, body) in bodies.iter().enumerate() {
+            Frame::new(FrameKind::Records, n as u64, Bytes::copy_from_slice(body)).write(&mut out);
+        }
+        out
+    }
+
+    /// Gives at most so many bytes at once.
+    struct Chunked<'a>(&'a [u8], usize);
+
+    impl AsyncRead for Chunked<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            out: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            let (now, later) = self.0.split_at(self.1.min(self.0.len()).min(out.remaining()));
+            out.put_slice(now);
+            self.0 = later;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    async fn read_all(bytes: &[u8], chunk_bytes: usize) -> Vec<Vec<u8>> {
+        let mut chunks = Chunked(bytes, chunk_bytes);
+        let mut reader = FrameReader::default();
+        let mut bodies = Vec::new();
+        loop {
+            while let Some((header, body)) = reader.cut().expect("sound frames") {
+                assert_eq!(header.id, bodies.len() as u64);
+                bodies.push(body.to_vec());
+            }
+            if reader.fill(&mut chunks).await.expect("no error") == 0 {
+                return bodies;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_out_as_they_went_in_however_they_arrive(
+            lengths in prop::collection::vec(prop_oneof![0_usize..50, 60_000_usize..70_000, 200_000_usize..300_000], 0..6),
+            chunk_bytes in prop_oneof![1000_usize..5000, Just(usize::MAX)],
+        ) {
+            let bodies: Vec<Vec<u8>> = lengths.into_iter().enumerate().map(|(n, len)| vec![n as u8; len]).collect();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            prop_assert_eq!(runtime.block_on(read_all(&frames(&bodies), chunk_bytes)), bodies);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_frame_is_read_to_its_end_and_no_further() {
+        let sent = frames(&[vec![1; 1 << 20], vec![2; 1 << 20]]);
+        let mut socket = &sent[..];
+        let mut reader = FrameReader::default();
+        while reader.cut().expect("sound").is_none() {
+            assert_ne!(reader.fill(&mut socket).await.expect("no error"), 0);
+        }
+        assert!(reader.unread().is_empty(), "what is left over would have to be copied");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_allocated_for_a_length_beyond_the_limit() {
+        let mut socket = &[0xff_u8; 100][..];
+        let mut reader = FrameReader::default();
+        reader.fill(&mut socket).await.expect("bytes");
+        assert!(reader.cut().is_err());
+        assert!(reader.buffer.capacity() <= 2 * READ_BYTES);
+    }
+}

@@ -74,6 +74,10 @@ impl Registry {
         matches!(&*self.lock(), State::Open(slots) if slots.is_empty())
     }
 
+    pub(super) fn contains(&self, id: u64) -> bool {
+        matches!(&*self.lock(), State::Open(slots) if slots.contains_key(&id))
+    }
+
     /// # Errors
     /// Why the connection is gone.
     pub(super) fn insert(&self, id: u64, slot: Slot) -> Result<(), Disconnect> {

@@ -35,16 +35,16 @@ impl Watch {
     pub(super) async fn run(self) -> Disconnect {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut pinged = None;
+        let mut pinged: Option<u64> = None;
         loop {
             let now = ticks.tick().await;
             let silence = self.shared.silence();
             if silence >= self.silence_max && !self.shared.registry.is_idle() {
                 return Disconnect::Silent(silence);
             }
-            if silence >= self.keep_alive_interval && pinged.is_none_or(|at: Instant| now - at > silence) {
-                pinged = Some(now);
-                self.ping();
+            let answered = pinged.is_none_or(|id| !self.shared.registry.contains(id));
+            if silence >= self.keep_alive_interval && answered {
+                pinged = self.ping();
             }
             self.tick_sessions(now);
         }
@@ -52,14 +52,14 @@ impl Watch {
 
     /// Makes the server say something. While the answer is outstanding, something is pending, so a dead server is noticed
     /// even by a client that waits for nothing else.
-    fn ping(&self) {
-        let Some(outbox) = self.outbox.upgrade() else { return };
+    fn ping(&self) -> Option<u64> {
+        let outbox = self.outbox.upgrade()?;
         let id = self.shared.next_id();
         let (answer, _) = oneshot::channel();
-        if self.shared.registry.insert(id, Slot::call(answer)).is_ok() {
-            let head = head(id, &Request::Ping(Ping { nonce: id }), 0);
-            let _ = outbox.send(Outgoing { head, batch: Bytes::new(), track: Track::None });
-        }
+        self.shared.registry.insert(id, Slot::call(answer)).ok()?;
+        let head = head(id, &Request::Ping(Ping { nonce: id }), 0);
+        outbox.send(Outgoing { head, batch: Bytes::new(), track: Track::None }).ok()?;
+        Some(id)
     }
 
     fn tick_sessions(&self, now: Instant) {
@@ -68,5 +68,76 @@ impl Watch {
                 self.shared.registry.remove(id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riverrun_protocol::frame::{Cut, FrameKind, cut};
+    use riverrun_protocol::response::HelloAccepted;
+
+    fn hello() -> HelloAccepted {
+        HelloAccepted {
+            version: 1,
+            features: 0,
+            shards: 1,
+            shard: 0,
+            frame_body_bytes_max: 0,
+            batch_bytes_max: 0,
+            batch_records_max: 0,
+            agent: String::new(),
+        }
+    }
+
+    /// A watch over a connection on which nothing arrives but what the test says.
+    fn watched() -> (Arc<Shared>, mpsc::UnboundedSender<Outgoing>, mpsc::UnboundedReceiver<Outgoing>, Watch) {
+        let shared = Arc::new(Shared::new(hello()));
+        let (sender, queue) = mpsc::unbounded_channel();
+        let watch = Watch::new(shared.clone(), sender.downgrade(), &ClientConfig::default());
+        (shared, sender, queue, watch)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_pinged_once_and_then_given_up_within_20_s() {
+        let (_shared, _sender, mut queue, watch) = watched();
+        let started = Instant::now();
+        let cause = watch.run().await;
+        assert_eq!(cause, Disconnect::Silent(Duration::from_secs(15)));
+        assert!(started.elapsed() <= Duration::from_secs(20));
+        let ping = queue.try_recv().expect("a ping");
+        let Ok(Cut::Complete { header, .. }) = cut(&ping.head) else { panic!("no frame") };
+        assert_eq!(FrameKind::from_byte(header.kind), Some(FrameKind::Ping));
+        assert!(queue.try_recv().is_err(), "one is enough until something is heard");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_answers_its_pings_is_kept() {
+        let (shared, _sender, mut queue, watch) = watched();
+        let mut watching = Box::pin(watch.run());
+        for _ in 0..10 {
+            tokio::select! {
+                cause = &mut watching => panic!("{cause}"),
+                ping = queue.recv() => {
+                    let Ok(Cut::Complete { header, .. }) = cut(&ping.expect("a ping").head) else { panic!("no frame") };
+                    shared.registry.remove(header.id);
+                    shared.heard();
+                }
+            }
+        }
+        assert!(shared.opened.elapsed() >= Duration::from_secs(50), "a ping every five seconds at most");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_connection_is_not_pinged() {
+        let (shared, _sender, mut queue, watch) = watched();
+        let mut watching = Box::pin(watch.run());
+        for _ in 0..100 {
+            tokio::select! {
+                cause = &mut watching => panic!("{cause}"),
+                () = tokio::time::sleep(Duration::from_secs(1)) => shared.heard(),
+            }
+        }
+        assert!(queue.try_recv().is_err());
     }
 }

@@ -1,1 +1,82 @@
+use super::*;
 
+fn frame(code: ErrorCode, outcome: Outcome) -> ErrorFrame {
+    ErrorFrame { outcome, retry_after_ms: 250, ..ErrorFrame::new(code, "because") }
+}
+
+#[test]
+fn d4_the_server_s_class_is_kept_whatever_the_code() {
+    for code in ErrorCode::ALL {
+        for outcome in [Outcome::NotDone, Outcome::MaybeDone, Outcome::Terminal] {
+            assert_eq!(Error::answered(&frame(code, outcome)).outcome(), outcome, "{code}");
+        }
+    }
+}
+
+#[test]
+fn facts_of_an_answer() {
+    let error = Error::answered(&frame(ErrorCode::Overloaded, Outcome::NotDone));
+    assert_eq!(error.code(), Some(ErrorCode::Overloaded));
+    assert_eq!(error.retry_after(), Some(Duration::from_millis(250)));
+    assert!(error.is_transient());
+    assert!(!Error::answered(&frame(ErrorCode::Invalid, Outcome::NotDone)).is_transient());
+    assert!(!Error::answered(&frame(ErrorCode::Overloaded, Outcome::Terminal)).is_transient());
+}
+
+#[test]
+fn c4_unwritten_carries_the_tail() {
+    let tail = Position { seq_num: 7, timestamp: 70 };
+    let error = Error::answered(&ErrorFrame { tail: Some(tail), ..frame(ErrorCode::Unwritten, Outcome::NotDone) });
+    assert_eq!(error.unwritten(), Some(tail));
+    assert_eq!(error.code(), Some(ErrorCode::Unwritten));
+    // Of a doubtful class it is an answer like any other: the class wins.
+    let odd = Error::answered(&ErrorFrame { tail: Some(tail), ..frame(ErrorCode::Unwritten, Outcome::MaybeDone) });
+    assert_eq!((odd.outcome(), odd.unwritten()), (Outcome::MaybeDone, None));
+}
+
+#[test]
+fn poison_does_not_pile_up() {
+    let first = Error::disconnected(true, Disconnect::Closed);
+    let poisoned = Error::poisoned(&first);
+    assert_eq!(Error::poisoned(&poisoned), poisoned);
+    assert_eq!(poisoned.outcome(), Outcome::NotDone);
+}
+
+#[test]
+fn a_connection_s_end_passes_unless_the_protocol_was_broken() {
+    let transient = |cause: Disconnect| Error::disconnected(true, cause).is_transient();
+    assert!(transient(Disconnect::Closed));
+    assert!(transient(Disconnect::Io("reset".to_owned())));
+    assert!(transient(Disconnect::Silent(Duration::from_secs(15))));
+    assert!(transient(Disconnect::Refused(Refusal::from(&frame(ErrorCode::Draining, Outcome::NotDone)))));
+    assert!(!transient(Disconnect::Refused(Refusal::from(&frame(ErrorCode::BadFrame, Outcome::Terminal)))));
+    assert!(!transient(Disconnect::Violation("garbage".to_owned())));
+}
+
+#[test]
+fn one_line_says_what_why_and_what_to_do() {
+    let shown = |error: Error| error.to_string();
+    assert_eq!(
+        shown(Error::disconnected(true, Disconnect::Closed)),
+        "may or may not have been done: the server closed the connection before the answer came; \
+         check the stream before repeating it: repeating may do it twice"
+    );
+    assert_eq!(
+        shown(Error::disconnected(false, Disconnect::Io("Connection reset by peer".to_owned()))),
+        "not done: the connection failed: Connection reset by peer before the request was sent; it is safe to try again"
+    );
+    assert_eq!(
+        shown(Error::answered(&frame(ErrorCode::StreamNotFound, Outcome::NotDone))),
+        "not done: the server answered stream_not_found: because; change the request"
+    );
+    assert_eq!(
+        shown(Error::poisoned(&Error::timed_out(true, Duration::from_secs(10)))),
+        "not done: an earlier input failed (may or may not have been done: no answer came within 10s); \
+         see what the first failure was, then go on with a new session"
+    );
+    assert_eq!(
+        shown(Error::violation("Pong in a read session")),
+        "refused for good: the server broke the protocol: Pong in a read session; \
+         check that the address is a Riverrun server of a version that fits"
+    );
+}

@@ -219,3 +219,52 @@ async fn next_batch(line: &Line) -> Option<Sealed> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riverrun_protocol::batch::Record;
+    use tokio::sync::{Notify, Semaphore};
+
+    use crate::producer::batcher::Batcher;
+
+    fn line(linger: Duration) -> Arc<Line> {
+        let config = ProducerConfig { linger, ..ProducerConfig::default() };
+        let batcher = std::sync::Mutex::new(Batcher::new(config));
+        Arc::new(Line { batcher, bell: Notify::new(), room: Semaphore::new(1000) })
+    }
+
+    fn push(line: &Line) {
+        let pushed = line.batcher().push(Record::new("x"), 9, Instant::now()).expect("open");
+        if pushed.ring {
+            line.bell.notify_one();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn i6_the_worker_wakes_exactly_when_the_linger_is_over() {
+        let line = line(Duration::from_millis(5));
+        let started = Instant::now();
+        let worker = tokio::spawn({
+            let line = line.clone();
+            async move { next_batch(&line).await.map(|_| Instant::now()) }
+        });
+        sleep(Duration::from_millis(100)).await;
+        push(&line);
+        sleep(Duration::from_millis(4)).await;
+        push(&line);
+        let woke = worker.await.expect("no panic").expect("a batch");
+        assert_eq!(woke - started, Duration::from_millis(105), "from the first record on, not from the last");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flush_does_not_wait_for_the_linger() {
+        let line = line(Duration::from_secs(3600));
+        let started = Instant::now();
+        push(&line);
+        line.batcher().seal();
+        line.bell.notify_one();
+        assert!(next_batch(&line).await.is_some());
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+}

@@ -51,6 +51,12 @@ impl FakeServer {
         peer
     }
 
+    /// Cuts a connection and accepts the next.
+    pub async fn accept_after_dropping(&self, peer: Peer) -> Peer {
+        drop(peer);
+        self.accept().await
+    }
+
     /// A client and its first connection.
     pub async fn connected(&self, config: ClientConfig) -> (Client, Peer) {
         let (client, peer) = tokio::join!(Client::connect(self.address.clone(), config), self.accept());

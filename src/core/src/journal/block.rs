@@ -94,6 +94,14 @@ impl OpenBlock {
         }
     }
 
+    /// An empty block on the rest of this one's slab, to be filled while this one, which takes no more batches, waits to be
+    /// closed. A new one would begin with a slab of its own.
+    pub fn successor(&mut self) -> Self {
+        self.reserve_directory();
+        let end = inline_bytes(self.full.is_empty(), self.current.len(), 0, self.batches.len());
+        Self { current: self.current.split_off(end), ..Self::new(self.block_bytes_max) }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.batches.is_empty()
     }

@@ -119,6 +119,20 @@ fn small_blocks_share_a_slab() {
 }
 
 #[test]
+fn a_successor_goes_on_in_the_same_slab() {
+    let mut first = OpenBlock::new(BLOCK_BYTES_MAX);
+    put(&mut first, false, &[1; 5000]);
+    put(&mut first, true, &[2; 5000]);
+    let mut second = first.successor();
+    put(&mut second, false, &[3; 100]);
+    put(&mut second, true, &[4; 100]);
+    let (first, second) = (first.close(meta(1)), second.close(meta(2)));
+    assert_eq!(first.batches, [vec![1; 5000], vec![2; 5000]]);
+    assert_eq!(second.batches, [vec![3; 100], vec![4; 100]]);
+    assert_eq!(second.buffers[0].as_ptr().addr(), first.buffers[0].as_ptr().addr() + first.buffers[0].len());
+}
+
+#[test]
 fn the_payload_of_a_large_batch_is_not_copied() {
     let (frame, range) = frame_around(&[9; 100_000]);
     let address = frame.as_ptr().addr();
@@ -169,4 +183,20 @@ fn a_wrong_payload_sum_from_the_caller_reads_as_damage() {
     let block = open.close(meta(1)).buffers.concat();
     let header = BlockHeader::decode(&block).expect("the header is right");
     assert_eq!(verify_payload(&header, &block), Err(BlockError::BadChecksum));
+}
+
+/// F13: what is right in one journal is wrong in every other, whatever the bytes.
+#[test]
+fn sums_depend_on_the_salt() {
+    let of = |salt| {
+        let mut open = OpenBlock::new(BLOCK_BYTES_MAX);
+        put(&mut open, false, &[1; 100]);
+        put(&mut open, true, &[2; 100]);
+        open.close(BlockMeta { salt, ..meta(1) }).buffers.concat()
+    };
+    let (one, mut other) = (of(1), of(2));
+    let header = BlockHeader::decode(&other).expect("just written");
+    assert_ne!(BlockHeader::decode(&one).expect("just written").payload_crc, header.payload_crc);
+    other[16..24].copy_from_slice(&1u64.to_le_bytes());
+    assert_eq!(BlockHeader::decode(&other), Err(HeaderError::BadChecksum));
 }

@@ -2,8 +2,8 @@
 //! what was found: replay, torn tail or damage.
 //!
 //! The route of a batch: [`block`] gathers the batches of a turn into an [`OpenBlock`] and closes it into buffers that are
-//! written as they lie; each begins with a [`header`] that says where it belongs and ends its inline part with a
-//! [`directory`] of its batches. After a crash [`scan`] finds every header in the journal files, and [`verdict`] decides which
+//! written as they lie; each begins with a [`mod@header`] that says where it belongs and ends its inline part with a
+//! [`mod@directory`] of its batches. After a crash [`scan`] finds every header in the journal files, and [`verdict`] decides which
 //! blocks are replayed. docs/STORAGE.md draws the layouts and tells the reasons.
 //!
 //! Deliberately absent: files and I/O (`server::journal_files`), what is inside a batch (opaque here but for the payload's

@@ -1,0 +1,146 @@
+//! A catalog in memory that fails on command, for tests and the simulator. The rows outlive the process: every
+//! [`ModelRows::open`] is a new owner with the next epoch, and fences the one before.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+
+use super::{Catalog, CatalogError, Row};
+
+/// What is durable.
+#[derive(Debug)]
+pub struct ModelRows {
+    state: Mutex<State>,
+    epoch: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rows: BTreeMap<Bytes, Bytes>,
+    write_fault: Option<WriteFault>,
+    steps_left: Option<u64>,
+}
+
+/// What the next write does instead of succeeding.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WriteFault {
+    /// Done, and the answer lost.
+    AnswerLost,
+    /// Not done.
+    RequestLost,
+}
+
+impl Default for ModelRows {
+    fn default() -> Self {
+        Self { state: Mutex::default(), epoch: watch::Sender::new(0) }
+    }
+}
+
+impl ModelRows {
+    pub fn open(self: &Arc<Self>) -> Arc<ModelCatalog> {
+        let mut claimed = 0;
+        self.epoch.send_modify(|epoch| {
+            *epoch += 1;
+            claimed = *epoch;
+        });
+        Arc::new(ModelCatalog { rows: Arc::clone(self), epoch: claimed })
+    }
+
+    pub fn fail_next_write(&self, fault: WriteFault) {
+        self.state().write_fault = Some(fault);
+    }
+
+    /// From the `steps`-th call on nothing is done and nothing answers. `None` mends it.
+    pub fn stop_after(&self, steps: Option<u64>) {
+        self.state().steps_left = steps;
+    }
+
+    /// All rows, for comparisons.
+    pub fn rows(&self) -> BTreeMap<Bytes, Bytes> {
+        self.state().rows.clone()
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while held")
+    }
+}
+
+/// One process's hold on the rows.
+#[derive(Debug)]
+pub struct ModelCatalog {
+    rows: Arc<ModelRows>,
+    epoch: u64,
+}
+
+impl ModelCatalog {
+    /// The state, if this process still owns it and is alive.
+    fn state(&self) -> Result<std::sync::MutexGuard<'_, State>, CatalogError> {
+        if *self.rows.epoch.borrow() != self.epoch {
+            return Err(CatalogError::Fenced);
+        }
+        let mut state = self.rows.state();
+        match &mut state.steps_left {
+            Some(0) => return Err(CatalogError::Unavailable("the process is stopped".to_owned())),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(state)
+    }
+
+    fn put(&self, rows: Vec<Row>) -> Result<(), CatalogError> {
+        let mut state = self.state()?;
+        let fault = state.write_fault.take();
+        if fault != Some(WriteFault::RequestLost) {
+            state.rows.extend(rows);
+        }
+        match fault {
+            Some(fault) => Err(CatalogError::Unavailable(format!("{fault:?}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Catalog for ModelCatalog {
+    fn get(&self, key: Bytes) -> BoxFuture<'_, Result<Option<Bytes>, CatalogError>> {
+        async move { Ok(self.state()?.rows.get(&key).cloned()) }.boxed()
+    }
+
+    fn put_batch(&self, rows: Vec<Row>) -> BoxFuture<'_, Result<(), CatalogError>> {
+        async move { self.put(rows) }.boxed()
+    }
+
+    fn scan(&self, keys: Range<Bytes>, rows_max: usize) -> BoxFuture<'_, Result<Vec<Row>, CatalogError>> {
+        async move {
+            let state = self.state()?;
+            if keys.start >= keys.end {
+                return Ok(Vec::new());
+            }
+            let found = state.rows.range(keys).take(rows_max);
+            Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+        .boxed()
+    }
+
+    fn writer_epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn closed(&self) -> BoxFuture<'_, CatalogError> {
+        async move {
+            let mut newest = self.rows.epoch.subscribe();
+            // The sender lives in `rows`, which `self` keeps.
+            let _ = newest.wait_for(|newest| *newest != self.epoch).await;
+            CatalogError::Fenced
+        }
+        .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), CatalogError>> {
+        async move { Ok(()) }.boxed()
+    }
+}

@@ -1,0 +1,213 @@
+//! Pages of chunks: the ranges that a reader needs and no more, checked before a byte leaves.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::stream::{FuturesOrdered, TryStreamExt};
+use riverrun_core::action::PagesFrom;
+use riverrun_core::chunk::{ChunkId, Decompressor, Footer, PageEntry, PageRun, decode_page};
+use riverrun_core::event::LoadFailure;
+use riverrun_core::stored::StoredError;
+use riverrun_protocol::batch::Batch;
+use riverrun_protocol::types::StreamId;
+use tokio::sync::Semaphore;
+
+use super::cache::Cache;
+use super::footers::{FetchError, Footers};
+use crate::publish::Offload;
+use crate::store::Objects;
+
+/// Decompressed pages that stay for the next reader: of streams that share a page, and of readers that follow each other.
+const PAGE_CACHE_BYTES: usize = 64 << 20;
+/// Range reads under way at once, over all loads; the journal shares the disk (performance.md 3.4).
+const READS_MAX: usize = 8;
+/// Fewer stored bytes than this are decompressed where they are: a visit to another thread costs more.
+const DECODE_INLINE_BYTES_MAX: usize = 64 << 10;
+
+#[derive(Debug)]
+pub struct Pages {
+    source: Source,
+    footers: Footers,
+    cache: Cache<(ChunkId, u32), Bytes>,
+    offload: Offload,
+    idle: Arc<Mutex<Vec<Decompressor>>>,
+}
+
+impl Pages {
+    pub fn new(objects: Arc<dyn Objects>, footers: Footers, offload: Offload) -> Self {
+        Self {
+            source: Source { objects, reads: Semaphore::new(READS_MAX) },
+            footers,
+            cache: Cache::new(PAGE_CACHE_BYTES),
+            offload,
+            idle: Arc::default(),
+        }
+    }
+
+    /// See [`super::Loader::load_pages`].
+    pub async fn load(
+        &self,
+        stream_id: StreamId,
+        chunk: ChunkId,
+        from: PagesFrom,
+        bytes_max: usize,
+    ) -> Result<Vec<Batch>, LoadFailure> {
+        let footer = self.footers.get(chunk).await?;
+        let runs = within(footer.pages_from(stream_id, from), bytes_max);
+        let mut batches = Vec::new();
+        for (run, page) in runs.iter().zip(self.pages(chunk, &footer, runs).await?) {
+            let found = run.batches(stream_id, &page).map_err(|error| FetchError::stored(chunk, error))?;
+            batches.extend(found.into_iter().skip_while(|batch| ends_before(batch, from)));
+        }
+        Ok(batches)
+    }
+
+    /// The runs' pages, decompressed, in their order.
+    async fn pages(&self, chunk: ChunkId, footer: &Footer, runs: &[PageRun]) -> Result<Vec<Bytes>, FetchError> {
+        let mut pages: Vec<Option<Bytes>> = runs.iter().map(|run| self.cache.get(&(chunk, run.page))).collect();
+        let missing: Vec<(u32, PageEntry)> = runs
+            .iter()
+            .zip(&pages)
+            .filter(|(_, page)| page.is_none())
+            .map(|(run, _)| (run.page, *footer.page(run)))
+            .collect();
+        let mut fetched = self.fetch(chunk, &missing).await?.into_iter();
+        for ((number, entry), page) in missing.iter().zip(pages.iter_mut().filter(|page| page.is_none())) {
+            *page = fetched.next();
+            if let Some(page) = page {
+                self.cache.insert((chunk, *number), page.clone(), entry.raw_bytes as usize);
+            }
+        }
+        Ok(pages.into_iter().flatten().collect())
+    }
+
+    async fn fetch(&self, chunk: ChunkId, wanted: &[(u32, PageEntry)]) -> Result<Vec<Bytes>, FetchError> {
+        let entries: Vec<PageEntry> = wanted.iter().map(|(_, entry)| *entry).collect();
+        match self.fetch_once(chunk, &entries).await {
+            // Once more: it may have been damaged on the way (reliability.md F37).
+            Err(FetchError::Stored { .. }) => self.fetch_once(chunk, &entries).await,
+            fetched => fetched,
+        }
+    }
+
+    async fn fetch_once(&self, chunk: ChunkId, entries: &[PageEntry]) -> Result<Vec<Bytes>, FetchError> {
+        let stored = self.source.read(chunk, entries).await?;
+        let work: Vec<(PageEntry, Bytes)> = entries.iter().copied().zip(stored).collect();
+        self.decode(work).await.map_err(|error| FetchError::stored(chunk, error))
+    }
+
+    async fn decode(&self, work: Vec<(PageEntry, Bytes)>) -> Result<Vec<Bytes>, StoredError> {
+        let idle = Arc::clone(&self.idle);
+        let stored_bytes: usize = work.iter().map(|(_, stored)| stored.len()).sum();
+        match stored_bytes <= DECODE_INLINE_BYTES_MAX {
+            true => decode_all(&idle, &work),
+            false => self.offload.run(move || decode_all(&idle, &work)).await,
+        }
+    }
+}
+
+/// With a context that is made once and used again.
+fn decode_all(idle: &Mutex<Vec<Decompressor>>, work: &[(PageEntry, Bytes)]) -> Result<Vec<Bytes>, StoredError> {
+    let reused = idle.lock().expect("no panic while held").pop();
+    let mut zstd = match reused {
+        Some(zstd) => zstd,
+        None => Decompressor::new().expect("zstd has memory for its context"),
+    };
+    let decoded = work.iter().map(|(entry, stored)| decode_page(entry, stored, &mut zstd)).collect();
+    idle.lock().expect("no panic while held").push(zstd);
+    decoded
+}
+
+/// Range reads, a bounded number at once.
+struct Source {
+    objects: Arc<dyn Objects>,
+    reads: Semaphore,
+}
+
+impl Source {
+    /// The stored bytes of pages that are in order; neighbours are read in one go.
+    async fn read(&self, chunk: ChunkId, entries: &[PageEntry]) -> Result<Vec<Bytes>, FetchError> {
+        let name = chunk.object_name();
+        let spans: FuturesOrdered<_> = neighbours(entries).map(|span| self.read_span(&name, &entries[span])).collect();
+        let pages: Vec<Vec<Bytes>> = spans.try_collect().await?;
+        Ok(pages.concat())
+    }
+
+    async fn read_span(&self, name: &str, entries: &[PageEntry]) -> Result<Vec<Bytes>, FetchError> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(Vec::new()) };
+        let _permit = self.reads.acquire().await.expect("never closed");
+        let start = first.offset;
+        let span = self.objects.get_range(name, start..last.range().end).await?;
+        let cut = |entry: &PageEntry| {
+            let Range { start: from, end } = entry.range();
+            span.slice((from - start) as usize..(end - start) as usize)
+        };
+        Ok(entries.iter().map(cut).collect())
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("reads", &self.reads).finish_non_exhaustive()
+    }
+}
+
+/// Runs of entries that lie back to back in the object.
+fn neighbours(entries: &[PageEntry]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    (1..=entries.len()).filter_map(move |end| {
+        let goes_on = end < entries.len() && entries[end - 1].range().end == entries[end].offset;
+        (!goes_on).then(|| std::mem::replace(&mut start, end)..end)
+    })
+}
+
+/// The first runs of at most `bytes_max` together, but at least one.
+fn within(runs: &[PageRun], bytes_max: usize) -> &[PageRun] {
+    let mut bytes = 0;
+    let fit = runs.iter().take_while(|run| {
+        bytes += run.raw_bytes as usize;
+        bytes <= bytes_max
+    });
+    &runs[..fit.count().max(1).min(runs.len())]
+}
+
+fn ends_before(batch: &Batch, from: PagesFrom) -> bool {
+    match from {
+        PagesFrom::SeqNum(seq_num) => batch.end_seq_num() <= seq_num,
+        PagesFrom::Timestamp(timestamp) => batch.last_timestamp() < timestamp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use riverrun_core::chunk::PageCodec;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_page_is_in_exactly_one_span_and_spans_have_no_gaps(
+            gaps in prop::collection::vec((0..2u64, 1..100u32), 0..20)
+        ) {
+            let mut offset = 112;
+            let entries: Vec<PageEntry> = gaps.iter().map(|(gap, bytes)| {
+                let entry = PageEntry { offset: offset + gap, stored_bytes: *bytes, raw_bytes: *bytes, crc: 0, codec: PageCodec::Raw };
+                offset = entry.range().end;
+                entry
+            }).collect();
+            let spans: Vec<Range<usize>> = neighbours(&entries).collect();
+            prop_assert_eq!(spans.iter().flat_map(Range::clone).collect::<Vec<_>>(), (0..entries.len()).collect::<Vec<_>>());
+            for span in &spans {
+                for pair in entries[span.clone()].windows(2) {
+                    prop_assert_eq!(pair[0].range().end, pair[1].offset);
+                }
+            }
+            let borders = spans.windows(2).all(|pair| {
+                entries[pair[0].end - 1].range().end < entries[pair[1].start].offset
+            });
+            prop_assert!(borders, "two spans that could have been one");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Publishing: from a sealed chunk to one that is durable in the store and indexed in the catalog.
+//!
+//! ```text
+//! encode (off the runtime's threads) -> wait for its turn in the sequence -> put if absent -> confirm what is there
+//!   -> catalog: chunk row and sequence row in one batch -> the index in memory -> StoredChunk
+//! ```
+//! Chunks of one sequence are put and indexed strictly by number; the fencing of a dead epoch's sequences rests on it
+//! (`core::plan::fencing`). One order is one attempt: what may work later is answered `Transient`, and the shard orders again.
+//! An encoded chunk is kept until it is stored, so that every attempt puts the same bytes under the same put id, and a lost
+//! answer can be told from a rival (reliability.md F34).
+
+mod encoder;
+mod offload;
+mod sequence;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use riverrun_core::chunk::{ChunkId, ChunkInput, EncodedChunk, Identity, SequenceId, StoredChunk, TRAILER_BYTES};
+use riverrun_core::control::{ChunkRow, SequenceRow, keys};
+use riverrun_core::event::StoreFailure;
+use riverrun_core::plan::found::Found;
+use riverrun_core::plan::put::{self, PutOutcome, PutStep};
+use tokio::time::{sleep, timeout};
+
+use crate::catalog::{Catalog, CatalogError};
+use crate::loader::ChunkIndex;
+use crate::store::Objects;
+
+pub use encoder::Encoder;
+pub use offload::Offload;
+use sequence::Sequence;
+
+/// One attempt's patience with the store or the catalog; what was asked may still be done afterwards.
+const ATTEMPT_DEADLINE: Duration = Duration::from_secs(30);
+/// How often one attempt asks what lies under a chunk's name before it leaves the question to the next.
+const READ_BACKS_MAX: u32 = 4;
+const READ_BACK_PAUSE: Duration = Duration::from_millis(50);
+
+/// What this process writes its objects as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Writer {
+    pub store_id: [u8; 16],
+    /// Random per process.
+    pub writer_id: [u8; 16],
+}
+
+/// The one place that publishes chunks; shared by all shards.
+pub struct Publisher {
+    objects: Arc<dyn Objects>,
+    catalog: Arc<dyn Catalog>,
+    index: Arc<ChunkIndex>,
+    encoder: Encoder,
+    writer: Writer,
+    sequences: Mutex<HashMap<SequenceId, Arc<Sequence>>>,
+}
+
+impl Publisher {
+    pub fn new(
+        objects: Arc<dyn Objects>,
+        catalog: Arc<dyn Catalog>,
+        index: Arc<ChunkIndex>,
+        encoder: Encoder,
+        writer: Writer,
+    ) -> Self {
+        Self { objects, catalog, index, encoder, writer, sequences: Mutex::default() }
+    }
+
+    /// Carries out one `StoreChunk`. Chunks of one sequence may be ordered side by side; each waits for those before it. An order
+    /// that failed is given again with the same id.
+    ///
+    /// # Errors
+    /// `Transient`: order again after a pause. `Fatal`: stop acknowledging, end the process.
+    pub async fn store_chunk(&self, input: ChunkInput) -> Result<StoredChunk, StoreFailure> {
+        let id = input.id;
+        let sequence = self.sequence(id.sequence());
+        let chunk = match sequence.encoded(id.number) {
+            Some(chunk) => chunk,
+            None => self.encode(&sequence, input).await?,
+        };
+        sequence.wait_for_turn(id.number).await?;
+        self.put(id, &chunk).await?;
+        self.confirm(id, &chunk).await?;
+        self.index_row(id, &chunk).await?;
+        let stored = StoredChunk { id, object_bytes: chunk.object_bytes(), raw_bytes: chunk.raw_bytes() };
+        self.index.add(Arc::new(chunk.footer.clone()), chunk.trailer.footer.bytes);
+        sequence.stored(id.number);
+        Ok(stored)
+    }
+
+    fn sequence(&self, id: SequenceId) -> Arc<Sequence> {
+        Arc::clone(self.sequences.lock().expect("no panic while held").entry(id).or_default())
+    }
+
+    async fn encode(&self, sequence: &Sequence, input: ChunkInput) -> Result<Arc<EncodedChunk>, StoreFailure> {
+        let id = input.id;
+        let Writer { store_id, writer_id } = self.writer;
+        let put_id = random_id().map_err(StoreFailure::Fatal)?;
+        let encoded = self.encoder.encode(input, Identity { store_id, writer_id, put_id }).await;
+        let chunk = Arc::new(encoded.map_err(|error| StoreFailure::Fatal(format!("chunk {id}: {error}")))?);
+        sequence.keep(id.number, Arc::clone(&chunk));
+        Ok(chunk)
+    }
+
+    async fn put(&self, id: ChunkId, chunk: &EncodedChunk) -> Result<(), StoreFailure> {
+        let name = id.object_name();
+        let put = timeout(ATTEMPT_DEADLINE, self.objects.put_if_absent(&name, chunk.parts.clone())).await;
+        let outcome = put.unwrap_or_else(|_| PutOutcome::Ambiguous(format!("no answer in {ATTEMPT_DEADLINE:?}")));
+        let mut step = put::after_put(&outcome);
+        let mut damaged_before = false;
+        for _ in 0..READ_BACKS_MAX {
+            match step {
+                PutStep::Stored => return Ok(()),
+                PutStep::Retry => break,
+                PutStep::Fatal(failure) => return Err(StoreFailure::Fatal(format!("chunk {id}: {failure}"))),
+                PutStep::ReadBack { pause } => {
+                    if pause {
+                        sleep(READ_BACK_PAUSE).await;
+                    }
+                    let found = self.look(id, &name).await;
+                    let damaged = matches!(found, Ok(Found::Damaged(_)));
+                    step = put::after_read_back(chunk, found, damaged_before);
+                    damaged_before |= damaged;
+                }
+            }
+        }
+        Err(StoreFailure::Transient(format!("chunk {id} was not stored: {outcome:?}")))
+    }
+
+    /// What lies under the name. It counts only once it is durable: whoever made it visible may not have lived to sync it.
+    async fn look(&self, id: ChunkId, name: &str) -> Result<Found, String> {
+        let look = async {
+            if self.objects.size(name).await?.is_none() {
+                return Ok(None);
+            }
+            self.objects.sync_found(name).await?;
+            self.objects.get(name).await
+        };
+        let object = match timeout(ATTEMPT_DEADLINE, look).await {
+            Ok(object) => object.map_err(|error| error.to_string())?,
+            Err(_) => return Err(format!("no answer in {ATTEMPT_DEADLINE:?}")),
+        };
+        Ok(Found::judge(&self.writer.store_id, id, object.as_ref()))
+    }
+
+    /// What was put is there, whole: its length, and its last bytes (reliability.md D10). On a local disk the publish step's
+    /// sync is the evidence of durability, and this only proves that the right file got it.
+    async fn confirm(&self, id: ChunkId, chunk: &EncodedChunk) -> Result<(), StoreFailure> {
+        let name = id.object_name();
+        let (end, mine) = (chunk.object_bytes(), chunk.trailer.encode());
+        let look = async {
+            let size = self.objects.size(&name).await?;
+            let trailer = match size {
+                Some(size) if size == end => {
+                    Some(self.objects.get_range(&name, end - TRAILER_BYTES as u64..end).await?)
+                }
+                _ => None,
+            };
+            Ok::<_, crate::store::StoreError>((size, trailer))
+        };
+        match timeout(ATTEMPT_DEADLINE, look).await {
+            Ok(Ok((_, Some(trailer)))) if trailer == mine[..] => Ok(()),
+            Ok(Ok((size, _))) => Err(StoreFailure::Fatal(format!(
+                "{name}: the store said it was stored, but there are {size:?} bytes of {end}, or others"
+            ))),
+            Ok(Err(error)) => Err(StoreFailure::Transient(error.to_string())),
+            Err(_) => Err(StoreFailure::Transient(format!("{name}: no answer in {ATTEMPT_DEADLINE:?}"))),
+        }
+    }
+
+    async fn index_row(&self, id: ChunkId, chunk: &EncodedChunk) -> Result<(), StoreFailure> {
+        let rows = index_rows(id, &ChunkRow::from(chunk));
+        match timeout(ATTEMPT_DEADLINE, self.catalog.put_batch(rows)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(catalog_failure(&error)),
+            Err(_) => Err(StoreFailure::Transient(format!("the catalog did not answer in {ATTEMPT_DEADLINE:?}"))),
+        }
+    }
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publisher").field("writer", &self.writer).finish_non_exhaustive()
+    }
+}
+
+/// The rows that make a chunk part of the store: itself, and how far its sequence is indexed.
+pub(crate) fn index_rows(id: ChunkId, row: &ChunkRow) -> Vec<crate::catalog::Row> {
+    let sequence = SequenceRow { indexed_to: id.number + 1, ended_at: None };
+    vec![(keys::chunk(id), row.encode()), (keys::sequence(id.sequence()), sequence.encode())]
+}
+
+/// Sixteen random bytes: a put's, a process's, a journal's or a store's id.
+pub fn random_id() -> Result<[u8; 16], String> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|error| format!("the system gives no random bytes: {error}"))?;
+    Ok(id)
+}
+
+fn catalog_failure(error: &CatalogError) -> StoreFailure {
+    match error.is_fatal() {
+        true => StoreFailure::Fatal(error.to_string()),
+        false => StoreFailure::Transient(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,310 @@
+//! The publish step of local disks (reliability.md D9): how an object appears under its name whole, at most once and durably.
+//!
+//! ```text
+//! 1 stage    staging/<n>: create, write, fdatasync      the bytes are durable before they have a name
+//! 2 folder   make missing folders, fsync each parent
+//! 3 name     rename, refusing to replace                the one atomic instant; losers see "already exists"
+//! 4 settle   fsync the folder                           the name is durable: only now is the object created
+//! ```
+//!
+//! opendal's own fs writer cannot be used for this: it syncs no folder, and its create-if-absent is a check followed by a
+//! plain rename, so that two writers can both win (reliability.md 1, finding 1).
+//!
+//! A kill between any two steps leaves either nothing under the name or the whole object. Before step 3 it leaves a file in
+//! `staging/`, removed at the next start. Staged files have a folder of their own, where reliability.md D9 says the target's:
+//! so start need not search every folder for them, and the catalog's engine never meets one in a listing. Both folders are on
+//! one file system, which is all that rename asks for. Between steps 3 and 4 the object is visible and not yet durable; start
+//! syncs the folders before anything is read, and [`super::Objects::sync_found`] does the same for chunks, of whose folders
+//! there can be many.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::fs::{CWD, RenameFlags};
+use tokio::sync::watch;
+
+use super::StoreError;
+use super::fs_lock::StoreLock;
+
+const STAGING: &str = "staging";
+/// Chunks live below this; their folders are synced one by one by whoever finds a chunk there, not at start.
+const CHUNKS: &str = "chunks";
+/// Dirty bytes that a staged file may have at the disk at once: the journals share it, and a burst in front of a journal
+/// write is latency for whoever waits for its ack (performance.md 3.4).
+const STAGED_UNSYNCED_BYTES_MAX: usize = 2 << 20;
+/// Folders remembered as made and synced; past this many the memory starts over, at the price of a few syncs.
+const FOLDERS_KNOWN_MAX: usize = 4096;
+
+/// One store's directory.
+#[derive(Debug)]
+pub struct LocalStore {
+    root: PathBuf,
+    _lock: StoreLock,
+    staged_next: AtomicU64,
+    folders: Mutex<HashSet<PathBuf>>,
+    /// Set once, when a folder could not be synced after an object got its name there.
+    failed: watch::Sender<Option<String>>,
+}
+
+/// What a step did not do.
+#[derive(Debug)]
+pub enum PublishError {
+    AlreadyExists,
+    /// Nothing has happened under the name.
+    NotDone(io::Error),
+    /// The object may be visible and is not known to be durable. Never repeated: a sync that failed once says nothing true the
+    /// second time (reliability.md D8).
+    SyncFailed(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PublishMode {
+    /// Refuse if the name is taken.
+    Create,
+    Replace,
+}
+
+impl LocalStore {
+    /// Locks the directory (making it if need be), removes what killed publish steps left and syncs the folders.
+    pub fn open(root: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
+        let failed = |error: io::Error| StoreError::failed("prepare", &root.to_string_lossy(), error);
+        make_root(root).map_err(failed)?;
+        let root = root.canonicalize().map_err(failed)?;
+        let lock = StoreLock::take(&root, lock_wait)?;
+        let removed = empty_staging(&root.join(STAGING)).map_err(failed)?;
+        if removed > 0 {
+            tracing::info!(removed, "removed objects that were never published");
+        }
+        sync_folders(&root).map_err(failed)?;
+        Ok(Self {
+            root,
+            _lock: lock,
+            staged_next: AtomicU64::new(0),
+            folders: Mutex::new(HashSet::new()),
+            failed: watch::Sender::new(None),
+        })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Waits for the first failed folder sync.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.failed.subscribe();
+        loop {
+            if let Some(reason) = failed.borrow_and_update().clone() {
+                return reason;
+            }
+            // The sender lives in `self`, so a wait never fails.
+            let _ = failed.changed().await;
+        }
+    }
+
+    /// Where `name` lies. Names are made by Riverrun and the catalog's engine, so a refusal here is a defect, not an attack;
+    /// it is checked all the same, because the price of not checking is a file outside the store.
+    pub fn path(&self, name: &str) -> io::Result<PathBuf> {
+        let relative = Path::new(name.trim_matches('/'));
+        let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
+        match inside && relative.components().next().is_some() {
+            true => Ok(self.root.join(relative)),
+            false => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is not an object's name"))),
+        }
+    }
+
+    /// Step 1 begins: an empty file that has no name yet.
+    pub fn stage(&self) -> io::Result<StagedFile> {
+        let number = self.staged_next.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join(STAGING).join(format!("{number:016x}"));
+        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        Ok(StagedFile { file, path, bytes: 0, unsynced: 0, named: false })
+    }
+
+    /// Steps 1 (its sync) to 4.
+    pub fn publish(&self, mut staged: StagedFile, name: &str, mode: PublishMode) -> Result<(), PublishError> {
+        if let Some(reason) = self.failed.borrow().clone() {
+            return Err(PublishError::SyncFailed(reason));
+        }
+        let target = self.path(name).map_err(PublishError::NotDone)?;
+        let folder = target.parent().expect("a path below the root has a parent").to_owned();
+        staged.sync().map_err(PublishError::NotDone)?;
+        self.make_folder(&folder).map_err(PublishError::NotDone)?;
+        staged.name(&target, mode)?;
+        self.settle(&folder)
+    }
+
+    /// Step 2: makes the folder and whatever is missing above it, each parent synced even where another process already made
+    /// the child, because that one may have been killed before its sync.
+    pub fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.folders.lock().expect("no panic while held").contains(folder) {
+            return Ok(());
+        }
+        let below_root = folder.strip_prefix(&self.root).map_err(io::Error::other)?;
+        let mut parent = self.root.clone();
+        for part in below_root.components() {
+            let child = parent.join(part);
+            make_one_folder(&child)?;
+            sync_folder(&parent)?;
+            parent = child;
+        }
+        self.remember_folder(folder);
+        Ok(())
+    }
+
+    /// Step 4. The one sync whose failure cannot be taken back by starting over: the name is already visible.
+    fn settle(&self, folder: &Path) -> Result<(), PublishError> {
+        sync_folder(folder).map_err(|error| {
+            let reason = format!("syncing {} failed: {error}", folder.display());
+            tracing::error!(%reason, "the store's disk failed a sync");
+            self.failed.send_replace(Some(reason.clone()));
+            PublishError::SyncFailed(reason)
+        })
+    }
+
+    /// See [`super::Objects::sync_found`].
+    pub fn sync_found(&self, name: &str) -> io::Result<()> {
+        let path = self.path(name)?;
+        File::open(&path)?.sync_data()?;
+        let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
+        folders.into_iter().try_for_each(sync_folder)
+    }
+
+    fn remember_folder(&self, folder: &Path) {
+        let mut folders = self.folders.lock().expect("no panic while held");
+        if folders.len() >= FOLDERS_KNOWN_MAX {
+            folders.clear();
+        }
+        folders.insert(folder.to_owned());
+    }
+}
+
+/// Bytes on their way to a name. Dropped before it got one, it is removed.
+#[derive(Debug)]
+pub struct StagedFile {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+    unsynced: usize,
+    named: bool,
+}
+
+impl StagedFile {
+    pub fn append(&mut self, parts: &[Bytes]) -> io::Result<()> {
+        for slice in parts.iter().flat_map(|part| part.chunks(STAGED_UNSYNCED_BYTES_MAX)) {
+            self.file.write_all(slice)?;
+            self.bytes += slice.len() as u64;
+            self.unsynced += slice.len();
+            if self.unsynced >= STAGED_UNSYNCED_BYTES_MAX {
+                self.sync()?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.unsynced = 0;
+        Ok(())
+    }
+
+    /// Step 3.
+    fn name(&mut self, target: &Path, mode: PublishMode) -> Result<(), PublishError> {
+        match mode {
+            PublishMode::Replace => fs::rename(&self.path, target).map_err(PublishError::NotDone)?,
+            PublishMode::Create => create_name(&self.path, target)?,
+        }
+        self.named = true;
+        Ok(())
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if !self.named {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Gives `staged` the name `target`, atomically, unless it is taken.
+fn create_name(staged: &Path, target: &Path) -> Result<(), PublishError> {
+    use rustix::io::Errno;
+    match rustix::fs::renameat_with(CWD, staged, CWD, target, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(PublishError::AlreadyExists),
+        // File systems without the flag say so in one of these ways; a hard link refuses to replace everywhere.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => link_name(staged, target),
+        Err(error) => Err(PublishError::NotDone(error.into())),
+    }
+}
+
+fn link_name(staged: &Path, target: &Path) -> Result<(), PublishError> {
+    match fs::hard_link(staged, target) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(PublishError::AlreadyExists),
+        Err(error) => return Err(PublishError::NotDone(error)),
+    }
+    // A second name in `staging/` does no harm and is removed at the next start.
+    let _ = fs::remove_file(staged);
+    Ok(())
+}
+
+/// Makes the store's directory, parents included, each synced into its own parent.
+fn make_root(root: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> =
+        root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        make_one_folder(folder)?;
+        match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent)?,
+            _ => sync_folder(Path::new("."))?,
+        }
+    }
+    Ok(())
+}
+
+fn make_one_folder(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Makes `staging/`, or empties it: whatever lies there was never published, and its writer is gone (we hold the lock).
+fn empty_staging(staging: &Path) -> io::Result<usize> {
+    make_one_folder(staging)?;
+    let mut removed = 0;
+    for entry in fs::read_dir(staging)? {
+        fs::remove_file(entry?.path())?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+/// Syncs every folder but those of chunks.
+fn sync_folders(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && entry.file_name() != CHUNKS {
+            sync_folders(&entry.path())?;
+        }
+    }
+    sync_folder(folder)
+}
+
+#[cfg(test)]
+mod tests;

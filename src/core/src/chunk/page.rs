@@ -75,8 +75,8 @@ impl PageEntry {
     }
 }
 
-/// A zstd context and its buffers, made once and used for one chunk after the other. A fresh context costs about as much as
-/// compressing a page.
+/// A zstd context and its buffers, made once and used for one chunk after the other: nothing is allocated per page but what is
+/// stored.
 pub struct Compressor {
     zstd: zstd::bulk::Compressor<'static>,
     level: i32,

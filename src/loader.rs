@@ -123,3 +123,6 @@ impl std::fmt::Debug for LoaderParts {
         f.debug_struct("LoaderParts").field("defaults", &self.defaults).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@
 //! answer can be told from a rival (reliability.md F34).
 
 mod encoder;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod offload;
 mod sequence;
 

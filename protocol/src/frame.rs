@@ -37,8 +37,7 @@ pub struct FrameHeader {
 
 impl FrameHeader {
     pub fn new(kind: FrameKind, id: u64, body_bytes: usize) -> Self {
-        debug_assert!(body_bytes <= FRAME_BODY_BYTES_MAX, "{kind:?} of {body_bytes} bytes");
-        Self { body_bytes: body_bytes as u32, kind: kind as u8, flags: 0, id }
+        Self { body_bytes: length(body_bytes), kind: kind as u8, flags: 0, id }
     }
 
     pub fn write(&self, out: &mut BytesMut) {
@@ -152,8 +151,12 @@ pub(crate) fn write_frame_head(
     FrameHeader::new(kind, id, 0).write(out);
     body(out);
     let body_bytes = out.len() - start - FRAME_HEADER_BYTES + parts_bytes;
-    debug_assert!(body_bytes <= FRAME_BODY_BYTES_MAX, "{kind:?} of {body_bytes} bytes");
-    out[start..start + 4].copy_from_slice(&(body_bytes as u32).to_le_bytes());
+    out[start..start + 4].copy_from_slice(&length(body_bytes).to_le_bytes());
+}
+
+/// A body over the limit is written as it is, for the receiver to refuse; one over 32 bits must not come out small.
+fn length(body_bytes: usize) -> u32 {
+    u32::try_from(body_bytes).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

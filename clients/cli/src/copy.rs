@@ -168,7 +168,7 @@ fn conclude(
             Ok(())
         }
         End::Read(Err(failure)) if written.records > 0 => Err(match rest {
-            Some(rest) => Failure { advice: format!("{}; {}", failure.advice, rest.stopped(globals)), ..failure },
+            Some(rest) => Failure { advice: format!("{}\n{}", failure.advice, rest.stopped(globals)), ..failure },
             None => failure,
         }),
         End::Read(result) => result,

@@ -9,12 +9,14 @@
 
 use std::fmt::Display;
 use std::io;
+use std::process::ExitCode;
 
-use miette::Diagnostic;
-use riverrun_client::{Disconnect, Error, NotDone, Outcome, Terminal};
+use miette::{Diagnostic, MietteHandlerOpts};
+use riverrun_client::{Error, NotDone, Outcome, Terminal};
 use riverrun_protocol::ErrorCode;
 
 use crate::Globals;
+use crate::console::remark;
 
 pub mod nearest;
 pub mod unwritten;
@@ -85,8 +87,17 @@ impl Failure {
     }
 }
 
-/// The exit code that a report asks for (see the module's table). Whatever is no [`Failure`] is 1.
-pub fn exit_code(report: &miette::Report) -> u8 {
+/// Prints what went wrong to stderr; the code to end the process with (see the module's table). Whatever is no [`Failure`]
+/// is a 1.
+pub fn conclude(result: miette::Result<()>) -> ExitCode {
+    let Err(report) = result else { return ExitCode::SUCCESS };
+    // Commands in the help are there to be pasted: never broken into lines. A hook that is set already has its reasons.
+    let _ = miette::set_hook(Box::new(|_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build())));
+    remark(&format!("Error: {report:?}"));
+    ExitCode::from(exit_code(&report))
+}
+
+fn exit_code(report: &miette::Report) -> u8 {
     report.downcast_ref::<Failure>().map_or(Exit::Failed, |failure| failure.exit) as u8
 }
 
@@ -95,9 +106,7 @@ fn explain(globals: &Globals, error: &Error) -> (String, String) {
     match error {
         Error::NotDone(NotDone::Connect { address, why }) => explain_connect(globals, address, why),
         Error::NotDone(NotDone::Poisoned { first }) => explain(globals, first),
-        Error::NotDone(NotDone::Disconnected(Disconnect::Violation(why))) | Error::Terminal(Terminal::Violation { why }) => {
-            (format!("what answers at {} does not speak Riverrun's protocol: {why}", globals.addr), other_address())
-        }
+        Error::Terminal(Terminal::Violation { why }) => (why.clone(), other_address()),
         _ => match error.refusal() {
             Some(refusal) if refusal.code == ErrorCode::Invalid => (refusal.message.clone(), String::new()),
             Some(refusal) => (refusal.message.clone(), error.advice().to_owned()),
@@ -107,7 +116,7 @@ fn explain(globals: &Globals, error: &Error) -> (String, String) {
 }
 
 fn explain_connect(globals: &Globals, address: &str, why: &str) -> (String, String) {
-    let why = format!("no server answers at {address}: {why}");
+    let why = format!("{address}: {why}");
     // The client has the operating system's text only; it is the same in every locale that Rust's std uses.
     if why.to_lowercase().contains("refused") && is_loopback(&globals.addr) {
         let serve = match globals.addr.as_str() {

@@ -2,7 +2,7 @@
 //!
 //! The binary flattens [`Verb`] next to its own verbs and hands it to [`run`] with the [`Globals`]. Data goes to stdout and
 //! nothing else does; remarks, acks, progress and errors go to stderr. Errors are [`errors::Failure`]s inside the
-//! [`miette::Report`]: [`errors::exit_code`] says how the process should end.
+//! [`miette::Report`]; [`conclude`] prints them and says how the process should end.
 //!
 //! The route of an appended line: [`input`] reads and parses it on a thread of its own, [`verbs::append`] packs batches and
 //! keeps them in flight. The route of a read record: [`copy`] takes batches from a read session, [`format`] renders them,
@@ -23,7 +23,8 @@ pub mod time;
 pub mod uri;
 pub mod verbs;
 
-pub use verbs::{Verb, run};
+pub use errors::conclude;
+pub use verbs::{Verb, run, run_async};
 
 /// Where a server is looked for when nothing is said.
 pub const ADDR_DEFAULT: &str = "127.0.0.1:5252";

@@ -114,8 +114,9 @@ fn summary(done: &str, records: u64, bytes: u64, bytes_total: Option<u64>, elaps
         _ => String::new(),
     };
     format!(
-        "{done} {} records, {}{of_total}, in {} ({}/s)",
+        "{done} {} record{}, {}{of_total}, in {} ({}/s)",
         HumanCount(records),
+        if records == 1 { "" } else { "s" },
         HumanBytes(bytes),
         HumanDuration(elapsed),
         HumanBytes(per_sec)
@@ -130,6 +131,6 @@ mod tests {
     fn summaries_say_how_much_and_how_fast() {
         let ten_secs = Duration::from_secs(10);
         insta::assert_snapshot!(summary("read", 1_234_567, 5 << 30, None, ten_secs), @"read 1,234,567 records, 5.00 GiB, in 10 seconds (512.00 MiB/s)");
-        insta::assert_snapshot!(summary("appended", 1, 10 << 20, Some(20 << 20), ten_secs), @"appended 1 records, 10.00 MiB of 20.00 MiB, in 10 seconds (1.00 MiB/s)");
+        insta::assert_snapshot!(summary("appended", 1, 10 << 20, Some(20 << 20), ten_secs), @"appended 1 record, 10.00 MiB of 20.00 MiB, in 10 seconds (1.00 MiB/s)");
     }
 }

@@ -29,12 +29,19 @@ pub enum Verb {
     Status(status::Status),
 }
 
-/// Does what the verb says. Needs a tokio runtime with time and I/O; one with several threads lets sending and receiving
-/// run beside parsing and printing.
+/// Does what the verb says, on a runtime of its own: several threads, so that sending and receiving run beside parsing and
+/// printing.
 ///
 /// # Errors
-/// A report whose [`exit_code`](crate::errors::exit_code) is 1, 2 or 3.
-pub async fn run(globals: Globals, verb: Verb) -> miette::Result<()> {
+/// A report that [`conclude`](crate::errors::conclude) turns into a message and an exit code.
+pub fn run(globals: Globals, verb: Verb) -> miette::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::io("nothing was done: no threads to do it with", &e))?;
+    runtime.block_on(run_async(globals, verb))
+}
+
+/// [`run`] on the caller's tokio runtime, which has time and I/O enabled.
+pub async fn run_async(globals: Globals, verb: Verb) -> miette::Result<()> {
     dispatch(&globals, verb).await.map_err(miette::Report::new)
 }
 

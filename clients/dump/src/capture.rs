@@ -31,6 +31,7 @@ pub struct Cutter {
     offset: u64,
     /// Whether the place of the next frame is unknown; then so many bytes of `buf` are known not to be its beginning.
     lost: Option<usize>,
+    has_ended: bool,
 }
 
 impl Cutter {
@@ -55,11 +56,13 @@ impl Cutter {
         pieces
     }
 
-    /// Nothing more will come: what is left is part of a frame, or rubbish.
+    /// Nothing more will come: what is left is part of a frame, or rubbish with frames in it.
     pub fn finish(&mut self) -> Vec<Piece> {
-        let bad = self.cut_short();
-        let rubbish = self.take_rubbish(self.buf.len());
-        bad.into_iter().chain(rubbish).collect()
+        self.has_ended = true;
+        let mut pieces: Vec<Piece> = std::iter::from_fn(|| self.poll()).collect();
+        pieces.extend(self.cut_short());
+        pieces.extend(self.take_rubbish(self.buf.len()));
+        pieces
     }
 
     fn cut_short(&self) -> Option<Piece> {
@@ -95,8 +98,8 @@ impl Cutter {
     fn search(&mut self, mut rejected: usize) -> Option<Piece> {
         while rejected < self.buf.len() && rejected < RUBBISH_BYTES_MAX {
             match plausible(&self.buf[rejected..]) {
-                Plausible::No => rejected += 1,
-                Plausible::Undecided => break,
+                Plausible::Undecided if !self.has_ended => break,
+                Plausible::No | Plausible::Undecided => rejected += 1,
                 Plausible::Yes => {
                     self.lost = None;
                     return self.take_rubbish(rejected).or_else(|| self.cut());

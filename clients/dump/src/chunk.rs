@@ -220,8 +220,8 @@ fn run_row(run: &PageRun) -> Row {
         .with("batches", run.batch_count)
         .with("records", run.record_count)
         .range("seq", run.first_seq_num, run.end_seq_num)
-        .range("time", run.first_timestamp, run.last_timestamp)
-        .range("arrival_ms", run.arrival_ms_min, run.arrival_ms_max)
+        .span("time", run.first_timestamp, run.last_timestamp)
+        .span("arrival_ms", run.arrival_ms_min, run.arrival_ms_max)
         .with("expires_at_ms_max", run.expires_at_ms_max)
 }
 

@@ -70,9 +70,13 @@ impl Described {
         }
     }
 
-    /// Whether bytes that no layout explains may hold a token.
+    /// Whether bytes that no layout explains may hold a token: a malformed hello's, or whatever later versions let clients
+    /// send.
     pub fn may_hide_secrets(&self) -> bool {
-        self.kind.is_none_or(|kind| kind == FrameKind::Hello)
+        match self.kind {
+            Some(kind) => kind == FrameKind::Hello,
+            None => Direction::of_kind(self.header.kind) == Direction::Client,
+        }
     }
 
     pub fn is_error(&self) -> bool {

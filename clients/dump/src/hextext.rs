@@ -121,7 +121,9 @@ mod tests {
         assert!(!looks_like_hex(&[0x30, 0, 0, 0, 1, 0, 0, 0]));
         assert!(!looks_like_hex(b""));
         assert!(looks_like_hex(b"18 00 00 00 01"));
-        ["00", "00 ", "00 00\n"].map(|unit| assert!(looks_like_hex(unit.repeat(9000).as_bytes()), "{unit:?}"));
+        for unit in ["00", "00 ", "00 00\n"] {
+            assert!(looks_like_hex(unit.repeat(9000).as_bytes()), "{unit:?}");
+        }
     }
 
     proptest! {

@@ -34,7 +34,7 @@ pub fn run(args: &JournalArgs, out: &mut impl Write) -> Result<(), Error> {
         return Err(Error::Foreign { name, why, help });
     }
     let verdicts: Vec<_> = journals.keys().map(|key| (key, decide(&journals, key, &files))).collect();
-    let mut view = View { out, args, needed: Needed::of(&verdicts), damaged: 0, blocks: 0 };
+    let mut view = View { out, args, uses: Uses::of(&verdicts), damaged: 0, blocks: 0 };
     for (file, scan) in files.iter().zip(&scans) {
         view.file(file, &scan.blocks, &scan.findings)?;
     }
@@ -63,19 +63,37 @@ fn read_block(files: &[JournalFile], header: &BlockHeader) -> Result<Bytes, Read
     file.read(header.offset, header.block_bytes as usize)
 }
 
-/// Which blocks recovery would use, by journal and number.
-struct Needed(HashSet<(JournalKey, u64)>);
+/// Which blocks recovery would use.
+struct Uses {
+    needed: HashSet<(JournalKey, u64)>,
+    /// Journals that recovery would refuse: of their blocks nothing is decided.
+    refused: HashSet<JournalKey>,
+}
 
-impl Needed {
-    fn of(verdicts: &[(JournalKey, Result<Replay, Damage>)]) -> Needed {
-        let replayed = verdicts.iter().filter_map(|(key, verdict)| Some((key, verdict.as_ref().ok()?)));
-        Needed(replayed.flat_map(|(key, replay)| replay.blocks.iter().map(|block| (*key, block.number))).collect())
+impl Uses {
+    fn of(verdicts: &[(JournalKey, Result<Replay, Damage>)]) -> Uses {
+        let mut uses = Uses { needed: HashSet::new(), refused: HashSet::new() };
+        for (key, verdict) in verdicts {
+            match verdict {
+                Ok(replay) => uses.needed.extend(replay.blocks.iter().map(|block| (*key, block.number))),
+                Err(_) => _ = uses.refused.insert(*key),
+            }
+        }
+        uses
     }
 
-    fn contains(&self, header: &BlockHeader) -> bool {
-        self.0.contains(&(key_of(header), header.number))
+    fn of_block(&self, header: &BlockHeader) -> &'static str {
+        let key = key_of(header);
+        match (self.refused.contains(&key), self.needed.contains(&(key, header.number))) {
+            (true, _) => UNDECIDED,
+            (_, true) => NEEDED,
+            (_, false) => "not needed",
+        }
     }
 }
+
+const NEEDED: &str = "needed";
+const UNDECIDED: &str = "undecided";
 
 fn key_of(header: &BlockHeader) -> JournalKey {
     JournalKey { epoch: header.epoch, journal_id: header.journal_id }
@@ -84,7 +102,7 @@ fn key_of(header: &BlockHeader) -> JournalKey {
 struct View<'a, W> {
     out: &'a mut W,
     args: &'a JournalArgs,
-    needed: Needed,
+    uses: Uses,
     /// Parts that are needed and have a fault.
     damaged: usize,
     blocks: usize,
@@ -117,8 +135,8 @@ impl<W: Write> View<'_, W> {
         self.blocks += 1;
         let block = file.read(header.offset, header.block_bytes as usize);
         let batches = block.as_ref().map_err(ToString::to_string).and_then(|block| batches(header, block));
-        let is_needed = self.needed.contains(header);
-        let use_ = if is_needed { "needed" } else { "not needed" };
+        let use_ = self.uses.of_block(header);
+        let is_needed = use_ == NEEDED;
         let row =
             block_row(header).with("use", use_).with_some("records", batches.as_ref().ok().map(|all| records(all)));
         match &batches {
@@ -127,7 +145,7 @@ impl<W: Write> View<'_, W> {
                 self.damaged += 1;
                 self.put(&row.fault(Some(why)))?;
             }
-            // Overwritten in part by a later lap, or torn: nobody will read it.
+            // Overwritten in part by a later lap, or torn: nobody will read it. Where it matters, the verdict says so.
             Err(why) => self.put(&row.with("content", why.clone()))?,
         }
         self.batches(&batches.unwrap_or_default(), is_needed)

@@ -33,18 +33,26 @@ pub async fn run(listen: &str, connect: &str, watch: Watch) -> Result<(), Error>
     if let Ok(address) = listener.local_addr() {
         say::tell(format_args!("listening on {address}, forwarding to {connect}; Ctrl-C ends"));
     }
+    serve(&listener, connect, watch).await
+}
+
+/// As [`run`], on a listener that is there already.
+///
+/// # Errors
+/// The output cannot be written.
+pub async fn serve(listener: &TcpListener, connect: &str, watch: Watch) -> Result<(), Error> {
     let (taps, notes) = Taps::new();
-    let mut decoder = Decoder::spawn(watch, notes);
+    let mut decoder = decode_on_a_thread(watch, notes);
     let ended = tokio::select! {
-        () = accept_all(&listener, connect, taps) => None,
+        () = accept_all(listener, connect, taps) => None,
         _ = tokio::signal::ctrl_c() => None,
-        result = &mut decoder.done => Some(result),
+        result = &mut decoder => Some(result),
     };
     // The connections are gone, and with them the last tap: the decoder prints what it still has and ends.
     let result = match ended {
         Some(result) => result,
         None => tokio::select! {
-            result = &mut decoder.done => result,
+            result = &mut decoder => result,
             _ = tokio::signal::ctrl_c() => return Ok(()),
         },
     };
@@ -101,19 +109,13 @@ async fn one(number: u64, mut client: TcpStream, connect: &str, taps: &Taps) {
     taps.close(number, forwarded.to_string()).await;
 }
 
-/// The thread that decodes and prints.
-struct Decoder {
-    done: oneshot::Receiver<Result<(), Error>>,
-}
-
-impl Decoder {
-    fn spawn(watch: Watch, notes: mpsc::Receiver<Note>) -> Decoder {
-        let (sender, done) = oneshot::channel();
-        std::thread::spawn(move || {
-            let _ = sender.send(decode_all(watch, notes));
-        });
-        Decoder { done }
-    }
+/// A thread of its own, because printing may block for as long as whoever reads the output likes.
+fn decode_on_a_thread(watch: Watch, notes: mpsc::Receiver<Note>) -> oneshot::Receiver<Result<(), Error>> {
+    let (sender, done) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = sender.send(decode_all(watch, notes));
+    });
+    done
 }
 
 fn decode_all(mut watch: Watch, mut notes: mpsc::Receiver<Note>) -> Result<(), Error> {

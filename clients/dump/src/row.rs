@@ -42,9 +42,14 @@ impl Row {
         }
     }
 
-    /// From first to behind the last.
+    /// From the first to behind the last.
     pub fn range(self, name: &str, start: u64, end: u64) -> Row {
         self.with(name, json!({ "start": start, "end": end }))
+    }
+
+    /// From first to last.
+    pub fn span(self, name: &str, first: u64, last: u64) -> Row {
+        self.with(name, json!({ "first": first, "last": last }))
     }
 
     /// Marks the part as damaged.
@@ -83,9 +88,11 @@ impl Row {
 }
 
 fn value_text(value: &Value) -> String {
-    match (value, value.get("start"), value.get("end")) {
+    let pair = |first, last| Some((value.get(first)?, value.get(last)?));
+    match (value, pair("start", "end"), pair("first", "last")) {
         (Value::String(text), ..) => readable(text.as_bytes()),
-        (_, Some(start), Some(end)) => format!("{start}..{end}"),
+        (_, Some((start, end)), _) => format!("{start}..{end}"),
+        (_, _, Some((first, last))) => format!("{first}..={last}"),
         (other, ..) => other.to_string(),
     }
 }

@@ -50,15 +50,17 @@ impl AppendSession {
         policy: RetryPolicy,
     ) -> Result<Self, Error> {
         // Opening has no effect that doing it twice would double.
-        let session = retrying(policy, Effect::None, || Self::open_once(stream, config)).await?;
-        if stream.pool.is_home(&session.line.connection, session.opened.shard) {
+        let (session, at_home) = retrying(policy, Effect::None, || Self::open_once(stream, config)).await?;
+        if at_home {
             return Ok(session);
         }
         // It is on another shard's connection, and would take the detour for as long as it lives.
-        retrying(policy, Effect::None, || Self::open_once(stream, config)).await
+        drop(session);
+        retrying(policy, Effect::None, || Self::open_once(stream, config)).await.map(|(session, _)| session)
     }
 
-    async fn open_once(stream: &StreamHandle, config: AppendSessionConfig) -> Result<Self, Error> {
+    /// A session, and whether it is on the connection of its stream's shard.
+    async fn open_once(stream: &StreamHandle, config: AppendSessionConfig) -> Result<(Self, bool), Error> {
         let connection = stream.pool.connection(stream.placement.get()).await?;
         let ack_timeout = stream.pool.config().request_timeout;
         let (opening, opened) = oneshot::channel();
@@ -66,8 +68,8 @@ impl AppendSession {
         let id = connection.open_session(&Request::OpenAppendSession(stream.target.clone()), core.clone())?;
         let line = Line { connection, id, core };
         let opened = wait(opened, ack_timeout).await?;
-        stream.placement.learn(opened.shard);
-        Ok(Self { line, opened })
+        let at_home = stream.pool.learn(&stream.placement, &line.connection, opened.shard);
+        Ok((Self { line, opened }, at_home))
     }
 
     /// Sends records as one batch, after waiting for room in the window.
@@ -88,6 +90,15 @@ impl AppendSession {
     }
 
     /// [`AppendSession::submit`] for a batch that is already encoded.
+    ///
+    /// ```no_run
+    /// # async fn example(session: riverrun_client::AppendSession) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::{AppendBatch, Record};
+    ///
+    /// let ticket = session.submit_batch(AppendBatch::encode(&[Record::new("hello")])?).await?;
+    /// ticket.await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn submit_batch(&self, batch: AppendBatch) -> Result<AckTicket, Error> {
         let Line { connection, id, core } = &self.line;
         let room = core.room_for(&batch).await?;
@@ -99,6 +110,12 @@ impl AppendSession {
     }
 
     /// Waits for all acks and ends the session.
+    ///
+    /// ```no_run
+    /// # async fn example(session: riverrun_client::AppendSession) -> Result<(), riverrun_client::Error> {
+    /// session.close().await?; // every input was acked
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// The first failure, if there was one.

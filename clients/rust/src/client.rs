@@ -31,7 +31,7 @@ impl Client {
     /// # async fn example() -> Result<(), riverrun_client::Error> {
     /// use riverrun_client::{Client, ClientConfig};
     ///
-    /// let client = Client::connect("127.0.0.1:9410", ClientConfig::default()).await?;
+    /// let client = Client::connect("127.0.0.1:5252", ClientConfig::default()).await?;
     /// # drop(client); Ok(()) }
     /// ```
     ///

@@ -5,7 +5,7 @@
 //! use riverrun_client::{Client, ClientConfig, ReadOptions, Record};
 //!
 //! # async fn example() -> Result<(), riverrun_client::Error> {
-//! let client = Client::connect("127.0.0.1:9410", ClientConfig::default()).await?;
+//! let client = Client::connect("127.0.0.1:5252", ClientConfig::default()).await?;
 //! let stream = client.stream("demo-basin", "hello")?;
 //!
 //! let ack = stream.append(&[Record::new("hello"), Record::new("world")]).await?;

@@ -1,9 +1,10 @@
 //! The connections to one server: one per shard, opened when first needed (design.md 5).
 //!
 //! Every connection works for every stream, so nothing here can be wrong, only slower: a request that arrives over another
-//! shard's connection takes a detour inside the server, and its answer tells the way for the next one.
+//! shard's connection takes a detour inside the server, and its answer tells the way for the next one. The server moves a
+//! connection, unseen, to the shard of its first stream request; so a connection has no shard of its own until an answer
+//! names one, and then keeps it.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -36,17 +37,25 @@ impl Placement {
         u16::try_from(self.0.load(Ordering::Relaxed)).ok()
     }
 
-    pub(crate) fn learn(&self, shard: u16) {
+    fn learn(&self, shard: u16) {
         self.0.store(shard.into(), Ordering::Relaxed);
     }
+}
 
-    fn learn_from(&self, answer: &Response) {
-        match answer {
-            Response::AppendAck(ack) => self.learn(ack.shard),
-            Response::Tail(report) => self.learn(report.shard),
-            _ => {}
-        }
+/// The stream's shard, where an answer names it.
+fn named_shard(answer: &Response) -> Option<u16> {
+    match answer {
+        Response::AppendAck(ack) => Some(ack.shard),
+        Response::Tail(report) => Some(report.shard),
+        _ => None,
     }
+}
+
+/// A connection, and the shard whose streams it is used for once that is known.
+#[derive(Debug)]
+struct Pooled {
+    connection: Connection,
+    shard: Option<u16>,
 }
 
 /// All connections to one address.
@@ -54,8 +63,8 @@ impl Placement {
 pub(crate) struct Pool {
     address: String,
     config: Arc<ClientConfig>,
-    /// By the shard they are used for. At most as many as the server said it has.
-    connections: RwLock<BTreeMap<u16, Connection>>,
+    /// At most one per shard of the server, and one whose shard is not known yet.
+    connections: RwLock<Vec<Pooled>>,
     /// Held while a connection is being made, so that many waiting calls make one. Carries the latest failure: callers that
     /// waited for that very attempt share its outcome instead of each waiting for a timeout of their own, one after the other.
     dialing: Mutex<Option<(Instant, Error)>>,
@@ -103,10 +112,14 @@ impl Pool {
         }
     }
 
-    /// Whether `connection` is the one that `shard`'s streams belong on.
-    pub(crate) fn is_home(&self, connection: &Connection, shard: u16) -> bool {
-        let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
-        connection.hello().shards <= shard || connections.get(&shard).is_some_and(|home| home.is_same(connection))
+    /// An answer over `connection` has named the stream's shard. Whether the connection is the right one for it.
+    pub(crate) fn learn(&self, placement: &Placement, connection: &Connection, shard: u16) -> bool {
+        placement.learn(shard);
+        let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(pooled) = connections.iter_mut().find(|pooled| pooled.connection.is_same(connection)) else {
+            return true;
+        };
+        *pooled.shard.get_or_insert(shard) == shard || connection.hello().shards <= shard
     }
 
     /// One request and its answer; the wait that the request itself allows comes on top of the request timeout.
@@ -142,27 +155,35 @@ impl Pool {
     ) -> Result<Response, Error> {
         let connection = self.connection(placement.get()).await?;
         let answer = connection.call(request, batch, timeout).await?;
-        placement.learn_from(&answer);
+        // Written once, when it is new: the common case must not take the pool's lock.
+        if let Some(shard) = named_shard(&answer)
+            && placement.get() != Some(shard)
+        {
+            self.learn(placement, &connection, shard);
+        }
         Ok(answer)
     }
 
+    /// In order of preference: the shard's own, one that will become it, and, where no more are to be made, any.
     fn usable(&self, shard: Option<u16>) -> Option<Connection> {
         let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
-        let mut usable = connections.iter().filter(|(_, connection)| connection.is_usable());
-        let found = match shard {
-            // A shard that the server does not have (it came back with fewer) is no reason for one more connection.
-            Some(shard) => usable.find(|(slot, c)| **slot == shard || c.hello().shards <= shard),
-            None => usable.next(),
+        let find = |fits: &dyn Fn(&Pooled) -> bool| {
+            connections
+                .iter()
+                .find(|pooled| pooled.connection.is_usable() && fits(pooled))
+                .map(|p| p.connection.clone())
         };
-        found.map(|(_, connection)| connection.clone())
+        let own = shard.and_then(|shard| find(&|pooled| pooled.shard == Some(shard)));
+        // A shard that the server does not have (it came back with fewer) is no reason for one more connection.
+        let any = |pooled: &Pooled| shard.is_none_or(|shard| pooled.connection.hello().shards <= shard);
+        own.or_else(|| find(&|pooled| pooled.shard.is_none())).or_else(|| find(&any))
     }
 
     fn keep(&self, shard: Option<u16>, connection: &Connection) {
-        let hello = connection.hello();
-        let slot = shard.filter(|shard| *shard < hello.shards).unwrap_or(hello.shard);
+        let shard = shard.filter(|shard| *shard < connection.hello().shards);
         let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
-        connections.retain(|_, old| old.is_usable());
-        connections.insert(slot, connection.clone());
+        connections.retain(|old| old.connection.is_usable());
+        connections.push(Pooled { connection: connection.clone(), shard });
     }
 }
 

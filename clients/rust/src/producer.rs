@@ -140,6 +140,12 @@ impl Producer {
 
     /// Sends what is there without lingering, and waits until every record taken in so far has its outcome.
     ///
+    /// ```no_run
+    /// # async fn example(producer: riverrun_client::Producer) -> Result<(), riverrun_client::Error> {
+    /// producer.flush().await?; // everything so far is durable
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// The first failure since the last flush.
     pub async fn flush(&self) -> Result<(), Error> {
@@ -153,6 +159,12 @@ impl Producer {
     }
 
     /// Flushes and ends.
+    ///
+    /// ```no_run
+    /// # async fn example(producer: riverrun_client::Producer) -> Result<(), riverrun_client::Error> {
+    /// producer.close().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Producer::flush`].

@@ -61,10 +61,13 @@ pub struct ReadSession {
     records: vec::IntoIter<Result<RecordView, Error>>,
 }
 
+/// A session on the server, and what it said at opening.
+type Opened = Result<(Live, SessionOpened), Error>;
+
 enum Link {
     Live(Box<Live>),
     Pausing(Pin<Box<Sleep>>),
-    Opening(BoxFuture<'static, Result<(Live, SessionOpened), Error>>),
+    Opening(BoxFuture<'static, Opened>),
     Ended,
 }
 
@@ -246,10 +249,13 @@ impl ReadSession {
     fn opening(&self) -> Link {
         let (stream, config) = (self.stream.clone(), self.config);
         let params = self.resume.params(Instant::now());
-        Link::Opening(Box::pin(async move { Live::open(&stream, &params, config).await }))
+        Link::Opening(Box::pin(async move {
+            let (live, opened, _) = Live::open(&stream, &params, config).await?;
+            Ok((live, opened))
+        }))
     }
 
-    fn on_reopened(&mut self, opened: Result<(Live, SessionOpened), Error>) -> Result<(), Error> {
+    fn on_reopened(&mut self, opened: Opened) -> Result<(), Error> {
         let (live, opened) = opened?;
         self.resume.on_opened(&opened)?;
         self.link = Link::Live(Box::new(live));

@@ -60,6 +60,15 @@ impl StreamHandle {
     }
 
     /// [`StreamHandle::append`] for a batch that is already encoded.
+    ///
+    /// ```no_run
+    /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::{AppendBatch, Record};
+    ///
+    /// let batch = AppendBatch::encode(&[Record::new("hello")])?;
+    /// stream.append_batch(&batch).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn append_batch(&self, batch: &AppendBatch) -> Result<AppendAck, Error> {
         let request = Append { target: self.target.clone(), batch: &[] };
         match self.pool.append(&self.placement, request, batch.bytes()).await? {
@@ -127,7 +136,17 @@ impl StreamHandle {
         self.append_session_with(AppendSessionConfig::default()).await
     }
 
-    /// Opens a pipelined append session.
+    /// [`StreamHandle::append_session`] with another window.
+    ///
+    /// ```no_run
+    /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::AppendSessionConfig;
+    ///
+    /// let config = AppendSessionConfig { inflight_batches_max: 16, ..AppendSessionConfig::default() };
+    /// let session = stream.append_session_with(config).await?;
+    /// println!("opened at {}", session.tail_at_open());
+    /// # Ok(()) }
+    /// ```
     pub async fn append_session_with(&self, config: AppendSessionConfig) -> Result<AppendSession, Error> {
         AppendSession::open(self, config, self.pool.config().retry).await
     }
@@ -153,6 +172,16 @@ impl StreamHandle {
     }
 
     /// [`StreamHandle::read_session`] with another window or retry policy.
+    ///
+    /// ```no_run
+    /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::{ReadOptions, ReadSessionConfig, RetryPolicy};
+    ///
+    /// // Follows through any restart of the server.
+    /// let patient = ReadSessionConfig { retry: Some(RetryPolicy::forever()), ..ReadSessionConfig::default() };
+    /// let session = stream.read_session_with(ReadOptions::from_tail(0), patient).await?;
+    /// # drop(session); Ok(()) }
+    /// ```
     pub async fn read_session_with(
         &self,
         options: ReadOptions,

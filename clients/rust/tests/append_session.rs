@@ -188,6 +188,7 @@ async fn b10_the_first_refusal_poisons_the_session() {
     assert!(matches!(later, Error::NotDone(NotDone::Poisoned { .. })), "{later}");
     assert_eq!(pair.session.failure(), Some(second.clone()));
     assert_eq!(pair.session.close().await, Err(second));
+    assert_eq!(pair.peer.expect_id(FrameKind::CloseAppendSession).await, pair.id, "so that the server can forget it");
 }
 
 #[tokio::test]

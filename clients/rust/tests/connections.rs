@@ -8,29 +8,60 @@ use riverrun_protocol::response::{Push, Response};
 use std::time::Duration;
 use support::{BASIN, FakeServer, acked_on, eager, error, once, opened_on, tail};
 
+/// The server moves a connection to the shard of its first stream request, whatever shard said hello.
 #[tokio::test]
-async fn a_stream_s_requests_move_to_its_shard_s_connection_once_that_is_known() {
+async fn one_shard_s_streams_share_one_connection() {
+    let server = FakeServer::start().await;
+    let (client, mut only) = tokio::join!(Client::connect(server.address.clone(), once()), server.accept_on(0, 4));
+    let client = client.expect("a hello");
+    let records = [Record::new("x")];
+    let calls = async {
+        let stream = client.stream(BASIN, "s").expect("valid");
+        stream.append(&records).await.expect("acked");
+        stream.clone().append(&records).await.expect("acked");
+        let session = stream.read_session(ReadOptions::default()).await.expect("opened");
+        client.stream(BASIN, "t").expect("valid").check_tail().await.expect("answered");
+        session
+    };
+    let serving = async {
+        for _ in 0..2 {
+            let id = only.expect_id(FrameKind::Append).await;
+            only.answer(id, &acked_on(0, 1, 2)).await;
+        }
+        let id = only.expect_id(FrameKind::OpenReadSession).await;
+        only.answer(id, &Response::ReadSessionOpened(opened_on(1, 2))).await;
+        let id = only.expect_id(FrameKind::CheckTail).await;
+        only.answer(id, &tail(1, 2)).await;
+    };
+    tokio::join!(calls, serving);
+}
+
+#[tokio::test]
+async fn another_shard_s_streams_get_a_connection_of_their_own_once_that_is_known() {
     let server = FakeServer::start().await;
     let (client, mut first) = tokio::join!(Client::connect(server.address.clone(), once()), server.accept_on(0, 4));
     let client = client.expect("a hello");
-    let stream = client.stream(BASIN, "s").expect("valid");
-    let records = [Record::new("x")];
+    let (here, there) = (client.stream(BASIN, "here").expect("valid"), client.stream(BASIN, "there").expect("valid"));
     let calls = async {
-        stream.append(&records).await.expect("over any connection");
-        stream.clone().append(&records).await.expect("over the shard's own");
-        stream.check_tail().await.expect("likewise");
-        client.stream(BASIN, "t").expect("valid").check_tail().await.expect("unknown: over any");
+        here.check_tail().await.expect("the first connection is from now on its own");
+        there.check_tail().await.expect("unknown: over any");
+        there.check_tail().await.expect("known: over a new one");
+        here.check_tail().await.expect("as before");
+        there.append_session().await.expect("likewise")
     };
     let serving = async {
-        let id = first.expect_id(FrameKind::Append).await;
-        first.answer(id, &acked_on(0, 1, 2)).await;
-        let mut second = server.accept_on(3, 4).await;
-        let id = second.expect_id(FrameKind::Append).await;
-        second.answer(id, &acked_on(1, 2, 2)).await;
+        for shard in [2, 3] {
+            let id = first.expect_id(FrameKind::CheckTail).await;
+            first.answer(id, &tail(0, shard)).await;
+        }
+        let mut second = server.accept_on(1, 4).await;
         let id = second.expect_id(FrameKind::CheckTail).await;
-        second.answer(id, &tail(2, 2)).await;
+        second.answer(id, &tail(0, 3)).await;
         let id = first.expect_id(FrameKind::CheckTail).await;
-        first.answer(id, &tail(2, 0)).await;
+        first.answer(id, &tail(0, 2)).await;
+        let id = second.expect_id(FrameKind::OpenAppendSession).await;
+        second.answer(id, &Response::AppendSessionOpened(opened_on(0, 3))).await;
+        (first, second)
     };
     tokio::join!(calls, serving);
 }
@@ -39,13 +70,17 @@ async fn a_stream_s_requests_move_to_its_shard_s_connection_once_that_is_known()
 async fn sessions_opened_on_another_shard_s_connection_are_opened_again_on_their_own() {
     let server = FakeServer::start().await;
     let (client, mut first) = tokio::join!(Client::connect(server.address.clone(), once()), server.accept_on(0, 2));
-    let stream = client.expect("a hello").stream(BASIN, "s").expect("valid");
+    let client = client.expect("a hello");
+    let (here, there) = (client.stream(BASIN, "here").expect("valid"), client.stream(BASIN, "there").expect("valid"));
     let calls = async {
-        let append = stream.append_session().await.expect("opened");
-        let read = stream.read_session(ReadOptions::default()).await.expect("opened");
+        here.check_tail().await.expect("the first connection is from now on its own");
+        let append = there.append_session().await.expect("opened");
+        let read = there.read_session(ReadOptions::default()).await.expect("opened");
         (append, read)
     };
     let serving = async {
+        let id = first.expect_id(FrameKind::CheckTail).await;
+        first.answer(id, &tail(0, 0)).await;
         let id = first.expect_id(FrameKind::OpenAppendSession).await;
         first.answer(id, &Response::AppendSessionOpened(opened_on(0, 1))).await;
         let mut second = server.accept_on(1, 2).await;
@@ -57,6 +92,31 @@ async fn sessions_opened_on_another_shard_s_connection_are_opened_again_on_their
         (first, second)
     };
     let ((_append, _read), (_first, _second)) = tokio::join!(calls, serving);
+}
+
+/// A server that came back with fewer shards than a handle remembers.
+#[tokio::test]
+async fn a_shard_that_is_no_more_costs_no_connections() {
+    let server = FakeServer::start().await;
+    let (client, mut old) = tokio::join!(Client::connect(server.address.clone(), once()), server.accept_on(0, 4));
+    let stream = client.expect("a hello").stream(BASIN, "s").expect("valid");
+    let calls = async {
+        stream.check_tail().await.expect("on shard 3");
+        for _ in 0..3 {
+            stream.check_tail().await.expect("over the one connection that there is");
+        }
+    };
+    let serving = async {
+        let id = old.expect_id(FrameKind::CheckTail).await;
+        old.push(0, &Push::Draining).await;
+        old.answer(id, &tail(0, 3)).await;
+        let mut new = server.accept_on(0, 1).await;
+        for _ in 0..3 {
+            let id = new.expect_id(FrameKind::CheckTail).await;
+            new.answer(id, &tail(0, 0)).await;
+        }
+    };
+    tokio::join!(calls, serving);
 }
 
 #[tokio::test]

@@ -181,6 +181,7 @@ async fn what_is_refused_without_effect_is_resent_with_all_behind_it_in_order() 
     }
     peer.answer(id, &acked(0, 2)).await;
     peer.refuse(id, &error(ErrorCode::Overloaded, Outcome::NotDone)).await;
+    assert_eq!(peer.expect_id(FrameKind::CloseAppendSession).await, id, "so that the server can forget the session");
     let id = peer.open_append_session(2).await;
     for (bodies, start) in [(["c", "d"], 2), (["e", "f"], 4)] {
         assert_eq!(receive(&mut peer).await, bodies);

@@ -6,6 +6,7 @@ mod support;
 use std::ops::Range;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures::TryStreamExt;
 use riverrun_client::{Client, ReadOptions, RecordView};
 use riverrun_protocol::request::{ReadParams, ReadStart};
@@ -83,7 +84,7 @@ async fn i5_a_resume_asks_for_what_is_left_and_keeps_the_rest() {
     let options = ReadOptions::from_tail(9).clamp(true).count(8).bytes(1000).until(5000).wait(Duration::from_secs(60));
     // Cut inside of the last but one frame: opened, 0..1, 1..4, 4..5 have arrived.
     let frames = script().frames(1, options.params(), 0);
-    let cut = frames[..4].iter().map(|frame| frame.len()).sum::<usize>() + 3;
+    let cut = frames[..4].iter().map(BytesMut::len).sum::<usize>() + 3;
     let (read, asked) = read_with_cuts(&script(), options.clone(), &[cut]).await;
     assert_eq!(read, (0..8).collect::<Vec<u64>>());
     let record_bytes = 8 + "record 0".len() as u64;
@@ -110,7 +111,7 @@ async fn i5_a_start_at_the_tail_is_settled_once() {
 async fn c8_a_heartbeat_moves_the_resume_point_of_a_start_by_timestamp() {
     let options = ReadOptions::from_timestamp(position(9).timestamp + 1).clamp(true);
     let frames = script().frames(1, options.params(), 0);
-    let opened_and_heartbeat = frames[..2].iter().map(|frame| frame.len()).sum();
+    let opened_and_heartbeat = frames[..2].iter().map(BytesMut::len).sum();
     let (read, asked) = read_with_cuts(&script(), options, &[opened_and_heartbeat]).await;
     assert_eq!(read, (9..13).collect::<Vec<u64>>());
     assert_eq!(asked[1].start, ReadStart::SeqNum(9));

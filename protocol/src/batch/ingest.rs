@@ -3,8 +3,8 @@
 use super::command::Command;
 use super::headers::walk;
 use super::layout::{
-    BATCH_TOO_LARGE, BatchHeader, PRODUCER_END, RECORD_TOO_LARGE, TableEntry, check_entry, columns_crc, entries,
-    table_crc,
+    BATCH_TOO_LARGE, BatchHeader, COLUMNS_CRC, PAYLOAD_BYTES, PAYLOAD_CRC, PRODUCER_END, RECORD_TOO_LARGE, TABLE_CRC,
+    TableEntry, check_entry, columns_crc, entries, table_crc,
 };
 use crate::error::DecodeError;
 use crate::limits::{BATCH_HEADER_BYTES, BATCH_METERED_BYTES_MAX, TABLE_ENTRY_BYTES};
@@ -33,10 +33,10 @@ pub fn check_ingest(batch: &[u8]) -> Result<Ingested, DecodeError> {
     let payload = &batch[table_end..];
     let totals = check_table(table, payload.len())?;
     if columns_crc(table) != header.columns_crc {
-        return Err(DecodeError::bad(16, "the record table's columns do not match their checksum"));
+        return Err(DecodeError::bad(COLUMNS_CRC, "the record table's columns do not match their checksum"));
     }
     if crc32c::crc32c(payload) != header.payload_crc {
-        return Err(DecodeError::bad(20, "the payload does not match its checksum"));
+        return Err(DecodeError::bad(PAYLOAD_CRC, "the payload does not match its checksum"));
     }
     if totals.has_headers {
         check_headers(table, payload, table_end)?;
@@ -58,7 +58,7 @@ fn check_frame(batch: &[u8], header: &BatchHeader) -> Result<(), DecodeError> {
         return Err(DecodeError::bad(0, what));
     }
     if table_crc(batch, header.header_and_table_bytes()) != header.table_crc {
-        return Err(DecodeError::bad(12, "the record table does not match its checksum"));
+        return Err(DecodeError::bad(TABLE_CRC, "the record table does not match its checksum"));
     }
     if batch[PRODUCER_END..BATCH_HEADER_BYTES].iter().any(|b| *b != 0) {
         return Err(DecodeError::bad(PRODUCER_END, "the server's part of the batch header is not zero"));
@@ -84,10 +84,10 @@ fn check_table(table: &[u8], payload_bytes: usize) -> Result<Totals, DecodeError
         totals.has_commands |= entry.is_command();
     }
     if totals.payload_bytes != payload_bytes as u64 {
-        return Err(DecodeError::bad(8, "the records' sizes do not add up to the payload's"));
+        return Err(DecodeError::bad(PAYLOAD_BYTES, "the records' sizes do not add up to the payload's"));
     }
     if totals.metered_bytes > BATCH_METERED_BYTES_MAX {
-        return Err(DecodeError::invalid(8, BATCH_TOO_LARGE));
+        return Err(DecodeError::invalid(PAYLOAD_BYTES, BATCH_TOO_LARGE));
     }
     Ok(totals)
 }

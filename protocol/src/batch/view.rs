@@ -8,8 +8,9 @@ use bytes::Bytes;
 use super::RecordView;
 use super::headers::walk;
 use super::layout::{
-    ARRIVAL_MS, BatchHeader, CUT_AFTER, CUT_BEFORE, CutOff, EXPIRES_AT_MS, FIRST_SEQ_NUM, PAYLOAD_CRC, RECORD_COUNT,
-    SERVER_CRC, STREAM_ID, TableEntry, check_entry, entries, put_u32, put_u64, server_crc, u32_at, u64_at,
+    ARRIVAL_MS, BatchHeader, COLUMNS_CRC, CUT_AFTER, CUT_BEFORE, CutOff, EXPIRES_AT_MS, FIRST_SEQ_NUM, PAYLOAD_BYTES,
+    PAYLOAD_CRC, RECORD_COUNT, SERVER_CRC, STREAM_ID, TableEntry, check_entry, entries, put_u32, put_u64, server_crc,
+    u32_at, u64_at,
 };
 use super::slice::BatchSlice;
 use crate::error::DecodeError;
@@ -68,10 +69,13 @@ impl Batch {
         let own = CutOff::of(self.table(), self.payload());
         let whole = header.cut_before.then(own).then(header.cut_after);
         if whole.columns_crc != header.columns_crc {
-            return Err(DecodeError::corrupt(16, "the record table's columns do not match the producer's checksum"));
+            return Err(DecodeError::corrupt(
+                COLUMNS_CRC,
+                "the record table's columns do not match the producer's checksum",
+            ));
         }
         if whole.payload_crc != header.payload_crc {
-            return Err(DecodeError::corrupt(20, "the payload does not match the producer's checksum"));
+            return Err(DecodeError::corrupt(PAYLOAD_CRC, "the payload does not match the producer's checksum"));
         }
         Ok(())
     }
@@ -207,7 +211,7 @@ impl Batch {
         let payload = bytes.slice(payload_start..payload_end);
         let mut header = bytes[..BATCH_HEADER_BYTES].to_vec();
         put_u32(&mut header, RECORD_COUNT, end - start);
-        put_u32(&mut header, 8, payload.len() as u32);
+        put_u32(&mut header, PAYLOAD_BYTES, payload.len() as u32);
         put_u64(&mut header, FIRST_SEQ_NUM, self.first_seq_num() + u64::from(start));
         CutOff::read(&header[CUT_BEFORE..]).then(before).write(&mut header[CUT_BEFORE..]);
         after.then(CutOff::read(&header[CUT_AFTER..])).write(&mut header[CUT_AFTER..]);
@@ -260,7 +264,7 @@ fn check_table(bytes: &[u8], header: &BatchHeader) -> Result<u64, DecodeError> {
         metered_bytes += entry.metered_bytes();
     }
     if payload_bytes != u64::from(header.payload_bytes) {
-        return Err(DecodeError::bad(8, "the records' sizes do not add up to the payload's"));
+        return Err(DecodeError::bad(PAYLOAD_BYTES, "the records' sizes do not add up to the payload's"));
     }
     check_cut_offs(header)?;
     Ok(metered_bytes)

@@ -22,6 +22,8 @@ const HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     \r\n\
     This port speaks Riverrun's binary protocol, not HTTP. Use riverrun-client or the CLI.\n";
 
+const TEXT_ANSWER: &[u8] = b"This port speaks Riverrun's binary protocol, not text. Use riverrun-client or the CLI.\n";
+
 impl Foreign {
     pub fn name(self) -> &'static str {
         match self {
@@ -32,12 +34,13 @@ impl Foreign {
         }
     }
 
-    /// What to send before closing: an HTTP client shows it to its user; to the others nothing can be said that they would
-    /// understand.
+    /// What to send before closing: an HTTP client, or whoever is typing, shows it to its user. The others would not
+    /// understand a word.
     pub fn answer(self) -> &'static [u8] {
         match self {
             Self::Http => HTTP_ANSWER,
-            Self::Http2 | Self::Tls | Self::Text => b"",
+            Self::Text => TEXT_ANSWER,
+            Self::Http2 | Self::Tls => b"",
         }
     }
 }
@@ -86,5 +89,6 @@ mod tests {
         let text = std::str::from_utf8(Foreign::Http.answer()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+        assert!(head.starts_with("HTTP/1.1 400 ") && body.ends_with(".\n"));
     }
 }

@@ -22,7 +22,7 @@ fn to_hex(bytes: &[u8]) -> String {
     bytes.chunks(16).map(line).collect()
 }
 
-fn from_hex(text: &str) -> Vec<u8> {
+pub fn from_hex(text: &str) -> Vec<u8> {
     let digits: String = text.lines().map(|line| line.split('#').next().unwrap_or("")).collect();
     let digits: Vec<char> = digits.chars().filter(|c| !c.is_whitespace()).collect();
     let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hex");

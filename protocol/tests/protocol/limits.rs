@@ -74,15 +74,15 @@ fn a_batch_has_at_most_1_mib() {
     refused_at_ingest(&[half as u32, half as u32 + 1], "record batch must not exceed a metered size of 1 MiB");
 }
 
-/// The largest batch on the wire is made of headers whose lengths just need a second byte: 130 bytes of names and values are
-/// metered as 132 and take 133.
+/// The largest batch on the wire is made of headers whose lengths just need a second byte: 129 bytes of name and value are
+/// metered as 131 and take 132.
 #[test]
 fn headers_with_long_lengths_stay_below_the_batch_limit() {
-    let per_record = 8 + 2 + 1 + 128;
     let header = ("n", &*"v".repeat(128));
-    let count = (MIB - 8) / (per_record - 8);
-    accepted(&[with_headers("", &vec![header; count])]);
-    accepted(&vec![with_headers("", &vec![header; 7]); BATCH_RECORDS_MAX]);
+    let header_metered = 2 + 1 + 128;
+    accepted(&[with_headers("", &vec![header; (MIB - 8) / header_metered])]);
+    let per_record = (MIB / BATCH_RECORDS_MAX - 8) / header_metered;
+    accepted(&vec![with_headers("", &vec![header; per_record]); BATCH_RECORDS_MAX]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod frames;
 mod garbage;
 mod golden;
 mod limits;
+mod manual;
 mod samples;
 mod slices;
 mod strategies;

@@ -15,14 +15,14 @@ fn globals(addr: &str) -> Globals {
 /// As a person sees it, without colours.
 fn shown(failure: &Failure) -> String {
     let mut text = format!("exit {}\n", failure.exit as u8);
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(120);
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_wrap_lines(false);
     handler.render_report(&mut text, failure).unwrap();
     text
 }
 
 fn unreachable(addr: &str, why: &str) -> String {
     let error = Error::NotDone(NotDone::Connect { address: addr.into(), why: why.into() });
-    shown(&Failure::of_read(&globals(addr), format!("{addr} cannot be used"), &error))
+    shown(&Failure::of_read(&globals(addr), "there is no connection to a server", &error))
 }
 
 fn refused(code: ErrorCode, message: &str) -> Error {
@@ -42,7 +42,7 @@ fn no_server_says_how_to_start_one() {
 fn another_protocol_on_the_port_is_named() {
     let why = "this is no Riverrun server, it answers in HTTP".into();
     let error = Error::Terminal(Terminal::Violation { why });
-    let failure = Failure::of_read(&globals("127.0.0.1:80"), "127.0.0.1:80 cannot be used", &error);
+    let failure = Failure::of_read(&globals("127.0.0.1:80"), "there is no connection to a server", &error);
     insta::assert_snapshot!(shown(&failure), @"");
 }
 

@@ -64,8 +64,9 @@ fn summary(addr: &str, samples: &mut [Duration]) -> String {
     let (Some(min), Some(max)) = (samples.first(), samples.last()) else { return String::new() };
     let at = |permille: usize| ms(samples[(samples.len() * permille).div_ceil(1000).max(1) - 1]);
     format!(
-        "{} round trips to {addr}: min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {}\n",
+        "{} round trip{} to {addr}: min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {}\n",
         samples.len(),
+        if samples.len() == 1 { "" } else { "s" },
         ms(*min),
         at(500),
         at(900),
@@ -87,7 +88,7 @@ mod tests {
     fn percentiles_are_of_the_samples() {
         let mut samples: Vec<_> = (1..=100).rev().map(Duration::from_millis).collect();
         insta::assert_snapshot!(summary("here", &mut samples), @"100 round trips to here: min 1.000 ms, p50 50.000 ms, p90 90.000 ms, p99 99.000 ms, p99.9 100.000 ms, max 100.000 ms");
-        insta::assert_snapshot!(summary("here", &mut [Duration::from_micros(123)]), @"1 round trips to here: min 0.123 ms, p50 0.123 ms, p90 0.123 ms, p99 0.123 ms, p99.9 0.123 ms, max 0.123 ms");
+        insta::assert_snapshot!(summary("here", &mut [Duration::from_micros(123)]), @"1 round trip to here: min 0.123 ms, p50 0.123 ms, p90 0.123 ms, p99 0.123 ms, p99.9 0.123 ms, max 0.123 ms");
         assert_eq!(summary("here", &mut []), "");
     }
 }

@@ -73,8 +73,8 @@ fn entry<W: Walk>(w: &mut W) -> Walked<Entry> {
     w.quiet("header_bytes", 4)?;
     let body_bytes = w.quiet("body_bytes", 4)? as usize;
     w.bits("flags", 1, &["has_timestamp", "command"])?;
-    let reserved = Some(&[0; 3][..]);
-    w.run(Run { name: "reserved", length: Length::Fixed(3), meaning: Meaning::Bytes, default: reserved })?;
+    w.quiet("reserved", 1)?;
+    w.quiet("length_bytes_extra", 2)?;
     Ok(Entry { header_count, body_bytes })
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 
 use crate::capture::{self, Piece};
-use crate::describe::{Described, kind_name};
+use crate::describe::{Described, Direction, kind_name};
 use crate::field::{Field, Value};
 use crate::view::{Options, Payload, Sighting, value};
 
@@ -14,7 +14,7 @@ const ROW_BYTES: usize = 16;
 /// Rows of offset, bytes, ASCII and `name=value`. Offsets count from the frame's first byte.
 pub fn print(out: &mut dyn Write, sighting: &Sighting, options: &Options) -> io::Result<()> {
     let bytes = capture::bytes_of(&sighting.piece);
-    let Some(described) = &sighting.described else { return rubbish(out, &sighting.piece, options) };
+    let Some(described) = &sighting.described else { return rubbish(out, sighting, options) };
     for (start, end, text) in frame_header(described) {
         rows(out, start, &bytes[start..end], &text)?;
     }
@@ -35,10 +35,10 @@ fn frame_header(described: &Described) -> [(usize, usize, String); 5] {
     ]
 }
 
-/// Bytes that nobody understands may hold what nobody should see.
-fn rubbish(out: &mut dyn Write, piece: &Piece, options: &Options) -> io::Result<()> {
-    let Piece::Rubbish { bytes, .. } = piece else { return Ok(()) };
-    match options.show_secrets {
+/// Bytes that a client sent and nobody understands may hold what nobody should see.
+fn rubbish(out: &mut dyn Write, sighting: &Sighting, options: &Options) -> io::Result<()> {
+    let Piece::Rubbish { bytes, .. } = &sighting.piece else { return Ok(()) };
+    match options.show_secrets || sighting.direction == Direction::Server {
         true => rows(out, 0, bytes, "rubbish"),
         false => hidden(out, 0, &format!("rubbish=<{} bytes; --show-secrets shows them>", bytes.len())),
     }

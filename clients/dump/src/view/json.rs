@@ -15,7 +15,7 @@ use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 use serde_json::{Map, Value as Json, json};
 
 use crate::capture::{self, Piece};
-use crate::describe::Described;
+use crate::describe::{Described, Direction};
 use crate::encode;
 use crate::field::{Field, Show, Value};
 use crate::hextext;
@@ -32,7 +32,7 @@ pub fn object(sighting: &Sighting, options: &Options) -> Json {
     object.insert("dir".into(), sighting.direction.name().into());
     match (&sighting.described, &sighting.piece) {
         (Some(described), Piece::Frame { bytes, .. }) => frame(&mut object, described, bytes, options),
-        (_, piece) => raw(&mut object, piece, options),
+        _ => raw(&mut object, sighting, options),
     }
     object.insert("derived".into(), derived(sighting, options).into());
     object.into()
@@ -60,10 +60,11 @@ fn frame(object: &mut Map<String, Json>, described: &Described, bytes: &Bytes, o
     }
 }
 
-/// Bytes that nobody understands may hold what nobody should see.
-fn raw(object: &mut Map<String, Json>, piece: &Piece, options: &Options) {
-    let bytes = capture::bytes_of(piece);
-    if options.show_secrets || bytes.is_empty() {
+/// Bytes that a client sent and nobody understands may hold what nobody should see.
+fn raw(object: &mut Map<String, Json>, sighting: &Sighting, options: &Options) {
+    let bytes = capture::bytes_of(&sighting.piece);
+    let is_harmless = bytes.is_empty() || sighting.direction == Direction::Server;
+    if options.show_secrets || is_harmless {
         object.insert("raw".into(), hextext::digits(bytes).into());
     } else {
         object.insert("raw".into(), redaction(bytes.len()));

@@ -75,6 +75,7 @@ fn frame(columns: &mut Vec<String>, described: &Described, options: &Options) {
     columns.push(format!("id={}", described.header.id));
     columns.push(format!("{}B", described.header.frame_bytes()));
     columns.extend(stream(&described.fields));
+    columns.extend(switches(&described.fields));
     let told = described.fields.iter().filter(|field| is_told(field));
     columns.extend(told.map(|field| value::named(field, options)));
     columns.extend(described.judged.batches.as_ref().map(batches).or_else(|| batches_undecoded(&described.fields)));
@@ -93,11 +94,16 @@ fn stream(fields: &[Field]) -> Option<String> {
     }
 }
 
+/// The options that are set, without those that only announce a field.
+fn switches(fields: &[Field]) -> Option<String> {
+    let Value::Bits { value, names } = field::find(fields, "options")?.value else { return None };
+    let set = value::bits(value, names);
+    let told: Vec<String> = set.into_iter().filter(|name| field::find(fields, name).is_none()).collect();
+    (!told.is_empty()).then(|| told.join("|"))
+}
+
 /// Whether a field earns its place on the line.
 fn is_told(field: &Field) -> bool {
-    if field.name == "options" {
-        return matches!(field.value, Value::Bits { value, .. } if value != 0);
-    }
     if SILENT.contains(&field.name) || ["basin", "stream", "batch", "batches", "undecoded"].contains(&field.name) {
         return false;
     }

@@ -147,8 +147,10 @@ impl Walk for Writer<'_> {
     }
 
     fn batch(&mut self, inside: impl FnOnce(&mut Self) -> Walked) -> Walked {
-        let Some(records) = self.object.get("records") else { return inside(self) };
-        self.asked.push("records");
+        if self.object.contains_key("batch") {
+            return inside(self);
+        }
+        let records = self.get("records").ok_or_else(|| missing("records"))?;
         let batch = records::encode(records).map_err(|what| Stop(format!("in `records`: {what}")))?;
         self.out.put_slice(&batch);
         Ok(())

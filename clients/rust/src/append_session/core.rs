@@ -38,7 +38,7 @@ struct State {
     sent: usize,
     /// Where the last acked batch ended.
     acked_to: u64,
-    /// Given up by this side; the server still has it open.
+    /// Over, but the server still keeps its id, and does until it hears that no more inputs come.
     abandoned: bool,
 }
 
@@ -171,7 +171,9 @@ impl Core {
     /// the server is sure that it had no effect; if it is not, they may be in the same broken block.
     fn on_refusal(&self, frame: &ErrorFrame) -> Next {
         let first = Error::answered(frame);
-        self.fail(self.lock(), first.clone(), |n, sent| match &first {
+        let mut state = self.lock();
+        state.abandoned = true;
+        self.fail(state, first.clone(), |n, sent| match &first {
             Error::NotDone(_) if n == 0 => first.clone(),
             Error::MaybeDone(_) | Error::Terminal(_) if sent => first.clone(),
             _ => Error::poisoned(&first),

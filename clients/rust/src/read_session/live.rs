@@ -54,20 +54,22 @@ impl Live {
         config: ReadSessionConfig,
     ) -> Result<(Self, SessionOpened), Error> {
         let policy = config.retry.unwrap_or(stream.pool.config().retry);
-        let (live, opened) = retrying(policy, Effect::None, || Self::open(stream, params, config)).await?;
-        if stream.pool.is_home(&live.line.connection, opened.shard) {
+        let (live, opened, at_home) = retrying(policy, Effect::None, || Self::open(stream, params, config)).await?;
+        if at_home {
             return Ok((live, opened));
         }
         // It is on another shard's connection, and every push would take the detour.
         drop(live);
-        retrying(policy, Effect::None, || Self::open(stream, params, config)).await
+        let again = retrying(policy, Effect::None, || Self::open(stream, params, config)).await?;
+        Ok((again.0, again.1))
     }
 
+    /// Opens a session once; whether it is on the connection of its stream's shard.
     pub(super) async fn open(
         stream: &StreamHandle,
         params: &ReadParams,
         config: ReadSessionConfig,
-    ) -> Result<(Self, SessionOpened), Error> {
+    ) -> Result<(Self, SessionOpened, bool), Error> {
         let connection = stream.pool.connection(stream.placement.get()).await?;
         let inbox = Arc::new(Inbox::new(config.window()));
         let request =
@@ -75,8 +77,8 @@ impl Live {
         let id = connection.open_session(&Request::OpenReadSession(request), inbox.clone())?;
         let line = Line { connection, id, inbox };
         let opened = line.opened(stream.pool.config().request_timeout).await?;
-        stream.placement.learn(opened.shard);
-        Ok((Self::new(line, config), opened))
+        let at_home = stream.pool.learn(&stream.placement, &line.connection, opened.shard);
+        Ok((Self::new(line, config), opened, at_home))
     }
 
     fn new(line: Line, config: ReadSessionConfig) -> Self {

@@ -91,8 +91,8 @@ impl Shard {
     /// A follower that cannot keep up goes back to catching up, and hears no heartbeat until it has: then one at once.
     pub(super) fn note_lag(&mut self, key: ReaderKey) {
         let reader = &mut self.readers[key];
-        let Some(stream) = reader.stream else { return };
-        if self.streams[stream].stable.seq_num - reader.cursor > FOLLOW_LAG_RECORDS_MAX {
+        let stream = &self.streams[reader.stream.expect("only an admitted reader is ready")];
+        if stream.stable.seq_num - reader.cursor > FOLLOW_LAG_RECORDS_MAX {
             reader.phase = Phase::CatchUp;
         }
     }

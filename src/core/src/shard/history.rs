@@ -128,7 +128,8 @@ impl Shard {
             PagesFrom::Timestamp(timestamp) => resolve(&batches, timestamp).ok_or_else(|| wanted.broken())?,
         };
         if let PagesFrom::Timestamp(_) = wanted.from {
-            reader.cursor = next.max(stream.start_seq_num);
+            next = next.max(stream.start_seq_num);
+            reader.cursor = next;
             reader.not_before = None;
         }
         let start = next;

@@ -64,6 +64,7 @@ impl Shard {
 
     /// Returns the bytes it sent.
     fn step(&mut self, turn: &mut Turn<'_>, key: ReaderKey) -> u64 {
+        self.note_lag(key);
         let reader = &mut self.readers[key];
         let mut taken = match &mut reader.kind {
             ReaderKind::Session { .. } => Taken::default(),
@@ -87,8 +88,10 @@ impl Shard {
         match stopped {
             Stopped::Ended => self.end_reader(turn, key),
             Stopped::AtLimit => self.on_tail_reached(turn, key),
-            Stopped::NotLoaded => self.want_pages(turn, key),
-            Stopped::Full => self.go_on(turn, key),
+            Stopped::NotLoaded if self.readers[key].has_credit() => self.want_pages(turn, key),
+            Stopped::Full if self.readers[key].has_credit() => self.go_on(turn, key),
+            // It is ready again when it is granted some.
+            Stopped::NotLoaded | Stopped::Full => {}
         }
     }
 
@@ -137,13 +140,10 @@ impl Shard {
         Stopped::AtLimit
     }
 
-    /// A session with more to send: in the next round, unless it has to wait for credit. Granting that makes it ready again.
+    /// A session with more to send: when its turn comes again.
     fn go_on(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
-        if self.readers[key].has_credit() {
-            self.mark_ready(key);
-            self.prefetch(turn, key);
-        }
-        self.note_lag(key);
+        self.mark_ready(key);
+        self.prefetch(turn, key);
     }
 
     fn count_read(&mut self, taken: &Taken) {

@@ -8,4 +8,18 @@ mod world;
 
 mod append;
 mod append_session;
+mod backlog;
+mod bounds;
+mod chunks;
+mod credit;
+mod drain;
+mod follow;
+mod history;
+mod journal;
+mod load;
+mod memory;
+mod read_start;
+mod recovery;
+mod single_read;
 mod smoke;
+mod wait;

@@ -57,7 +57,8 @@ fn failed(globals: &Globals, args: &Append, error: &riverrun_client::Error, outc
         return Failure::of_write(globals, format!("nothing was appended to {uri}"), error);
     }
     let failure = Failure::of_write(globals, format!("appending to {uri} ended in front of line {first}"), error);
-    let advice = format!("{}; then resume: {}", failure.advice, resume(globals, args, outcomes.stored));
+    let (stored, resume) = (stored(outcomes.stored), resume(globals, args, outcomes.stored));
+    let advice = format!("{}\n{stored}; to go on behind them:\n{resume}", failure.advice);
     Failure { advice, ..failure }
 }
 
@@ -74,11 +75,11 @@ fn bad_input(globals: &Globals, args: &Append, error: &InputError, outcomes: &Ou
         InputError::Line { line, why } => Failure::new(
             format!("line {line} of {} is no record", args.input),
             why,
-            format!("{stored}, nothing behind was sent; mend the line, then resume: {resume}"),
+            format!("{stored}, nothing behind was sent; mend the line, then go on with\n{resume}"),
         ),
         InputError::Read { source, .. } => {
             let failure = Failure::io(format!("{} could not be read to its end", args.input), source);
-            Failure { advice: format!("{stored}; then resume: {resume}"), ..failure }
+            Failure { advice: format!("{}\n{stored}; to go on behind them:\n{resume}", failure.advice), ..failure }
         }
     }
 }
@@ -104,7 +105,7 @@ fn compare_advice(globals: &Globals, args: &Append, outcomes: &Outcomes) -> Stri
     };
     let stored = stored(outcomes.stored);
     let resume = resume(globals, args, outcomes.stored);
-    format!("{stored}; see what is there behind them: {look}; if nothing is, resume: {resume}")
+    format!("{stored}; see what is there behind them:\n{look}\nIf nothing is, go on with\n{resume}")
 }
 
 /// The command that appends from the line behind `lines` on.

@@ -1,9 +1,10 @@
 //! A model of the journal's files, which looks at every block that it is given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use riverrun_protocol::batch::Batch;
+use riverrun_protocol::types::StreamId;
 
 use crate::journal::{BlockHeader, directory, verify_payload};
 use crate::limits::JOURNAL_WRITES_INFLIGHT_MAX;
@@ -14,6 +15,10 @@ pub(super) const FILE_BYTES: u64 = 8 << 20;
 pub(super) struct Disk {
     /// Blocks in files that belong to the shard, by number.
     pub(super) blocks: BTreeMap<u64, Block>,
+    unwritten: BTreeSet<u64>,
+    /// The highest number of the longest complete prefix, and where each stream ends in it.
+    durable: u64,
+    pub(super) durable_ends: BTreeMap<StreamId, u64>,
     /// Files that the shard has.
     pub(super) files: BTreeMap<u32, u64>,
     next_file: u32,
@@ -52,31 +57,35 @@ impl Disk {
         let block = Block { header, batches: batches.collect(), written: false };
         self.check_chain(&block.header);
         assert!(self.blocks.insert(number, block).is_none(), "numbers are given once");
-        let inflight = self.blocks.values().filter(|block| !block.written).count();
-        assert!(inflight <= JOURNAL_WRITES_INFLIGHT_MAX, "at most q writes are in flight");
+        self.unwritten.insert(number);
+        assert!(self.unwritten.len() <= JOURNAL_WRITES_INFLIGHT_MAX, "at most q writes are in flight");
     }
 
     fn check_chain(&self, header: &BlockHeader) {
         if let Some(before) = self.blocks.get(&(header.number - 1)) {
             assert_eq!(header.prev_header_crc, before.header.header_crc, "blocks are chained");
         }
-        assert!(header.durable_watermark <= self.durable(), "the watermark is not above what is durable");
+        assert!(header.durable_watermark <= self.durable, "the watermark is not above what is durable");
         assert!(header.durable_watermark + u64::from(header.q) >= header.number);
     }
 
     pub(super) fn complete(&mut self, number: u64) {
         self.blocks.get_mut(&number).expect("the write was begun").written = true;
+        assert!(self.unwritten.remove(&number), "written once");
+        while let Some(block) = self.blocks.get(&(self.durable + 1)).filter(|block| block.written) {
+            self.durable += 1;
+            for batch in &block.batches {
+                self.durable_ends.insert(batch.stream_id(), batch.end_seq_num());
+            }
+        }
     }
 
-    /// The highest number of the longest complete prefix. What was released was durable.
     pub(super) fn durable(&self) -> u64 {
-        let first = self.blocks.keys().next().copied().unwrap_or(1);
-        let complete = self.blocks.values().take_while(|block| block.written).count() as u64;
-        first - 1 + complete
+        self.durable
     }
 
     pub(super) fn durable_blocks(&self) -> impl Iterator<Item = &Block> {
-        self.blocks.values().take_while(|block| block.written)
+        self.blocks.range(..=self.durable).map(|(_, block)| block)
     }
 
     /// Takes a file back. `is_stored` tells whether a batch is in the store.
@@ -95,7 +104,7 @@ impl Disk {
     }
 
     pub(super) fn unwritten(&self) -> Vec<u64> {
-        self.blocks.iter().filter(|(_, block)| !block.written).map(|(number, _)| *number).collect()
+        self.unwritten.iter().copied().collect()
     }
 
     /// What recovery would find: every durable block, in order, from the newest one's `needed_from` on.

@@ -51,7 +51,7 @@ pub(super) struct World {
     pub(super) fatal: Option<String>,
     pub(super) drained: bool,
     pub(super) inherited_published: bool,
-    /// Every action since the last look, by name; for tests that compare two runs.
+    /// Every action, in short; for tests that compare two runs.
     pub(super) trace: Vec<String>,
 }
 
@@ -312,7 +312,7 @@ impl World {
     }
 
     fn execute(&mut self, action: Action) {
-        self.trace.push(format!("{action:?}"));
+        self.trace.push(describe(&action));
         match action {
             Action::Reply { connection, id, response } => self.hear_response(connection, id, &response),
             Action::Push { connection, id, push } => self.hear_push(connection, id, &push),
@@ -415,11 +415,9 @@ impl World {
     pub(super) fn check_visible(&self, stream: Option<StreamId>, end: Position) {
         let Some(stream) = stream.filter(|_| self.config.journal.is_some()) else { return };
         let known = self.store.by_id(stream);
-        let journaled = self.disk.durable_blocks().flat_map(|block| &block.batches);
-        let in_journal = journaled.filter(|batch| batch.stream_id() == stream).map(Batch::end_seq_num).max();
         let is_express = known.entry.storage_class == StorageClass::Express;
-        let inherited = in_journal.filter(|_| is_express).unwrap_or(0);
-        let stable = known.state.next.seq_num.max(inherited);
+        let in_journal = self.disk.durable_ends.get(&stream).copied().filter(|_| is_express);
+        let stable = known.state.next.seq_num.max(in_journal.unwrap_or(0));
         let recovered_only = !self.inherited_published;
         assert!(end.seq_num <= stable || recovered_only, "P5: {} is shown, {stable} is stable", end.seq_num);
     }
@@ -436,5 +434,30 @@ impl World {
 
     pub(super) fn unsent(&self, connection: ConnectionId) -> u64 {
         self.unsent.get(&connection).copied().unwrap_or(0)
+    }
+}
+
+/// Everything about an action, bytes as their sums.
+fn describe(action: &Action) -> String {
+    let sum = |parts: &[bytes::Bytes]| parts.iter().fold(0, |sum, part| crc32c::crc32c_append(sum, part));
+    match action {
+        Action::WriteBlock { number, file, offset, buffers } => {
+            format!("WriteBlock {number} {file} {offset} {:08x}", sum(buffers))
+        }
+        Action::Push { connection, id, push } => {
+            let mut frame = BytesMut::new();
+            push.write_head(*id, &mut frame);
+            format!("Push {connection:?} {frame:?} {:08x}", sum(push.parts()))
+        }
+        Action::Reply { connection, id, response } => {
+            let mut frame = BytesMut::new();
+            response.write_head(*id, &mut frame);
+            format!("Reply {connection:?} {frame:?} {:08x}", sum(response.parts()))
+        }
+        Action::StoreChunk { chunk } => {
+            let streams = chunk.streams.iter().map(|stream| (&stream.state, sum(&stream.batches)));
+            format!("StoreChunk {:?} {} {:?}", chunk.id, chunk.compression_level, streams.collect::<Vec<_>>())
+        }
+        other => format!("{other:?}"),
     }
 }

@@ -27,7 +27,7 @@ fn outcomes(stored: u64) -> Outcomes {
 
 fn shown(failure: &Failure) -> String {
     let mut text = format!("exit {}\n", failure.exit as u8);
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(120);
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_wrap_lines(false);
     handler.render_report(&mut text, failure).unwrap();
     text
 }
@@ -57,9 +57,9 @@ fn a_bad_line_is_named_with_what_is_stored() {
 
 #[test]
 fn an_interrupt_tells_where_it_stopped() {
-    insta::assert_snapshot!(interrupted(&globals(), &args("app.log"), &outcomes(2000)), @"");
-    insta::assert_snapshot!(interrupted(&globals(), &args("-"), &outcomes(1)), @"");
-    insta::assert_snapshot!(interrupted(&globals(), &args("app.log"), &outcomes(0)), @"");
+    insta::assert_snapshot!(interrupted(&globals(), &args("app.log"), &outcomes(2000)), @"stopped: lines 1 to 2000 are stored, the last one as 2099; resume: tail -n +2001 app.log | riverrun append my-basin-1/logs");
+    insta::assert_snapshot!(interrupted(&globals(), &args("-"), &outcomes(1)), @"stopped: line 1 is stored, the last one as 100; resume: riverrun append my-basin-1/logs, fed from line 2 of the input on");
+    insta::assert_snapshot!(interrupted(&globals(), &args("app.log"), &outcomes(0)), @"stopped: no line is stored; resume: riverrun append my-basin-1/logs -i app.log");
 }
 
 #[test]

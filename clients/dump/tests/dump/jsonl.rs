@@ -1,0 +1,146 @@
+//! JSON lines lose nothing: they turn back into the bytes that they were printed from.
+
+use proptest::prelude::*;
+use riverrun_dump::describe::Direction;
+use riverrun_dump::encode::Encoder;
+use riverrun_dump::view::{Format, Options, Payload};
+use riverrun_protocol::FrameKind;
+use serde_json::Value;
+
+use crate::samples::{request, sample, target};
+use crate::{any, see};
+
+fn shown() -> Options {
+    Options { show_secrets: true, ..see::options(Format::Jsonl) }
+}
+
+fn encoded(text: &str) -> Vec<u8> {
+    let mut encoder = Encoder::new(0, None);
+    let lines = text.lines().map(|line| encoder.line(line).unwrap_or_else(|why| panic!("{why}: {line}")));
+    lines.flat_map(|bytes| bytes.to_vec()).collect()
+}
+
+fn refusal(line: &str) -> String {
+    Encoder::new(1, None).line(line).unwrap_err().to_string()
+}
+
+#[test]
+fn samples_of_every_kind_come_back_and_are_spelled_out() {
+    for kind in FrameKind::ALL {
+        let frame = sample(*kind);
+        let text = see::file(&frame, shown());
+        assert_eq!(encoded(&text), frame, "{text}");
+        let object: Value = serde_json::from_str(&text).unwrap();
+        assert!(object["fields"].is_object() && object.get("body").is_none(), "{text}");
+    }
+}
+
+#[test]
+fn the_schema_is_pinned() {
+    insta::assert_snapshot!(see::file(&sample(FrameKind::Read), shown()), @"");
+    insta::assert_snapshot!(see::file(&sample(FrameKind::Error), shown()), @"");
+    insta::assert_snapshot!(see::file(&sample(FrameKind::SessionAppend), shown()), @"");
+}
+
+#[test]
+fn frames_typed_by_hand_need_no_more_than_they_say() {
+    let typed = format!(
+        "# comments and empty lines are passed over\n\n{}\n{}\nClose_append_session\nhex 01 02",
+        r#"{"kind":"Append","id":7,"fields":{"basin":"my-basin","stream":"logs/web 1","records":["hi",{"body":"ho","headers":[["a","b"]]}]}}"#,
+        r#"{"kind":"Read","id":7,"fields":{"basin":"my-basin","stream":"logs/web 1","clamp":true,"count":11,"bytes":12,"until":13,"wait_secs":14,"start":{"kind":"seq_num","value":10}}}"#,
+    );
+    let bytes = encoded(&typed);
+    insta::assert_snapshot!(see::file(&bytes, see::options(Format::Line)), @"");
+    let read = sample(FrameKind::Read);
+    assert!(bytes.windows(read.len()).any(|window| window == read), "the sample's options follow from its fields");
+}
+
+#[test]
+fn an_id_left_out_is_the_next_one() {
+    let mut encoder = Encoder::new(1, None);
+    let ids = ["Ping", r#"{"kind":"Ping","id":9}"#, "Ping"].map(|line| encoder.line(line).unwrap()[8]);
+    assert_eq!(ids, [1, 9, 10]);
+}
+
+#[test]
+fn lines_of_the_other_direction_are_passed_over() {
+    let mut encoder = Encoder::new(0, Some(Direction::Server));
+    assert!(encoder.line(r#"{"dir":"client","kind":"Ping"}"#).unwrap().is_empty());
+    assert!(!encoder.line(r#"{"dir":"server","kind":"Pong"}"#).unwrap().is_empty());
+}
+
+#[test]
+fn what_a_line_gets_wrong_is_said_in_words() {
+    let wrong = [
+        r#"{"kind":"Pin"#,
+        "Pin",
+        r#"{"v":2,"kind":"Ping"}"#,
+        r#"{"kind":"Ping","nonce":1}"#,
+        r#"{"kind":"Ping","fields":{"nonse":1}}"#,
+        r#"{"kind":"Ping","fields":{"nonce":-1}}"#,
+        r#"{"kind":"Tail","fields":{"level":"paper"}}"#,
+        r#"{"kind":"CheckTail","fields":{"basin":"my-basin"}}"#,
+        r#"{"kind":"HelloAccepted","fields":{"shards":65536}}"#,
+        r#"{"kind":"CreateBasin","fields":{"basin":"my-basin","options":["nonsense"]}}"#,
+        r#"{"kind":"0x05"}"#,
+        r#"{"kind":"Append","fields":{"basin":"b","stream":"s","records":[{"bodi":"x"}]}}"#,
+        r#"{"kind":"Hello","fields":{"token":{"redacted_bytes":17}}}"#,
+        "hex 1",
+    ];
+    let said: Vec<String> = wrong.iter().map(|line| refusal(line)).collect();
+    insta::assert_snapshot!(said.join("\n"), @"");
+}
+
+/// Payloads left out are left out for good, and the line says so.
+#[test]
+fn a_redacted_payload_does_not_come_back_as_something_else() {
+    let options = Options { payload: Some(Payload::Size), ..shown() };
+    let text = see::file(&sample(FrameKind::SessionAppend), options);
+    let object: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(object["redacted"], serde_json::json!(["name", "value", "body"]));
+    assert_eq!(object["fields"]["batch"]["payload"][0]["body"]["redacted_bytes"], 5);
+    assert!(refusal(text.trim()).contains("was redacted when it was dumped"));
+}
+
+/// A stream name that is no UTF-8 cannot be said in JSON text, and must not be mistaken for one that spells its escape.
+#[test]
+fn bytes_that_are_no_text_come_back_too() {
+    let mut frame = request(&riverrun_protocol::Request::CheckTail(target())).to_vec();
+    let last = frame.len() - 1;
+    frame[last] = 0xff;
+    let text = see::file(&frame, shown());
+    assert!(text.contains("base64") && encoded(&text) == frame, "{text}");
+}
+
+proptest! {
+    #[test]
+    fn any_frame_comes_back(frames in proptest::collection::vec(any::frame(), 1..4)) {
+        let bytes = frames.concat();
+        let text = see::file(&bytes, shown());
+        prop_assert_eq!(text.lines().count(), frames.len());
+        prop_assert_eq!(encoded(&text), bytes);
+    }
+
+    /// Known kinds are spelled out, whatever is in them: hexadecimal bodies are for what has no layout.
+    #[test]
+    fn any_frame_of_a_known_kind_is_spelled_out(frame in proptest::sample::select(FrameKind::ALL).prop_flat_map(any::of_kind)) {
+        let object: Value = serde_json::from_str(&see::file(&frame, shown())).unwrap();
+        prop_assert!(object["fields"].is_object(), "{}", object);
+        prop_assert!(object["derived"].get("error").is_none(), "{}", object);
+    }
+
+    /// Malformed bodies, and bytes that are no frames at all, lose nothing either.
+    #[test]
+    fn any_bytes_come_back(
+        frame in any::frame(),
+        cut in any::<proptest::sample::Index>(),
+        flips in proptest::collection::vec(any::<(proptest::sample::Index, u8)>(), 0..4),
+        rubbish in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let mut bytes = frame.to_vec();
+        flips.iter().for_each(|(at, flip)| bytes[at.index(frame.len())] ^= flip);
+        bytes.truncate(cut.index(frame.len()) + 1);
+        bytes.extend(rubbish);
+        prop_assert_eq!(encoded(&see::file(&bytes, shown())), bytes);
+    }
+}

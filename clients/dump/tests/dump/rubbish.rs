@@ -1,0 +1,132 @@
+//! Whatever the bytes are, the dump names what is wrong and where, finds the next frame, and never panics.
+
+use proptest::prelude::*;
+use riverrun_dump::capture::{Cutter, Piece, bytes_of, pieces};
+use riverrun_dump::view::Format;
+use riverrun_protocol::FrameKind;
+
+use crate::samples::sample;
+use crate::{any, see};
+
+fn line_view(bytes: &[u8]) -> String {
+    see::file(bytes, see::options(Format::Line))
+}
+
+#[test]
+fn a_bad_frame_between_good_ones_is_named_with_its_place() {
+    let mut bytes = sample(FrameKind::Ping).to_vec();
+    let mut flagged = sample(FrameKind::Ping).to_vec();
+    flagged[5] = 0x80;
+    bytes.extend(flagged);
+    bytes.extend_from_slice(&sample(FrameKind::Pong));
+    insta::assert_snapshot!(line_view(&bytes), @"");
+}
+
+/// A length is judged before anything is kept for it.
+#[test]
+fn a_giant_length_is_refused_at_once() {
+    let mut cutter = Cutter::default();
+    cutter.push(&u32::MAX.to_le_bytes());
+    let Some(Piece::Bad { offset: 0, reason }) = cutter.poll() else { panic!("not refused") };
+    assert!(reason.contains("frame body longer than 2097152 bytes"), "{reason}");
+}
+
+#[test]
+fn bodies_that_break_a_rule_are_shown_with_the_reason() {
+    let mut name_too_short = sample(FrameKind::CreateBasin).to_vec();
+    name_too_short[0] = 4 + 1 + 3;
+    name_too_short[20] = 3;
+    name_too_short.truncate(16 + 8);
+    let mut unknown_option = sample(FrameKind::CheckTail).to_vec();
+    unknown_option[17] = 2;
+    let mut flipped_payload = sample(FrameKind::Append).to_vec();
+    *flipped_payload.last_mut().unwrap() ^= 1;
+    let mut flipped_table = sample(FrameKind::Records).to_vec();
+    flipped_table[16 + 20 + 130] ^= 1;
+    let mut cut_body = sample(FrameKind::Heartbeat).to_vec();
+    cut_body[0] -= 1;
+    cut_body.pop();
+    let unknown_kind = any::with_body(0x3e, 5, b"from the future");
+    let all = [name_too_short, unknown_option, flipped_payload, flipped_table, cut_body, unknown_kind.to_vec()];
+    let lines: Vec<String> = all.iter().map(|frame| see::line(frame)).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"");
+}
+
+#[test]
+fn another_protocols_bytes_are_recognised() {
+    insta::assert_snapshot!(line_view(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"), @"");
+}
+
+#[test]
+fn a_capture_that_ends_inside_a_frame_says_so() {
+    let frame = sample(FrameKind::Tail);
+    insta::assert_snapshot!(line_view(&frame[..30]), @"");
+    insta::assert_snapshot!(line_view(&frame[..3]), @"");
+}
+
+/// A capture that begins anywhere: the frames behind the first, half one are found.
+#[test]
+fn decoding_sets_in_behind_missing_bytes() {
+    let whole = [sample(FrameKind::Append), sample(FrameKind::Ping), sample(FrameKind::CheckTail)].concat();
+    for start in 1..sample(FrameKind::Append).len() {
+        let mut cutter = Cutter::default();
+        let mut found = cutter.miss(start as u64);
+        cutter.push(&whole[start..]);
+        found.extend(std::iter::from_fn(|| cutter.poll()));
+        found.extend(cutter.finish());
+        let frames = found.iter().filter(|piece| matches!(piece, Piece::Frame { .. })).count();
+        assert_eq!(frames, 2, "from byte {start}: {found:?}");
+    }
+}
+
+/// Names come from strangers, and a terminal obeys escape sequences.
+#[test]
+fn escape_sequences_do_not_reach_the_terminal() {
+    for kind in FrameKind::ALL {
+        let mut frame = sample(*kind).to_vec();
+        for at in 16..frame.len() {
+            let before = std::mem::replace(&mut frame[at], 0x1b);
+            for format in [Format::Line, Format::Hex, Format::Jsonl] {
+                let options = riverrun_dump::view::Options {
+                    payload: Some(riverrun_dump::view::Payload::Text),
+                    show_secrets: true,
+                    ..see::options(format)
+                };
+                assert!(!see::file(&frame, options).contains('\x1b'), "{kind} at {at}");
+            }
+            frame[at] = before;
+        }
+    }
+}
+
+proptest! {
+    /// However the bytes come in, the pieces are the same, back to back, and hold every byte.
+    #[test]
+    fn pieces_hold_every_byte_however_they_are_cut(
+        frames in proptest::collection::vec(any::frame(), 0..4),
+        rubbish in proptest::collection::vec(any::<u8>(), 0..60),
+        more in proptest::collection::vec(any::frame(), 0..3),
+        size in 1usize..50,
+    ) {
+        let bytes = [frames.concat(), rubbish, more.concat()].concat();
+        let mut cutter = Cutter::default();
+        let mut found = Vec::new();
+        for piece in bytes.chunks(size) {
+            cutter.push(piece);
+            found.extend(std::iter::from_fn(|| cutter.poll()));
+        }
+        found.extend(cutter.finish());
+        let held: Vec<u8> = found.iter().flat_map(|piece| bytes_of(piece).to_vec()).collect();
+        prop_assert_eq!(&held, &bytes);
+        prop_assert_eq!(found, pieces(&bytes));
+    }
+
+    #[test]
+    fn no_bytes_panic_in_any_view(bytes in proptest::collection::vec(any::<u8>(), 0..300), kind: u8, id: u64) {
+        for bytes in [&bytes[..], &any::with_body(kind, id, &bytes)] {
+            for format in [Format::Line, Format::Hex, Format::Jsonl] {
+                see::file(bytes, see::options(format));
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a broker is started with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use riverrun_core::limits::BLOCK_BYTES_MAX;
+
+use crate::uring::Features;
+
+/// Journal files' size, in bytes (design.md 6). A file takes any block.
+pub const JOURNAL_FILE_BYTES_MIN: u64 = BLOCK_BYTES_MAX as u64;
+pub const JOURNAL_FILE_BYTES_MAX: u64 = 256 << 20;
+pub const JOURNAL_FILE_BYTES_DEFAULT: u64 = 64 << 20;
+/// A connection's home shard travels in 8 bits of a ring tag.
+pub const SHARDS_MAX: usize = 255;
+/// Below this the backlog could not hold one block per shard and one chunk.
+pub const UNPUBLISHED_BYTES_MIN: u64 = 16 << 20;
+
+/// Everything a broker needs to know. `Config::default()` is a broker on an ephemeral loopback port whose data lie in
+/// `./riverrun-data`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Only loopback addresses are accepted until access tokens exist.
+    pub listen: SocketAddr,
+    /// Journals, and what belongs to this node.
+    pub data: PathBuf,
+    /// `fs:DIR` or `memory:`; `None` = `fs:` with the folder `objects` under `data`.
+    pub store: Option<String>,
+    /// One thread, one ring, one partition of the streams each; `None` = one per core.
+    pub shards: Option<usize>,
+    /// Bytes that are acknowledged and not yet in chunks, over all shards; `None` = the smaller of 4 GiB, 5 % of the disk and a
+    /// quarter of memory.
+    pub unpublished_bytes_max: Option<u64>,
+    /// Size of each journal file, between 4 and 256 MiB.
+    pub journal_file_bytes: u64,
+    /// Writes the journal files for the whole backlog before serving, so that no append waits for one.
+    pub journal_prepare: bool,
+    /// Serve although journals that may hold acknowledged records are missing. Recorded in the catalog.
+    pub accept_journal_loss: bool,
+    /// Raw bytes after which a chunk is sealed.
+    pub chunk_bytes_max: u64,
+    /// Age after which a chunk is sealed.
+    pub chunk_age_max: Duration,
+    /// Kernel features that may be used where they are offered.
+    pub uring_features: Features,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            data: PathBuf::from("riverrun-data"),
+            store: None,
+            shards: None,
+            unpublished_bytes_max: None,
+            journal_file_bytes: JOURNAL_FILE_BYTES_DEFAULT,
+            journal_prepare: false,
+            accept_journal_loss: false,
+            chunk_bytes_max: 16 << 20,
+            chunk_age_max: Duration::from_secs(30),
+            uring_features: Features::ALL,
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct ConfigError {
+    pub what: String,
+    pub what_to_do: String,
+}
+
+impl Config {
+    /// The number of shards to run.
+    pub fn shard_count(&self) -> usize {
+        self.shards.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from).min(SHARDS_MAX))
+    }
+
+    /// The store's address as text.
+    pub fn store_text(&self) -> String {
+        self.store.clone().unwrap_or_else(|| format!("fs:{}", self.data.join("objects").display()))
+    }
+
+    /// The bound on the backlog, from what the machine has unless it was said.
+    pub fn backlog_bytes_max(&self) -> u64 {
+        self.unpublished_bytes_max.unwrap_or_else(|| {
+            let disk = disk_bytes(&self.data).map_or(u64::MAX, |bytes| bytes / 20);
+            let memory = memory_bytes().map_or(u64::MAX, |bytes| bytes / 4);
+            (4u64 << 30).min(disk).min(memory).max(UNPUBLISHED_BYTES_MIN)
+        })
+    }
+
+    /// # Errors
+    /// The first setting that cannot be used, with what to do instead.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |what: String, what_to_do: &str| Err(ConfigError { what, what_to_do: what_to_do.to_owned() });
+        if !self.listen.ip().is_loopback() {
+            let what = format!("{} is reachable from other machines, and there are no access tokens yet", self.listen);
+            return refuse(what, "listen on a loopback address, e.g. --listen 127.0.0.1:5252");
+        }
+        if self.shard_count() == 0 || self.shard_count() > SHARDS_MAX {
+            return refuse(format!("{} shards cannot be run", self.shard_count()), "choose between 1 and 255");
+        }
+        let file_bytes = self.journal_file_bytes;
+        if !(JOURNAL_FILE_BYTES_MIN..=JOURNAL_FILE_BYTES_MAX).contains(&file_bytes) || file_bytes % 4096 != 0 {
+            let what = format!("journal files cannot have {file_bytes} bytes");
+            return refuse(what, "choose a multiple of 4096 between 4 MiB and 256 MiB");
+        }
+        if self.backlog_bytes_max() < UNPUBLISHED_BYTES_MIN {
+            let what = format!("a backlog of {} bytes is too small", self.backlog_bytes_max());
+            return refuse(what, "--unpublished-bytes-max must be at least 16 MiB");
+        }
+        Ok(())
+    }
+}
+
+fn disk_bytes(path: &std::path::Path) -> Option<u64> {
+    let existing = path.ancestors().find(|p| p.exists()).unwrap_or_else(|| std::path::Path::new("."));
+    let stat = rustix::fs::statvfs(existing).ok()?;
+    Some(stat.f_blocks * stat.f_frsize)
+}
+
+fn memory_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_usable_and_each_bad_setting_says_what_to_do() {
+        assert!(Config::default().check().is_ok());
+        let bad = [
+            Config { listen: "0.0.0.0:5252".parse().unwrap(), ..Config::default() },
+            Config { shards: Some(0), ..Config::default() },
+            Config { shards: Some(256), ..Config::default() },
+            Config { journal_file_bytes: 1 << 20, ..Config::default() },
+            Config { journal_file_bytes: (8 << 20) + 1, ..Config::default() },
+            Config { unpublished_bytes_max: Some(1), ..Config::default() },
+        ];
+        for config in bad {
+            let error = config.check().expect_err("refused");
+            assert!(!error.what_to_do.is_empty(), "{error}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! `riverrun serve`: arguments to `Config`, a banner, and waiting for the end.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use miette::miette;
+use riverrun_protocol::types::Level;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, JOURNAL_FILE_BYTES_DEFAULT};
+use crate::server::journal_files::SyncMethod;
+use crate::server::{Broker, StartError};
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  riverrun serve
+  riverrun serve --listen 127.0.0.1:6000 --data /var/lib/riverrun --shards 2
+  riverrun serve --store memory:          nothing survives the process: for tests")]
+pub struct ServeArgs {
+    /// Address to listen on; loopback only, until access tokens exist.
+    #[arg(long, default_value = "127.0.0.1:5252", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Folder for journals and everything else of this node.
+    #[arg(long, default_value = "riverrun-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Object store: fs:DIR or memory:  [default: fs: with the folder `objects` under the data folder]
+    #[arg(long, value_name = "fs:DIR|memory:")]
+    pub store: Option<String>,
+    /// Threads, each with its own share of the streams  [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub shards: Option<usize>,
+    /// Bytes acknowledged but not yet in chunks, at most; beyond it producers wait
+    /// [default: the smaller of 4 GiB, 5 % of the disk, a quarter of memory]
+    #[arg(long, value_name = "BYTES")]
+    pub unpublished_bytes_max: Option<u64>,
+    /// Size of each journal file, 4 to 256 MiB.
+    #[arg(long, default_value_t = JOURNAL_FILE_BYTES_DEFAULT, value_name = "BYTES")]
+    pub journal_file_bytes: u64,
+    /// Prepare journal files for the whole backlog before serving (benchmarks).
+    #[arg(long)]
+    pub journal_prepare: bool,
+    /// Serve although journals that may hold acknowledged records are missing.
+    #[arg(long)]
+    pub accept_journal_loss: bool,
+}
+
+impl ServeArgs {
+    fn config(&self) -> Config {
+        Config {
+            listen: self.listen,
+            data: self.data.clone(),
+            store: self.store.clone(),
+            shards: self.shards,
+            unpublished_bytes_max: self.unpublished_bytes_max,
+            journal_file_bytes: self.journal_file_bytes,
+            journal_prepare: self.journal_prepare,
+            accept_journal_loss: self.accept_journal_loss,
+            ..Config::default()
+        }
+    }
+}
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// The broker could not start, or had to stop by itself.
+pub fn run(args: &ServeArgs) -> miette::Result<()> {
+    start_logging();
+    end_process_on_panic();
+    let broker = Broker::start(args.config()).map_err(|error| report(&error))?;
+    print_banner(&broker);
+    let failure = wait(&broker)?;
+    if let Some(reason) = failure {
+        eprintln!("{:?}", fatal(&reason));
+        // Not through destructors: nothing may be acknowledged or published any more (reliability.md D8).
+        std::process::exit(1);
+    }
+    eprintln!("stopping: answering what was accepted, publishing what is in the journal (again to stop at once)");
+    stop(broker)?;
+    eprintln!("stopped; nothing is left in the journal to recover");
+    Ok(())
+}
+
+/// Stops gracefully; a second signal ends the process at once, which loses nothing either: the next start recovers it.
+fn stop(broker: Broker) -> miette::Result<()> {
+    let (done, stopped) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || done.send(broker.stop()));
+    let outcome = signals(async { stopped.await.unwrap_or_else(|_| Err("stopping panicked".to_owned())) })?;
+    match outcome {
+        Some(stopped) => stopped.map_err(|reason| fatal(&reason)),
+        None => {
+            eprintln!("stopped at once; the next start recovers what is in the journal only");
+            std::process::exit(130);
+        }
+    }
+}
+
+/// Waits for a signal (`None`) or for the broker's failure.
+pub(crate) fn wait(broker: &Broker) -> miette::Result<Option<String>> {
+    signals(broker.failed())
+}
+
+/// Waits for a signal (`None`) or for `other`.
+fn signals<T>(other: impl Future<Output = T>) -> miette::Result<Option<T>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| miette!("cannot wait for signals: {error}"))?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|e| miette!("cannot catch SIGTERM: {e}"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| miette!("cannot catch SIGINT: {e}"))?;
+        Ok(tokio::select! {
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+            other = other => Some(other),
+        })
+    })
+}
+
+/// A thread that panics leaves a broker half dead; a restart is quick and always possible (reliability.md D20).
+fn end_process_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        report(info);
+        std::process::abort();
+    }));
+}
+
+pub(crate) fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,slatedb=warn,opendal=warn"));
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    // A second call in one process (tests) keeps the first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).try_init();
+}
+
+pub(crate) fn report(error: &StartError) -> miette::Report {
+    miette!(help = error.what_to_do(), "{error}")
+}
+
+fn fatal(reason: &str) -> miette::Report {
+    miette!(
+        help = "nothing more was acknowledged; what was is safe. Mend the cause and start again: recovery needs no other step",
+        "the broker had to stop: {reason}"
+    )
+}
+
+pub(crate) fn print_banner(broker: &Broker) {
+    let facts = broker.facts();
+    println!("riverrun {} listening on {}", env!("CARGO_PKG_VERSION"), broker.addr());
+    println!("  store      {} (epoch {})", facts.store, facts.epoch);
+    println!("  durability {}", survives(facts.level, facts.sync_method));
+    println!("  shards     {} (one thread and one io_uring each)", facts.shards);
+    println!("  recovered  {}", broker.recovered());
+    println!("  access     open to every process on this machine: bound to loopback, no tokens");
+    println!("try it in another terminal:");
+    let addr = if broker.addr().port() == 5252 { String::new() } else { format!("--addr {} ", broker.addr()) };
+    println!("  riverrun {addr}create-basin my-first-basin --create-stream-on-append");
+    println!("  echo hello | riverrun {addr}append my-first-basin/greetings");
+    println!("  riverrun {addr}read my-first-basin/greetings --seq-num 0");
+}
+
+/// What an ack survives.
+fn survives(level: Level, method: Option<SyncMethod>) -> String {
+    let method = match method {
+        Some(SyncMethod::DirectDsync) => "O_DIRECT, RWF_DSYNC",
+        Some(SyncMethod::DirectFdatasync) => "O_DIRECT, fdatasync",
+        Some(SyncMethod::BufferedFdatasync) => "buffered, fdatasync",
+        None => "no journal",
+    };
+    match level {
+        Level::Memory => "NONE: an ack survives nothing but this process (memory: store)".to_owned(),
+        Level::Journal => format!(
+            "an ack survives kill -9 and power loss: journal on this disk, written through ({method}). \
+             It does not survive the loss of the disk"
+        ),
+        Level::Object => "an ack survives the loss of this machine: object store".to_owned(),
+    }
+}
+

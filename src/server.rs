@@ -1,0 +1,117 @@
+//! A broker: one thread per core with its ring, connections and shard; the tokio side; journal files; starting and stopping.
+//!
+//! Start is plain code from top to bottom ([`Broker::start`]): probe the ring, take the store and the journals, recover, say in
+//! the catalog that this epoch serves, listen. Stop is the same backwards.
+
+mod clock;
+mod connection;
+mod failure;
+mod inherited;
+pub mod journal_files;
+mod journal_source;
+mod listener;
+mod mail;
+mod mailbox;
+mod output;
+mod shared;
+mod side;
+mod sorting;
+mod start;
+mod stop;
+mod worker;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+
+use tokio::runtime::Runtime;
+
+pub use shared::Facts;
+pub use start::StartError;
+
+use crate::config::Config;
+use failure::Failure;
+use mail::Mail;
+use mailbox::Postbox;
+use shared::Shared;
+use start::Ownership;
+
+/// A broker that serves. Stop it with [`Broker::stop`]; dropping it instead is like a crash: nothing acknowledged is lost,
+/// and the next start recovers it from the journal.
+///
+/// For tests of your own, in process:
+///
+/// ```no_run
+/// use riverrun::{Broker, Config};
+///
+/// let folder = tempfile::tempdir()?;
+/// let broker = Broker::start(Config { data: folder.path().to_owned(), ..Config::default() })?;
+/// println!("connect to {}", broker.addr());
+/// broker.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Broker {
+    addr: SocketAddr,
+    facts: Facts,
+    recovered: String,
+    shared: Arc<Shared>,
+    shards: Vec<Postbox>,
+    threads: Vec<JoinHandle<()>>,
+    drained: Receiver<u16>,
+    failure: Failure,
+    ownership: Ownership,
+    /// `None` once shut down.
+    runtime: Option<Runtime>,
+}
+
+impl Broker {
+    /// Starts a broker and returns when it serves. Blocks; not to be called from async code.
+    ///
+    /// # Errors
+    /// Whatever is in the way, with what to do about it ([`StartError::what_to_do`]).
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        start::start(config)
+    }
+
+    /// Where it listens: the port is known even if 0 was asked for.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What recovery found, for people.
+    pub fn recovered(&self) -> &str {
+        &self.recovered
+    }
+
+    /// Waits until the broker cannot go on, and tells why. From then on nothing is acknowledged.
+    pub async fn failed(&self) -> String {
+        self.failure.happened().await
+    }
+
+    /// Stops gracefully: answers what was accepted, tells clients, publishes what is in the journal only, closes the epoch.
+    ///
+    /// # Errors
+    /// The broker failed meanwhile. What was acknowledged is in the journal.
+    pub fn stop(mut self) -> Result<(), String> {
+        stop::stop(&mut self)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.shards.iter().for_each(|shard| shard.post(Mail::Stop));
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Journal files as recovery sees them.
+
+use bytes::Bytes;
+use riverrun_core::journal::{BlockHeader, Journals, ReadError};
+
+use super::journal_files::JournalFiles;
+use crate::recovery::JournalSource;
+
+impl JournalSource for JournalFiles {
+    fn file_count(&self) -> usize {
+        self.files().count()
+    }
+
+    /// Opening has synced and locked every file already.
+    fn scan(&self, _store_id: &[u8; 16]) -> Result<Journals, String> {
+        Ok(self.scan())
+    }
+
+    fn read_block(&self, header: &BlockHeader) -> Result<Bytes, ReadError> {
+        self.read(header.file, header.offset, header.block_bytes as usize)
+    }
+}

@@ -1,0 +1,59 @@
+//! One port, every shard listening on it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+/// Connections that wait to be accepted, per shard. 5,000 clients that come back at once after a restart must fit
+/// (reliability.md F51); the kernel clips it to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// A peer that vanished is noticed within 30 s (reliability.md F44).
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// A listener per shard on the same address (`SO_REUSEPORT`: the kernel spreads connections over them).
+///
+/// # Errors
+/// The address is taken, not ours, or privileged.
+pub fn listen(address: SocketAddr, shards: usize) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
+    // Other brokers of the same user could share the port silently through SO_REUSEPORT, so the first socket binds
+    // without it: that fails if anybody listens there.
+    drop(bind(address, false)?);
+    let first = bind(address, true)?;
+    let bound = first.local_addr()?.as_socket().expect("an IP address was bound");
+    let rest = (1..shards).map(|_| bind(bound, true)).collect::<io::Result<Vec<_>>>()?;
+    let sockets: Vec<Socket> = std::iter::once(first).chain(rest).collect();
+    sockets.iter().try_for_each(|s| s.listen(BACKLOG))?;
+    Ok((bound, sockets.into_iter().map(OwnedFd::from).collect()))
+}
+
+fn bind(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Prepares an accepted socket: no delay for small frames, and a peer that vanished gets noticed.
+pub fn prepare(socket: &OwnedFd) -> String {
+    let socket = SockRef::from(socket);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_RETRIES);
+    // None of these can fail on a connected TCP socket but by its being reset, which the next receive reports.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(30)));
+    socket.peer_addr().ok().and_then(|a| a.as_socket()).map_or_else(|| "unknown".to_owned(), |a| a.to_string())
+}
+
+/// Makes operations in flight on the socket complete. It closes when the last of them has.
+pub fn shut_down(socket: &OwnedFd, how: std::net::Shutdown) {
+    let _ = SockRef::from(socket).shutdown(how);
+}

@@ -1,0 +1,97 @@
+//! What threads tell each other.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use riverrun_core::event::{BatchBytes, ConnectionId, Event, ShardRequest};
+use riverrun_protocol::error::ErrorFrame;
+use riverrun_protocol::response::{Push, Response};
+
+/// A message to a shard's thread.
+#[derive(Debug)]
+pub enum Mail {
+    /// A request for a stream of this shard, received by another.
+    Request { connection: ConnectionId, id: u64, request: ForwardedRequest },
+    /// What another shard (`None`: the tokio side) has to say on a connection that lives here.
+    Output { from: Option<u16>, connection: ConnectionId, id: u64, output: Output },
+    /// Flow of a connection that lives here.
+    Flow { from: u16, connection: ConnectionId, flow: Flow },
+    /// Something happened, on the tokio side or to a connection that lives elsewhere.
+    Happened(Event<'static>),
+    JournalFile { id: u32, bytes: u64, file: Arc<File> },
+    /// A connection comes to live here.
+    Moved(Box<MovedConnection>),
+    /// Say goodbye to connections and end the thread.
+    Stop,
+}
+
+#[derive(Debug)]
+pub enum Output {
+    Reply(Response),
+    Push(Push),
+    Fail(ErrorFrame),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Flow {
+    StopReceiving,
+    ResumeReceiving,
+    Close,
+}
+
+/// A connection on its way to another shard, with what was received and not yet handled.
+#[derive(Debug)]
+pub struct MovedConnection {
+    pub socket: OwnedFd,
+    pub peer: String,
+    pub received: BytesMut,
+}
+
+/// A request without borrowed bytes.
+#[derive(Debug)]
+pub struct ForwardedRequest {
+    request: ShardRequest<'static>,
+    /// The bytes of a small batch, in whose place `request` holds none.
+    small_batch: Option<Vec<u8>>,
+}
+
+impl ForwardedRequest {
+    /// Copies small batches, once more than on the home shard; clients avoid it by a connection per shard.
+    pub fn new(request: ShardRequest<'_>) -> Self {
+        let mut small_batch = None;
+        let mut own = |batch: BatchBytes<'_>| match batch {
+            BatchBytes::Received { frame, batch } => BatchBytes::Received { frame, batch },
+            BatchBytes::Borrowed(bytes) => {
+                small_batch = Some(bytes.to_vec());
+                BatchBytes::Received { frame: BytesMut::new(), batch: Range::default() }
+            }
+        };
+        let request = match request {
+            ShardRequest::Append { target, batch } => ShardRequest::Append { target, batch: own(batch) },
+            ShardRequest::SessionAppend(batch) => ShardRequest::SessionAppend(own(batch)),
+            ShardRequest::OpenAppendSession(target) => ShardRequest::OpenAppendSession(target),
+            ShardRequest::CloseAppendSession => ShardRequest::CloseAppendSession,
+            ShardRequest::CheckTail(target) => ShardRequest::CheckTail(target),
+            ShardRequest::Read(read) => ShardRequest::Read(read),
+            ShardRequest::OpenReadSession(open) => ShardRequest::OpenReadSession(open),
+            ShardRequest::GrantCredit(grant) => ShardRequest::GrantCredit(grant),
+            ShardRequest::CloseReadSession => ShardRequest::CloseReadSession,
+        };
+        Self { request, small_batch }
+    }
+
+    /// Hands the request to `handle` as it was.
+    pub fn with(self, handle: impl FnOnce(ShardRequest<'_>)) {
+        let Some(bytes) = self.small_batch else { return handle(self.request) };
+        match self.request {
+            ShardRequest::Append { target, .. } => {
+                handle(ShardRequest::Append { target, batch: BatchBytes::Borrowed(&bytes) });
+            }
+            ShardRequest::SessionAppend(_) => handle(ShardRequest::SessionAppend(BatchBytes::Borrowed(&bytes))),
+            other => handle(other),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What all threads of a broker see: the settings that never change, and counters for `status`.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+
+use riverrun_core::shard::ShardCounters;
+use riverrun_protocol::response::StatusReport;
+use riverrun_protocol::types::Level;
+
+use super::clock::Clock;
+use super::journal_files::{JournalOrder, SyncMethod};
+use crate::uring::RingCounters;
+
+/// How this server names itself in hellos.
+pub const AGENT: &str = concat!("riverrun/", env!("CARGO_PKG_VERSION"));
+
+/// Facts about a broker that hold as long as it runs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub shards: u16,
+    pub epoch: u64,
+    pub level: Level,
+    pub store: String,
+    pub data: PathBuf,
+    /// `None`: no journal.
+    pub sync_method: Option<SyncMethod>,
+}
+
+#[derive(Debug)]
+pub struct Shared {
+    facts: Facts,
+    clock: Clock,
+    journal: Sender<JournalOrder>,
+    drained: Sender<u16>,
+    shards: Vec<Published>,
+}
+
+/// One shard's counters, as of its last turn.
+#[derive(Debug, Default)]
+struct Published {
+    counters: Mutex<(ShardCounters, RingCounters, usize)>,
+    received_copied_bytes: AtomicU64,
+    connections_moved: AtomicU64,
+}
+
+impl Shared {
+    pub fn new(facts: Facts, clock: Clock, journal: Sender<JournalOrder>, drained: Sender<u16>) -> Self {
+        let shards = (0..facts.shards).map(|_| Published::default()).collect();
+        Self { facts, clock, journal, drained, shards }
+    }
+
+    pub fn shards(&self) -> u16 {
+        self.facts.shards
+    }
+
+    /// Whether a journal write is durable when it completes, or needs a sync behind it.
+    pub fn syncs_with_the_write(&self) -> bool {
+        self.facts.sync_method.is_some_and(SyncMethod::syncs_with_the_write)
+    }
+
+    pub fn order_journal_file(&self, shard: u16) {
+        // The helper ends only with the process.
+        let _ = self.journal.send(JournalOrder::Prepare { shard });
+    }
+
+    pub fn release_journal_file(&self, file: u32) {
+        let _ = self.journal.send(JournalOrder::Release { file });
+    }
+
+    pub fn drained(&self, shard: u16) {
+        let _ = self.drained.send(shard);
+    }
+
+    pub fn count_copied(&self, shard: u16, bytes: usize) {
+        self.shards[usize::from(shard)].received_copied_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub fn count_moved(&self, shard: u16) {
+        self.shards[usize::from(shard)].connections_moved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn publish(&self, shard: u16, counters: &ShardCounters, ring: RingCounters, connections: usize) {
+        let mut published = self.shards[usize::from(shard)].counters.lock().expect("no holder panics");
+        *published = (*counters, ring, connections);
+    }
+
+    /// One of the named counters, over all shards.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.sum().get(name)
+    }
+
+    fn sum(&self) -> Sum {
+        let mut sum = Sum::default();
+        self.shards.iter().for_each(|shard| sum.add(shard));
+        sum.count("cpu_ms_total", process_cpu_ms());
+        sum
+    }
+
+    pub fn status(&self) -> StatusReport {
+        let sum = self.sum();
+        StatusReport {
+            shards: self.facts.shards,
+            uptime_ms: self.clock.now().monotonic.as_millis() as u64,
+            connections: sum.connections,
+            streams_open: sum.get("streams_open"),
+            epoch: self.facts.epoch,
+            level: self.facts.level,
+            store: self.facts.store.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            counters: sum.counters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }
+    }
+}
+
+/// Counters added up over shards, sorted by name.
+#[derive(Debug, Default)]
+struct Sum {
+    connections: u64,
+    counters: std::collections::BTreeMap<&'static str, u64>,
+}
+
+impl Sum {
+    fn add(&mut self, shard: &Published) {
+        let (counters, ring, connections) = *shard.counters.lock().expect("no holder panics");
+        self.connections += connections as u64;
+        counters.named().into_iter().for_each(|(name, value)| self.count(name, value));
+        self.count("ring_enters_total", ring.enters);
+        self.count("ring_submissions_total", ring.submissions);
+        self.count("ring_completions_total", ring.completions);
+        self.count("ring_overflows_total", ring.overflows);
+        self.count("received_copied_bytes_total", shard.received_copied_bytes.load(Ordering::Relaxed));
+        self.count("connections_moved_total", shard.connections_moved.load(Ordering::Relaxed));
+    }
+
+    fn count(&mut self, name: &'static str, value: u64) {
+        *self.counters.entry(name).or_default() += value;
+    }
+
+    fn get(&self, name: &str) -> u64 {
+        self.counters.get(name).copied().unwrap_or(0)
+    }
+}
+
+/// User and system time of this process, its kernel workers included.
+fn process_cpu_ms() -> u64 {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    spent.tv_sec as u64 * 1000 + spent.tv_nsec as u64 / 1_000_000
+}

@@ -1,0 +1,108 @@
+//! The tokio side of a broker: what is slow or sequential, asked for by a shard's action and answered by mail.
+
+use std::sync::Arc;
+
+use riverrun_core::action::{LoadCause, PagesFrom};
+use riverrun_core::chunk::{ChunkId, ChunkInput};
+use riverrun_core::event::{ConnectionId, Event, LoadId};
+use riverrun_protocol::error::ErrorFrame;
+use riverrun_protocol::request::StreamRef;
+use riverrun_protocol::response::Response;
+use riverrun_protocol::types::StreamId;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::inherited::Inherited;
+use super::mail::{Mail, Output};
+use super::mailbox::Postbox;
+use super::sorting::ControlRequest;
+use crate::loader::Loader;
+use crate::publish::Publisher;
+
+/// Work for the tokio side. Bounded where it arises: by chunks in flight, loads in flight and requests per connection.
+#[derive(Debug)]
+pub enum SideOrder {
+    StoreChunk { shard: u16, chunk: Box<ChunkInput> },
+    InheritedPublished { shard: u16 },
+    LoadStream { shard: u16, load: LoadId, target: StreamRef, cause: LoadCause },
+    LoadPages { shard: u16, load: LoadId, stream_id: StreamId, chunk: ChunkId, from: PagesFrom, bytes_max: usize },
+    Control { shard: u16, connection: ConnectionId, id: u64, request: ControlRequest },
+}
+
+/// Where shards put their orders.
+#[derive(Clone, Debug)]
+pub struct SideOrders {
+    queue: UnboundedSender<SideOrder>,
+}
+
+impl SideOrders {
+    pub fn order(&self, order: SideOrder) {
+        // Refused only when the broker is stopping and nobody waits for the answer.
+        let _ = self.queue.send(order);
+    }
+}
+
+pub fn side_orders() -> (SideOrders, UnboundedReceiver<SideOrder>) {
+    let (sender, receiver) = unbounded_channel();
+    (SideOrders { queue: sender }, receiver)
+}
+
+/// What carries orders out.
+#[derive(Clone, Debug)]
+pub struct Side {
+    pub publisher: Arc<Publisher>,
+    pub loader: Arc<Loader>,
+    pub inherited: Arc<Inherited>,
+    pub shards: Vec<Postbox>,
+}
+
+impl Side {
+    /// Takes orders for as long as any shard lives; each runs by itself.
+    pub async fn run(self, mut orders: UnboundedReceiver<SideOrder>) {
+        while let Some(order) = orders.recv().await {
+            let side = self.clone();
+            tokio::spawn(async move { side.carry_out(order).await });
+        }
+    }
+
+    async fn carry_out(&self, order: SideOrder) {
+        match order {
+            SideOrder::StoreChunk { shard, chunk } => {
+                let id = chunk.id;
+                let outcome = self.publisher.store_chunk(*chunk).await;
+                if let Err(failure) = &outcome {
+                    tracing::warn!(?id, ?failure, "a chunk was not stored");
+                }
+                self.happened(shard, Event::ChunkStored { chunk: id, outcome });
+            }
+            SideOrder::InheritedPublished { shard } => self.inherited.published(shard).await,
+            SideOrder::LoadStream { shard, load, target, cause } => {
+                let outcome = self.loader.load_stream(&target, cause).await;
+                self.happened(shard, Event::StreamLoaded { load, outcome });
+            }
+            SideOrder::LoadPages { shard, load, stream_id, chunk, from, bytes_max } => {
+                let outcome = self.loader.load_pages(stream_id, chunk, from, bytes_max).await;
+                self.happened(shard, Event::PagesLoaded { load, outcome });
+            }
+            SideOrder::Control { shard, connection, id, request } => {
+                let output = match self.control(request).await {
+                    Ok(response) => Output::Reply(response),
+                    Err(error) => Output::Fail(error),
+                };
+                self.shards[usize::from(shard)].post(Mail::Output { from: None, connection, id, output });
+            }
+        }
+    }
+
+    async fn control(&self, request: ControlRequest) -> Result<Response, ErrorFrame> {
+        match request {
+            ControlRequest::CreateBasin(create) => self.loader.create_basin(create).await,
+            ControlRequest::ListBasins(list) => self.loader.list_basins(&list).await,
+            ControlRequest::CreateStream(target) => self.loader.create_stream(target).await,
+            ControlRequest::ListStreams(list) => self.loader.list_streams(&list).await,
+        }
+    }
+
+    fn happened(&self, shard: u16, event: Event<'static>) {
+        self.shards[usize::from(shard)].post(Mail::Happened(event));
+    }
+}

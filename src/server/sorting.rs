@@ -1,0 +1,152 @@
+//! Requests sorted by who answers them.
+
+use std::ops::Range;
+
+use bytes::BytesMut;
+use riverrun_core::event::{BatchBytes, ShardRequest};
+use riverrun_protocol::limits::FRAME_HEADER_BYTES;
+use riverrun_protocol::request::{
+    Append, CreateBasin, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Read, Request, StreamRef,
+};
+
+use super::connection::{Route, Target};
+
+/// The bytes of one whole frame.
+#[derive(Debug)]
+pub enum FrameBytes<'a> {
+    /// The body, in a buffer that others share.
+    Shared(&'a [u8]),
+    /// The whole frame, header included, in an aligned buffer of its own.
+    Own(BytesMut),
+}
+
+impl FrameBytes<'_> {
+    pub fn body(&self) -> &[u8] {
+        match self {
+            Self::Shared(body) => body,
+            Self::Own(frame) => &frame[FRAME_HEADER_BYTES..],
+        }
+    }
+}
+
+impl<'a> FrameBytes<'a> {
+    fn batch(self, batch: Range<usize>) -> BatchBytes<'a> {
+        match self {
+            Self::Shared(body) => BatchBytes::Borrowed(&body[batch]),
+            Self::Own(frame) => {
+                let batch = batch.start + FRAME_HEADER_BYTES..batch.end + FRAME_HEADER_BYTES;
+                BatchBytes::Received { frame, batch }
+            }
+        }
+    }
+}
+
+/// Borrows nothing: a batch is where it lies in the frame's body.
+#[derive(Debug)]
+pub enum Sorted {
+    Hello(Hello),
+    Ping { nonce: u64 },
+    Status,
+    Control(ControlRequest),
+    Stream(StreamRequest),
+    Session(SessionRequest),
+}
+
+/// Answered by the task that owns names.
+#[derive(Clone, Debug)]
+pub enum ControlRequest {
+    CreateBasin(CreateBasin),
+    ListBasins(ListBasins),
+    CreateStream(StreamRef),
+    ListStreams(ListStreams),
+}
+
+/// Answered by the shard that owns the stream.
+#[derive(Debug)]
+pub enum StreamRequest {
+    Append { target: StreamRef, batch: Range<usize> },
+    OpenAppendSession(StreamRef),
+    CheckTail(StreamRef),
+    Read(Read),
+    OpenReadSession(OpenReadSession),
+}
+
+/// Answered by the shard that holds the session.
+#[derive(Debug)]
+pub enum SessionRequest {
+    Append(Range<usize>),
+    CloseAppend,
+    GrantCredit(GrantCredit),
+    CloseRead,
+}
+
+impl Sorted {
+    /// `body` is what `request` was parsed from.
+    pub fn new(request: Request<'_>, body: &[u8]) -> Self {
+        match request {
+            Request::Hello(hello) => Self::Hello(hello),
+            Request::Ping(ping) => Self::Ping { nonce: ping.nonce },
+            Request::Status => Self::Status,
+            Request::CreateBasin(create) => Self::Control(ControlRequest::CreateBasin(create)),
+            Request::ListBasins(list) => Self::Control(ControlRequest::ListBasins(list)),
+            Request::CreateStream(create) => Self::Control(ControlRequest::CreateStream(create)),
+            Request::ListStreams(list) => Self::Control(ControlRequest::ListStreams(list)),
+            Request::Append(Append { target, batch }) => {
+                Self::Stream(StreamRequest::Append { target, batch: place(batch, body) })
+            }
+            Request::OpenAppendSession(target) => Self::Stream(StreamRequest::OpenAppendSession(target)),
+            Request::CheckTail(target) => Self::Stream(StreamRequest::CheckTail(target)),
+            Request::Read(read) => Self::Stream(StreamRequest::Read(read)),
+            Request::OpenReadSession(open) => Self::Stream(StreamRequest::OpenReadSession(open)),
+            Request::SessionAppend(batch) => Self::Session(SessionRequest::Append(place(batch, body))),
+            Request::CloseAppendSession => Self::Session(SessionRequest::CloseAppend),
+            Request::GrantCredit(grant) => Self::Session(SessionRequest::GrantCredit(grant)),
+            Request::CloseReadSession => Self::Session(SessionRequest::CloseRead),
+        }
+    }
+}
+
+/// Where `part`, a slice of `body`, lies in it.
+fn place(part: &[u8], body: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr() - body.as_ptr().addr();
+    start..start + part.len()
+}
+
+impl StreamRequest {
+    pub fn target(&self) -> &StreamRef {
+        match self {
+            Self::Append { target, .. } | Self::OpenAppendSession(target) | Self::CheckTail(target) => target,
+            Self::Read(read) => &read.target,
+            Self::OpenReadSession(open) => &open.target,
+        }
+    }
+
+    pub fn route(&self, shard: u16) -> Route {
+        match self {
+            Self::OpenAppendSession(_) => Route::AppendSession { shard, closing: false, failed: false },
+            Self::OpenReadSession(_) => Route::ReadSession { shard },
+            _ => Route::Once(Target::Shard(shard)),
+        }
+    }
+
+    pub fn for_shard(self, bytes: FrameBytes<'_>) -> ShardRequest<'_> {
+        match self {
+            Self::Append { target, batch } => ShardRequest::Append { target, batch: bytes.batch(batch) },
+            Self::OpenAppendSession(target) => ShardRequest::OpenAppendSession(target),
+            Self::CheckTail(target) => ShardRequest::CheckTail(target),
+            Self::Read(read) => ShardRequest::Read(read),
+            Self::OpenReadSession(open) => ShardRequest::OpenReadSession(open),
+        }
+    }
+}
+
+impl SessionRequest {
+    pub fn for_shard(self, bytes: FrameBytes<'_>) -> ShardRequest<'_> {
+        match self {
+            Self::Append(batch) => ShardRequest::SessionAppend(bytes.batch(batch)),
+            Self::CloseAppend => ShardRequest::CloseAppendSession,
+            Self::GrantCredit(grant) => ShardRequest::GrantCredit(grant),
+            Self::CloseRead => ShardRequest::CloseReadSession,
+        }
+    }
+}

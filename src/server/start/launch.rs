@@ -1,0 +1,244 @@
+//! From a recovered store to threads that serve it.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use riverrun_core::Shard;
+use riverrun_core::control::CreationDefaults;
+use riverrun_core::event::RecoveredStream;
+use riverrun_core::shard::{JournalConfig, ShardConfig};
+use riverrun_protocol::types::Level;
+use tokio::runtime::Runtime;
+
+use super::{Ownership, StartError, Taken, system};
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::loader::{Loader, LoaderParts};
+use crate::publish::{Encoder, Offload, Publisher, random_id};
+use crate::recovery::{Epoch, Summary};
+use crate::server::Broker;
+use crate::server::clock::Clock;
+use crate::server::failure::Failure;
+use crate::server::inherited::Inherited;
+use crate::server::journal_files::{self, JournalFiles, JournalOrder, SyncMethod};
+use crate::server::mail::Mail;
+use crate::server::mailbox::{Mailbox, Postbox, mailbox};
+use crate::server::shared::{Facts, Shared};
+use crate::server::side::{Side, SideOrders, side_orders};
+use crate::server::worker::{Worker, WorkerParts};
+use crate::uring::{Features, Ring};
+
+/// Chunks that are compressed, and pages that are decompressed, at the same time: the cores belong to the shards first.
+const COMPRESSIONS_AT_ONCE: usize = 1;
+const DECOMPRESSIONS_AT_ONCE: usize = 2;
+/// Journal files kept ready beyond what shards hold.
+const FILES_AHEAD: usize = 1;
+
+/// What threads are connected by.
+struct Wiring {
+    postboxes: Vec<Postbox>,
+    shared: Arc<Shared>,
+    journal_orders: Sender<JournalOrder>,
+    failure: Failure,
+    epoch: Arc<Epoch>,
+}
+
+/// Says in the catalog that this epoch serves, then starts the threads that do.
+pub(super) fn launch(
+    config: &Config,
+    clock: Clock,
+    mut taken: Taken,
+    runtime: Runtime,
+    addr: SocketAddr,
+    listeners: Vec<OwnedFd>,
+) -> Result<Broker, StartError> {
+    let journal = prepare_files(config, &mut taken)?;
+    let facts = facts(config, &taken, journal.as_ref().map(JournalFiles::method));
+    let (journal_orders, journal_queue) = channel();
+    let (drained_sender, drained) = channel();
+    let (postboxes, mailboxes) = mailboxes(config.shard_count())?;
+    let shared = Arc::new(Shared::new(facts.clone(), clock, journal_orders.clone(), drained_sender));
+    let recovered = describe(&taken.recovered.summary);
+    let streams = std::mem::take(&mut taken.recovered.shards);
+    let shards = new_shards(config, &taken, streams)?;
+    let epoch = Arc::new(taken.recovered.epoch);
+    let wiring = Wiring { postboxes, shared, journal_orders, failure: Failure::new(), epoch };
+    runtime.block_on(wiring.epoch.mark_serving())?;
+    start_journal_helper(journal, journal_queue, &wiring)?;
+    let (orders, queue) = side_orders();
+    let publisher = Publisher::new(
+        taken.store.objects(),
+        taken.catalog.clone(),
+        taken.recovered.index.clone(),
+        Encoder::new(Offload::threads(COMPRESSIONS_AT_ONCE)),
+        taken.writer,
+    );
+    let loader = Loader::new(LoaderParts {
+        objects: taken.store.objects(),
+        catalog: taken.catalog.clone(),
+        index: taken.recovered.index,
+        store_id: taken.writer.store_id,
+        defaults: CreationDefaults::default(),
+        clock: Arc::new(move || clock.now().wall_ms),
+        offload: Offload::threads(DECOMPRESSIONS_AT_ONCE),
+    });
+    let files = taken.recovered.inherited_files;
+    let Wiring { epoch, journal_orders, failure, .. } = &wiring;
+    let inherited = Inherited::new(epoch.clone(), facts.shards, files, journal_orders.clone(), failure.clone());
+    let side = Side {
+        publisher: Arc::new(publisher),
+        loader: Arc::new(loader),
+        inherited: Arc::new(inherited),
+        shards: wiring.postboxes.clone(),
+    };
+    runtime.spawn(side.run(queue));
+    watch(&runtime, &taken.store, &taken.catalog, &wiring.failure);
+    let threads = start_shards(clock, shards, mailboxes, listeners, &orders, &wiring, config.uring_features)?;
+    Ok(Broker {
+        addr,
+        facts,
+        recovered,
+        shared: wiring.shared,
+        shards: wiring.postboxes,
+        threads,
+        drained,
+        failure: wiring.failure,
+        ownership: Ownership { epoch: wiring.epoch, catalog: taken.catalog, clock },
+        runtime: Some(runtime),
+    })
+}
+
+/// Says which files recovery still needs, and makes as many as must be ready: one per shard, or the whole backlog's.
+fn prepare_files(config: &Config, taken: &mut Taken) -> Result<Option<JournalFiles>, StartError> {
+    let Some(mut files) = taken.journal.take() else { return Ok(None) };
+    for store in files.other_stores() {
+        tracing::info!(store, "the data folder also holds the journal of another store; it is left alone");
+    }
+    let needed: Vec<u32> = taken.recovered.inherited_files.iter().copied().collect();
+    files.keep_only(&needed);
+    let whole_backlog = config.backlog_bytes_max().div_ceil(config.journal_file_bytes) as usize;
+    let ahead = if config.journal_prepare { whole_backlog + config.shard_count() } else { 0 };
+    files.prepare(config.shard_count() + ahead)?;
+    Ok(Some(files))
+}
+
+fn facts(config: &Config, taken: &Taken, sync_method: Option<SyncMethod>) -> Facts {
+    Facts {
+        shards: config.shard_count() as u16,
+        epoch: taken.recovered.epoch.number(),
+        level: if sync_method.is_some() { Level::Journal } else { Level::Memory },
+        store: taken.store.url().to_string(),
+        data: config.data.clone(),
+        sync_method,
+    }
+}
+
+fn mailboxes(shards: usize) -> Result<(Vec<Postbox>, Vec<Mailbox>), StartError> {
+    let pairs = (0..shards).map(|_| mailbox()).collect::<std::io::Result<Vec<_>>>().map_err(system)?;
+    Ok(pairs.into_iter().unzip())
+}
+
+fn new_shards(config: &Config, taken: &Taken, streams: Vec<Vec<RecoveredStream>>) -> Result<Vec<Shard>, StartError> {
+    let count = config.shard_count();
+    let mut shards = Vec::with_capacity(count);
+    for (n, streams) in streams.into_iter().enumerate() {
+        let journal = match taken.journal_ids.get(n) {
+            Some(&journal_id) => Some(JournalConfig { journal_id, salt: random_u64()? }),
+            None => None,
+        };
+        let epoch = taken.recovered.epoch.number();
+        let mut shard = ShardConfig::new(n as u16, count as u16, epoch, taken.writer.store_id, journal);
+        shard.unpublished_bytes_max = config.backlog_bytes_max() / count as u64;
+        // A chunk must fit into the backlog several times, or publishing one could not make room before the next is full.
+        shard.chunk_bytes_max = config.chunk_bytes_max.min(shard.unpublished_bytes_max / 4);
+        shard.chunk_age_max = config.chunk_age_max;
+        shards.push(Shard::new(shard, streams, random_u64()?));
+    }
+    Ok(shards)
+}
+
+fn random_u64() -> Result<u64, StartError> {
+    let id = random_id().map_err(StartError::System)?;
+    Ok(u64::from_le_bytes(*id.first_chunk().expect("16 bytes")))
+}
+
+fn start_journal_helper(
+    files: Option<JournalFiles>,
+    orders: Receiver<JournalOrder>,
+    wiring: &Wiring,
+) -> Result<(), StartError> {
+    let Some(files) = files else { return Ok(()) };
+    let shards = wiring.postboxes.clone();
+    let give = move |ready: journal_files::Ready| {
+        shards[usize::from(ready.shard)].post(Mail::JournalFile { id: ready.file, bytes: ready.bytes, file: ready.handle });
+    };
+    journal_files::start(files, FILES_AHEAD, orders, give).map_err(system)?;
+    Ok(())
+}
+
+/// The store's disk failing a sync, or the catalog closing, ends the broker (reliability.md D8, D11).
+fn watch(runtime: &Runtime, store: &crate::store::Store, catalog: &Arc<crate::catalog::SlateCatalog>, failure: &Failure) {
+    let (store, catalog, failure) = (store.clone(), catalog.clone(), failure.clone());
+    runtime.spawn(async move {
+        let reason = tokio::select! {
+            reason = store.failed() => reason,
+            error = catalog.closed() => error.to_string(),
+        };
+        failure.report(reason);
+    });
+}
+
+fn start_shards(
+    clock: Clock,
+    shards: Vec<Shard>,
+    mailboxes: Vec<Mailbox>,
+    listeners: Vec<OwnedFd>,
+    side: &SideOrders,
+    wiring: &Wiring,
+    features: Features,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let parts = shards.into_iter().zip(mailboxes).zip(listeners).enumerate();
+    parts
+        .map(|(n, ((shard, mailbox), listener))| {
+            let parts = WorkerParts {
+                index: n as u16,
+                shard,
+                listener,
+                mailbox,
+                peers: wiring.postboxes.clone(),
+                side: side.clone(),
+                shared: wiring.shared.clone(),
+                clock,
+            };
+            let failure = wiring.failure.clone();
+            let thread = std::thread::Builder::new().name(format!("shard-{n}"));
+            thread.spawn(move || run_shard(parts, features, &failure)).map_err(system)
+        })
+        .collect()
+}
+
+fn run_shard(parts: WorkerParts, features: Features, failure: &Failure) {
+    let index = parts.index;
+    let ring = Ring::new(features).map_err(|refused| refused.to_string());
+    if let Err(reason) = ring.and_then(|ring| Worker::new(parts, ring).run()) {
+        failure.report(format!("shard {index}: {reason}"));
+    }
+}
+
+/// What recovery found, for people.
+fn describe(summary: &Summary) -> String {
+    if summary.blocks == 0 && summary.torn_blocks == 0 && summary.chunks_indexed == 0 {
+        return format!("clean start, {} chunks in the store", summary.chunks);
+    }
+    let torn = match summary.torn_blocks {
+        0 => String::new(),
+        torn => format!("; dropped {torn} torn blocks that were never acknowledged"),
+    };
+    format!(
+        "{} records of {} streams ({} bytes, {} blocks) from the journal, {} chunks in the store{torn}",
+        summary.records, summary.streams, summary.bytes, summary.blocks, summary.chunks
+    )
+}

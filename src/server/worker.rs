@@ -1,0 +1,245 @@
+//! One core's thread: its ring, its connections, its shard. The turn of the loop is take in, decide, carry out, wait; everything
+//! that is decided is decided in [`riverrun_core::shard`].
+
+mod carry_out;
+mod deliver;
+mod journal;
+mod moves;
+mod receive;
+mod send;
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use riverrun_core::event::ConnectionId;
+use riverrun_core::{Action, Event, Now, Shard};
+
+use super::clock::Clock;
+use super::connection::{Connection, HELLO_DEADLINE};
+use super::listener;
+use super::mail::Mail;
+use super::mailbox::{Mailbox, Postbox};
+use super::shared::Shared;
+use super::side::SideOrders;
+use crate::uring::{Completion, Ring, Socket};
+use journal::JournalWrites;
+
+/// Connections of one shard. Beyond it new ones are refused with `Overloaded`.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// How often deadlines of connections are looked at.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// After the system ran out of descriptors, how long no connection is accepted (reliability.md F28).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Kinds of operation, in the upper 8 bits of a ring tag; below is the connection's serial or the block's number.
+mod tag {
+    pub const ACCEPT: u64 = 1 << 56;
+    pub const RECEIVE: u64 = 2 << 56;
+    pub const SEND: u64 = 3 << 56;
+    pub const WRITE: u64 = 4 << 56;
+    pub const WAKE: u64 = 5 << 56;
+    pub const VALUE: u64 = (1 << 56) - 1;
+}
+
+/// What a thread is given at its start.
+#[derive(Debug)]
+pub struct WorkerParts {
+    pub index: u16,
+    pub shard: Shard,
+    pub listener: OwnedFd,
+    pub mailbox: Mailbox,
+    pub peers: Vec<Postbox>,
+    pub side: SideOrders,
+    pub shared: Arc<Shared>,
+    pub clock: Clock,
+}
+
+#[derive(Debug)]
+pub struct Worker {
+    index: u16,
+    ring: Ring,
+    shard: Shard,
+    listener: Socket,
+    mailbox: Mailbox,
+    peers: Vec<Postbox>,
+    side: SideOrders,
+    shared: Arc<Shared>,
+    clock: Clock,
+    now: Now,
+    actions: Vec<Action>,
+    to_send: Vec<ConnectionId>,
+    connections: HashMap<u64, Connection>,
+    serial: u64,
+    journal: JournalWrites,
+    accepting: bool,
+    accept_again_at: Option<Duration>,
+    next_sweep: Duration,
+    stopping: bool,
+}
+
+impl Worker {
+    pub fn new(parts: WorkerParts, ring: Ring) -> Self {
+        let now = parts.clock.now();
+        Self {
+            index: parts.index,
+            ring,
+            shard: parts.shard,
+            listener: Rc::new(parts.listener),
+            mailbox: parts.mailbox,
+            peers: parts.peers,
+            side: parts.side,
+            shared: parts.shared,
+            clock: parts.clock,
+            now,
+            actions: Vec::new(),
+            to_send: Vec::new(),
+            connections: HashMap::new(),
+            serial: 0,
+            journal: JournalWrites::default(),
+            accepting: false,
+            accept_again_at: None,
+            next_sweep: now.monotonic + SWEEP_INTERVAL,
+            stopping: false,
+        }
+    }
+
+    /// Runs until told to stop.
+    ///
+    /// # Errors
+    /// The ring broke, or the shard cannot go on: the process must end.
+    pub fn run(mut self) -> Result<(), String> {
+        let event = self.mailbox.event().clone();
+        self.ring.wake_on(tag::WAKE, &event);
+        loop {
+            self.accept();
+            self.take_mail();
+            self.reach_timeouts();
+            self.shard.flush(self.now, &mut self.actions);
+            self.carry_out_all()?;
+            self.publish_counters();
+            if self.stopping && self.connections.values().all(|c| c.output.is_empty()) {
+                return Ok(());
+            }
+            self.wait()?;
+            while let Some(completion) = self.ring.pop() {
+                self.on_completion(completion);
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Result<(), String> {
+        let timeout = if self.mailbox.may_sleep() { self.timeout() } else { Some(Duration::ZERO) };
+        self.ring.turn(timeout).map_err(|error| format!("io_uring_enter failed: {error}"))?;
+        self.mailbox.awake();
+        self.now = self.clock.now();
+        Ok(())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let sweep = (!self.connections.is_empty()).then_some(self.next_sweep);
+        let wishes = [self.shard.next_timeout(), self.accept_again_at, sweep];
+        wishes.into_iter().flatten().min().map(|at| at.saturating_sub(self.now.monotonic))
+    }
+
+    fn take_mail(&mut self) {
+        while let Some(mail) = self.mailbox.take() {
+            self.on_mail(mail);
+        }
+    }
+
+    fn on_mail(&mut self, mail: Mail) {
+        match mail {
+            Mail::Request { connection, id, request } => request.with(|request| {
+                self.tell(Event::RequestReceived { connection, id, request });
+            }),
+            Mail::Output { from, connection, id, output } => self.put_out(from, connection, id, output),
+            Mail::Flow { from, connection, flow } => self.on_flow(from, connection, flow),
+            Mail::Happened(event) => self.tell(event),
+            Mail::JournalFile { id, bytes, file } => {
+                self.journal.add_file(id, file);
+                self.tell(Event::JournalFileReady { file: id, bytes });
+            }
+            Mail::Moved(moved) => self.adopt(*moved),
+            Mail::Stop => self.stopping = true,
+        }
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        self.shard.handle(self.now, event, &mut self.actions);
+    }
+
+    fn on_completion(&mut self, completion: Completion) {
+        match completion {
+            Completion::Accepted { outcome, more, .. } => self.on_accepted(outcome, more),
+            Completion::Received { tag, outcome } => self.on_received(tag & tag::VALUE, outcome),
+            Completion::Filled { tag, buffer, outcome } => self.on_filled(tag & tag::VALUE, buffer, outcome),
+            Completion::Sent { tag, parts, outcome } => self.on_sent(tag & tag::VALUE, parts, outcome),
+            Completion::Written { tag, outcome } => self.on_written(tag & tag::VALUE, outcome),
+            Completion::Synced { tag, outcome } => self.on_synced(tag & tag::VALUE, outcome),
+            Completion::Woken { .. } => {
+                let event = self.mailbox.event().clone();
+                self.ring.wake_on(tag::WAKE, &event);
+            }
+        }
+    }
+
+    fn reach_timeouts(&mut self) {
+        if self.shard.next_timeout().is_some_and(|at| at <= self.now.monotonic) {
+            self.tell(Event::TimeoutReached);
+        }
+        if self.next_sweep <= self.now.monotonic {
+            self.next_sweep = self.now.monotonic + SWEEP_INTERVAL;
+            self.sweep();
+        }
+    }
+
+    /// Ends connections whose deadline has passed.
+    fn sweep(&mut self) {
+        let late = |c: &&Connection| c.deadline.is_some_and(|d| d <= self.now.monotonic);
+        let late: Vec<u64> = self.connections.values().filter(late).map(|c| c.id.0).collect();
+        late.into_iter().for_each(|id| self.time_out(ConnectionId(id)));
+    }
+
+    fn accept(&mut self) {
+        let paused = self.accept_again_at.is_some_and(|at| at > self.now.monotonic);
+        if !self.accepting && !paused && !self.stopping {
+            self.accept_again_at = None;
+            self.accepting = true;
+            let listener = self.listener.clone();
+            self.ring.accept(tag::ACCEPT, &listener);
+        }
+    }
+
+    fn on_accepted(&mut self, outcome: std::io::Result<OwnedFd>, more: bool) {
+        self.accepting = more;
+        match outcome {
+            Ok(_) if self.stopping => {}
+            Ok(socket) => {
+                let peer = listener::prepare(&socket);
+                let id = self.new_connection(socket, peer);
+                self.refuse_if_full(id);
+                self.receive(id);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections for the moment");
+                self.accept_again_at = Some(self.now.monotonic + ACCEPT_PAUSE);
+            }
+        }
+    }
+
+    fn new_connection(&mut self, socket: OwnedFd, peer: String) -> ConnectionId {
+        self.serial += 1;
+        let id = ConnectionId::new(self.index, self.serial);
+        let mut connection = Connection::new(id, Rc::new(socket), peer);
+        connection.deadline = Some(self.now.monotonic + HELLO_DEADLINE);
+        self.connections.insert(id.0, connection);
+        id
+    }
+
+    fn publish_counters(&mut self) {
+        self.shared.publish(self.index, &self.shard.counters(), self.ring.counters(), self.connections.len());
+    }
+}

@@ -1,0 +1,65 @@
+//! From actions to deeds.
+
+use riverrun_core::Action;
+use riverrun_core::event::ConnectionId;
+
+use super::Worker;
+use crate::server::mail::{Flow, Mail, Output};
+use crate::server::side::SideOrder;
+
+impl Worker {
+    pub(super) fn carry_out_all(&mut self) -> Result<(), String> {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.carry_out(action)?;
+        }
+        self.actions = actions;
+        self.start_sends();
+        Ok(())
+    }
+
+    fn carry_out(&mut self, action: Action) -> Result<(), String> {
+        let shard = self.index;
+        match action {
+            Action::Reply { connection, id, response } => self.say(connection, id, Output::Reply(response)),
+            Action::Push { connection, id, push } => self.say(connection, id, Output::Push(push)),
+            Action::Fail { connection, id, error } => self.say(connection, id, Output::Fail(error)),
+            Action::CloseConnection { connection } => self.flow(connection, Flow::Close),
+            Action::StopReceiving { connection } => self.flow(connection, Flow::StopReceiving),
+            Action::ResumeReceiving { connection } => self.flow(connection, Flow::ResumeReceiving),
+            Action::WriteBlock { number, file, offset, buffers } => self.write_block(number, file, offset, buffers),
+            Action::PrepareJournalFile => self.shared.order_journal_file(shard),
+            Action::ReleaseJournalFile { file } => {
+                self.journal.forget_file(file);
+                self.shared.release_journal_file(file);
+            }
+            Action::StoreChunk { chunk } => self.side.order(SideOrder::StoreChunk { shard, chunk }),
+            Action::InheritedPublished => self.side.order(SideOrder::InheritedPublished { shard }),
+            Action::LoadStream { load, target, cause } => {
+                self.side.order(SideOrder::LoadStream { shard, load, target, cause });
+            }
+            Action::LoadPages { load, stream_id, chunk, from, bytes_max } => {
+                self.side.order(SideOrder::LoadPages { shard, load, stream_id, chunk, from, bytes_max });
+            }
+            Action::Fatal { reason } => return Err(reason),
+            Action::Drained => self.shared.drained(shard),
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, connection: ConnectionId, id: u64, output: Output) {
+        let home = connection.home_shard();
+        if home == self.index {
+            return self.put_out(Some(home), connection, id, output);
+        }
+        self.peers[usize::from(home)].post(Mail::Output { from: Some(self.index), connection, id, output });
+    }
+
+    fn flow(&mut self, connection: ConnectionId, flow: Flow) {
+        let home = connection.home_shard();
+        if home == self.index {
+            return self.on_flow(home, connection, flow);
+        }
+        self.peers[usize::from(home)].post(Mail::Flow { from: self.index, connection, flow });
+    }
+}

@@ -1,0 +1,250 @@
+//! From frames to the shard that owns the stream.
+
+use riverrun_core::control;
+use riverrun_core::event::{ConnectionId, Event, ShardRequest};
+use riverrun_protocol::error::{DecodeError, ErrorCode, ErrorFrame, Outcome};
+use riverrun_protocol::frame::{FrameHeader, FrameKind};
+use riverrun_protocol::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, CONNECTION_REQUESTS_MAX, FRAME_BODY_BYTES_MAX};
+use riverrun_protocol::request::{Hello, Request};
+use riverrun_protocol::response::{HelloAccepted, Response};
+
+use super::{CONNECTIONS_MAX, Worker};
+use crate::server::connection::{Route, Target};
+use crate::server::mail::{ForwardedRequest, Mail};
+use crate::server::shared::AGENT;
+use crate::server::side::SideOrder;
+use crate::server::sorting::{ControlRequest, FrameBytes, Sorted, StreamRequest};
+
+/// The protocol's only version so far.
+const VERSION: u16 = 1;
+
+impl Worker {
+    /// Handles one frame. False: it was not consumed, or nothing behind it may be (the connection closes or moves).
+    pub(super) fn on_frame(&mut self, id: ConnectionId, header: FrameHeader, bytes: FrameBytes<'_>) -> bool {
+        let sorted = match Request::parse(header.kind, bytes.body()) {
+            Ok(request) => Sorted::new(request, bytes.body()),
+            Err(error) => return self.refuse_request(id, header, &error),
+        };
+        let greeted = self.connections.get(&id.0).is_some_and(|c| c.greeted);
+        match sorted {
+            Sorted::Hello(hello) => return self.greet(id, header.id, &hello),
+            _ if !greeted => return self.refuse_before_hello(id),
+            Sorted::Ping { nonce } => self.reply_here(id, header.id, &Response::Pong { nonce }),
+            Sorted::Status => self.reply_here(id, header.id, &Response::Status(self.shared.status())),
+            Sorted::Control(request) => self.ask_control(id, header.id, request),
+            Sorted::Stream(request) => return self.on_stream_request(id, header, request, bytes),
+            Sorted::Session(request) => self.deliver_in_session(id, header, request.for_shard(bytes)),
+        }
+        true
+    }
+
+    fn on_stream_request(
+        &mut self,
+        id: ConnectionId,
+        header: FrameHeader,
+        request: StreamRequest,
+        bytes: FrameBytes<'_>,
+    ) -> bool {
+        let target = request.target();
+        let shard = control::shard_of(control::placement(&target.basin, &target.stream), self.shared.shards());
+        if shard != self.index && self.begin_move(id, shard) {
+            if let FrameBytes::Own(frame) = bytes {
+                self.keep_for_move(id, frame);
+            }
+            return false;
+        }
+        if self.take_route(id, header.id, request.route(shard)) {
+            self.deliver(id, header.id, shard, request.for_shard(bytes));
+        }
+        true
+    }
+
+    fn greet(&mut self, id: ConnectionId, frame_id: u64, hello: &Hello) -> bool {
+        let (index, shards) = (self.index, self.shared.shards());
+        let Some(connection) = self.connections.get_mut(&id.0) else { return false };
+        if connection.greeted {
+            self.refuse_bytes(id, &bad_frame("a second hello"));
+            return false;
+        }
+        if !(hello.version_min..=hello.version_max).contains(&VERSION) {
+            let message = format!(
+                "this server speaks version {VERSION} of the protocol, the client offers {} to {}: use a client of the \
+                 server's release",
+                hello.version_min, hello.version_max
+            );
+            self.fail_here(id, frame_id, &error(ErrorCode::Unsupported, message));
+            self.close_after_output(id);
+            return false;
+        }
+        tracing::debug!(peer = connection.peer, agent = hello.agent, "hello");
+        connection.greeted = true;
+        connection.deadline = None;
+        let accepted = HelloAccepted {
+            version: VERSION,
+            features: 0,
+            shards,
+            shard: index,
+            frame_body_bytes_max: FRAME_BODY_BYTES_MAX as u32,
+            batch_bytes_max: BATCH_BYTES_MAX as u32,
+            batch_records_max: BATCH_RECORDS_MAX as u32,
+            agent: AGENT.to_owned(),
+        };
+        self.reply_here(id, frame_id, &Response::HelloAccepted(accepted));
+        true
+    }
+
+    fn ask_control(&mut self, id: ConnectionId, frame_id: u64, request: ControlRequest) {
+        if self.take_route(id, frame_id, Route::Once(Target::Control)) {
+            self.side.order(SideOrder::Control { shard: self.index, connection: id, id: frame_id, request });
+        }
+    }
+
+    /// Notes that an id is in use. False: it was refused.
+    fn take_route(&mut self, id: ConnectionId, frame_id: u64, route: Route) -> bool {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return false };
+        let refusal = if connection.routes.contains_key(&frame_id) {
+            error(ErrorCode::BadSession, format!("id {frame_id} is in use by a request or session of this connection"))
+        } else if connection.routes.len() >= CONNECTION_REQUESTS_MAX {
+            let message = format!("more than {CONNECTION_REQUESTS_MAX} requests and sessions on one connection");
+            error(ErrorCode::Overloaded, message)
+        } else {
+            connection.routes.insert(frame_id, route);
+            return true;
+        };
+        self.fail_here(id, frame_id, &refusal);
+        false
+    }
+
+    fn deliver_in_session(&mut self, id: ConnectionId, header: FrameHeader, request: ShardRequest<'_>) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let shard = match (connection.routes.get_mut(&header.id), &request) {
+            (Some(Route::AppendSession { closing: true, .. }), _) => None,
+            (Some(Route::AppendSession { shard, closing, .. }), ShardRequest::CloseAppendSession) => {
+                *closing = true;
+                Some(*shard)
+            }
+            (Some(Route::AppendSession { shard, .. }), ShardRequest::SessionAppend(_)) => Some(*shard),
+            (Some(Route::ReadSession { shard }), ShardRequest::GrantCredit(_) | ShardRequest::CloseReadSession) => {
+                Some(*shard)
+            }
+            _ => None,
+        };
+        match shard {
+            Some(shard) => {
+                self.deliver(id, header.id, shard, request);
+                self.drop_route_of_poisoned(id, header.id);
+            }
+            // Credit and a close may cross the session's end on the way: nobody is at fault.
+            None if header.kind == FrameKind::SessionAppend as u8 => {
+                let message = format!("there is no append session with id {}", header.id);
+                self.fail_here(id, header.id, &error(ErrorCode::BadSession, message));
+            }
+            None => {}
+        }
+    }
+
+    /// A session that failed keeps its id until the client closes it, because its later inputs are on the way.
+    fn drop_route_of_poisoned(&mut self, id: ConnectionId, frame_id: u64) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if let Some(Route::AppendSession { closing: true, failed: true, .. }) = connection.routes.get(&frame_id) {
+            connection.routes.remove(&frame_id);
+        }
+    }
+
+    /// Ends every session of a connection whose peer will send nothing more.
+    pub(super) fn close_sessions(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(&id.0) else { return };
+        let mut sessions: Vec<(u64, Route)> = connection.routes.iter().map(|(id, route)| (*id, *route)).collect();
+        sessions.sort_unstable_by_key(|(id, _)| *id);
+        for (frame_id, route) in sessions {
+            let (shard, request) = match route {
+                Route::Once(_) | Route::AppendSession { closing: true, .. } => continue,
+                Route::AppendSession { shard, .. } => (shard, ShardRequest::CloseAppendSession),
+                Route::ReadSession { shard } => (shard, ShardRequest::CloseReadSession),
+            };
+            self.mark_closing(id, frame_id);
+            self.deliver(id, frame_id, shard, request);
+        }
+    }
+
+    /// A poisoned session that is closed gets no more answers: its id is free at once.
+    fn mark_closing(&mut self, id: ConnectionId, frame_id: u64) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if let Some(Route::AppendSession { closing, .. }) = connection.routes.get_mut(&frame_id) {
+            *closing = true;
+        }
+        self.drop_route_of_poisoned(id, frame_id);
+    }
+
+    fn deliver(&mut self, id: ConnectionId, frame_id: u64, shard: u16, request: ShardRequest<'_>) {
+        if let Some(connection) = self.connections.get_mut(&id.0) {
+            connection.known_to.insert(shard);
+        }
+        if shard == self.index {
+            return self.tell(Event::RequestReceived { connection: id, id: frame_id, request });
+        }
+        let request = ForwardedRequest::new(request);
+        self.peers[usize::from(shard)].post(Mail::Request { connection: id, id: frame_id, request });
+    }
+
+    pub(super) fn tell_shard_of_end(&mut self, shard: u16, id: ConnectionId) {
+        let event = Event::ConnectionClosed { connection: id };
+        if shard == self.index {
+            return self.tell(event);
+        }
+        self.peers[usize::from(shard)].post(Mail::Happened(Event::ConnectionClosed { connection: id }));
+    }
+
+    /// A body that is no request: bad bytes end the connection, a broken rule ends only the request.
+    fn refuse_request(&mut self, id: ConnectionId, header: FrameHeader, cause: &DecodeError) -> bool {
+        if !self.connections.get(&id.0).is_some_and(|c| c.greeted) && header.kind != FrameKind::Hello as u8 {
+            return self.refuse_before_hello(id);
+        }
+        if cause.code == ErrorCode::BadFrame {
+            self.refuse_bytes(id, cause);
+            return false;
+        }
+        self.fail_here(id, header.id, &error(cause.code, cause.to_string()));
+        true
+    }
+
+    fn refuse_before_hello(&mut self, id: ConnectionId) -> bool {
+        let message = "the first frame must be a hello: see docs/PROTOCOL.md".to_owned();
+        self.fail_here(id, 0, &error(ErrorCode::HelloRequired, message));
+        self.close_after_output(id);
+        false
+    }
+
+    pub(super) fn refuse_bytes(&mut self, id: ConnectionId, cause: &DecodeError) {
+        tracing::info!(connection = id.0, %cause, "closing a connection for bytes that are no frame");
+        let code = if cause.code == ErrorCode::Unsupported { ErrorCode::Unsupported } else { ErrorCode::BadFrame };
+        self.fail_here(id, 0, &error(code, cause.to_string()));
+        self.close_after_output(id);
+    }
+
+    pub(super) fn refuse_if_full(&mut self, id: ConnectionId) {
+        if self.connections.len() > CONNECTIONS_MAX {
+            let message = format!("this shard already holds {CONNECTIONS_MAX} connections: try again later");
+            self.fail_here(id, 0, &error(ErrorCode::Overloaded, message));
+            self.close_after_output(id);
+        }
+    }
+
+    pub(super) fn time_out(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(&id.0) else { return };
+        if connection.closing {
+            return self.forget(id);
+        }
+        let message = if connection.greeted { "a frame did not arrive in time" } else { "no hello arrived in time" };
+        self.fail_here(id, 0, &error(ErrorCode::Timeout, message.to_owned()));
+        self.close_after_output(id);
+    }
+}
+
+fn error(code: ErrorCode, message: String) -> ErrorFrame {
+    ErrorFrame { code, outcome: Outcome::NotDone, retry_after_ms: 0, tail: None, message }
+}
+
+fn bad_frame(what: &str) -> DecodeError {
+    DecodeError { what: what.to_owned(), offset: 0, code: ErrorCode::BadFrame }
+}

@@ -1,0 +1,64 @@
+//! A connection moves to the core that owns its streams.
+//!
+//! It moves with the first request for a stream of another shard, if nothing of it is in progress here: no request, no session, no
+//! byte to be sent. Then there is nothing whose order a move could change, and no hop is left afterwards. While answers are
+//! still on their way out, the request waits for them. A connection that has requests or sessions in progress stays, and its
+//! request travels by mailbox instead.
+
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use bytes::BytesMut;
+use riverrun_core::event::ConnectionId;
+
+use super::Worker;
+use crate::server::mail::{Mail, MovedConnection};
+
+impl Worker {
+    /// Decides to move. True: the frame at hand and what follows are to be kept for the new shard.
+    pub(super) fn begin_move(&mut self, id: ConnectionId, shard: u16) -> bool {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return false };
+        if !connection.routes.is_empty() {
+            return false;
+        }
+        connection.moving_to = Some(shard);
+        true
+    }
+
+    /// A large frame lies in a buffer of its own; nothing else was received behind it.
+    pub(super) fn keep_for_move(&mut self, id: ConnectionId, frame: BytesMut) {
+        if let Some(connection) = self.connections.get_mut(&id.0) {
+            connection.received = frame;
+        }
+    }
+
+    /// Hands over a connection that waits to move and has become quiet. Called when its bytes were kept and when a send ended.
+    pub(super) fn move_if_quiet(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(&id.0) else { return };
+        let Some(shard) = connection.moving_to.filter(|_| connection.is_quiet()) else { return };
+        let connection = self.connections.remove(&id.0).expect("looked up above");
+        connection.known_to.iter().for_each(|&shard| self.tell_shard_of_end(shard, id));
+        match Rc::try_unwrap(connection.socket) {
+            Ok(socket) => self.hand_over(shard, socket, connection.peer, connection.received),
+            // An operation still holds it: only possible if quiet were not quiet. Closing loses nothing that was answered.
+            Err(_) => tracing::error!(connection = id.0, "a quiet connection had an operation in flight; closed it"),
+        }
+    }
+
+    fn hand_over(&self, shard: u16, socket: OwnedFd, peer: String, received: BytesMut) {
+        self.shared.count_moved(self.index);
+        self.peers[usize::from(shard)].post(Mail::Moved(Box::new(MovedConnection { socket, peer, received })));
+    }
+
+    /// Takes in a connection that comes from another shard.
+    pub(super) fn adopt(&mut self, moved: MovedConnection) {
+        let id = self.new_connection(moved.socket, moved.peer);
+        if let Some(connection) = self.connections.get_mut(&id.0) {
+            connection.greeted = true;
+            connection.deadline = None;
+            connection.received = moved.received;
+        }
+        self.take_kept(id);
+        self.receive(id);
+    }
+}

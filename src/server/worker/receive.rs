@@ -1,0 +1,225 @@
+//! From bytes to frames.
+//!
+//! Small frames are handled where the kernel put them, in a buffer of the pool. A large one is continued in a buffer of its own:
+//! what has arrived of it is copied there, the rest is received there, and the journal writes it from there.
+
+use std::io;
+use std::net::Shutdown;
+
+use bytes::BytesMut;
+use riverrun_core::buffer;
+use riverrun_core::event::ConnectionId;
+use riverrun_protocol::error::{DecodeError, ErrorCode};
+use riverrun_protocol::frame::{self, Cut, FrameHeader};
+use riverrun_protocol::limits::FRAME_HEADER_BYTES;
+
+use super::{Worker, tag};
+use crate::server::connection::{self, Connection, FRAME_DEADLINE, HEAD_RECEIVE_BYTES, Receiving};
+use crate::server::listener;
+use crate::server::sorting::FrameBytes;
+use crate::uring::ReceivedBuffer;
+
+/// How far a run of bytes got.
+enum Progress {
+    /// All whole frames were handled; this many bytes are used up.
+    Used(usize),
+    /// The same, and behind them a large frame begins.
+    LargeFrame { used: usize, frame_bytes: usize },
+    /// The connection is gone, closing or moving: the rest is not ours to handle.
+    Over(usize),
+}
+
+impl Worker {
+    /// Asks for more bytes, unless something is in flight or back-pressure forbids it.
+    pub(super) fn receive(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if !matches!(connection.receiving, Receiving::Nothing) || !connection.may_receive() {
+            return;
+        }
+        connection.receiving = Receiving::Some;
+        let (socket, bytes) = (connection.socket.clone(), connection.receive_bytes_next);
+        self.ring.receive(tag::RECEIVE | id.0, &socket, bytes);
+    }
+
+    pub(super) fn on_received(&mut self, id: u64, outcome: io::Result<Option<ReceivedBuffer>>) {
+        let id = ConnectionId(id);
+        let known = self.connections.get_mut(&id.0).map(|c| c.receiving = Receiving::Nothing).is_some();
+        match outcome {
+            Ok(Some(buffer)) => {
+                if known {
+                    self.take_bytes(id, buffer.bytes());
+                }
+                self.ring.give_back(buffer);
+                self.receive(id);
+            }
+            // Every buffer of the pool is lent out within this turn: they are back by the time this is submitted.
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.receive(id),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.receive(id),
+            Ok(None) => self.end_of_input(id),
+            Err(_) => self.forget(id),
+        }
+    }
+
+    /// The peer has closed its side: every answer still goes out, and its sessions end as if it had closed them
+    /// (`s2-semantics.md` B10, half-close).
+    fn end_of_input(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.ended = true;
+        connection.received.clear();
+        connection.deadline = connection.deadline.filter(|_| connection.closing);
+        self.close_sessions(id);
+        self.forget_if_finished(id);
+    }
+
+    pub(super) fn forget_if_finished(&mut self, id: ConnectionId) {
+        if self.connections.get(&id.0).is_some_and(Connection::is_finished) {
+            self.forget(id);
+        }
+    }
+
+    /// Handles what arrived. Bytes that are not a whole frame yet are kept.
+    fn take_bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if connection.closing {
+            return;
+        }
+        if connection.received.is_empty() {
+            self.take_frames(id, bytes);
+        } else {
+            connection.received.extend_from_slice(bytes);
+            self.take_kept(id);
+        }
+    }
+
+    /// Handles what was kept, as far as it goes.
+    pub(super) fn take_kept(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let kept = std::mem::take(&mut connection.received);
+        self.take_frames(id, &kept);
+    }
+
+    fn take_frames(&mut self, id: ConnectionId, bytes: &[u8]) {
+        match self.handle_frames(id, bytes) {
+            Progress::LargeFrame { used, frame_bytes } => self.begin_large_frame(id, &bytes[used..], frame_bytes),
+            Progress::Used(used) | Progress::Over(used) => self.keep(id, &bytes[used..]),
+        }
+        self.move_if_quiet(id);
+    }
+
+    fn keep(&mut self, id: ConnectionId, rest: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.received.extend_from_slice(rest);
+        if connection.greeted && !connection.closing {
+            let partial = !rest.is_empty() && connection.moving_to.is_none();
+            let since = connection.deadline.unwrap_or(self.now.monotonic + FRAME_DEADLINE);
+            connection.deadline = partial.then_some(since);
+        }
+    }
+
+    fn handle_frames(&mut self, id: ConnectionId, bytes: &[u8]) -> Progress {
+        let mut used = 0;
+        loop {
+            let Some(connection) = self.connections.get_mut(&id.0) else { return Progress::Over(bytes.len()) };
+            if connection.closing {
+                return Progress::Over(bytes.len());
+            }
+            if !connection.greeted && frame::foreign(&bytes[used..]).is_some() {
+                self.turn_away_foreigner(id, &bytes[used..]);
+                return Progress::Over(bytes.len());
+            }
+            match frame::cut(&bytes[used..]) {
+                Ok(Cut::Complete { header, body, consumed }) => {
+                    let body = &bytes[used..][body];
+                    if !self.on_frame(id, header, FrameBytes::Shared(body)) {
+                        return Progress::Over(used);
+                    }
+                    used += consumed;
+                }
+                Ok(Cut::Incomplete { header, .. }) => return self.incomplete(id, used, header),
+                Err(error) => {
+                    self.refuse_bytes(id, &error);
+                    return Progress::Over(bytes.len());
+                }
+            }
+        }
+    }
+
+    /// A frame has begun: is it allowed to be that long, and does it get a buffer of its own?
+    fn incomplete(&mut self, id: ConnectionId, used: usize, header: Option<FrameHeader>) -> Progress {
+        let Some(header) = header else { return Progress::Used(used) };
+        let greeted = self.connections.get(&id.0).is_some_and(|c| c.greeted);
+        if !connection::length_allowed(&header) || (!greeted && connection::is_large(&header)) {
+            let what = format!("a frame of kind {:#04x} with a body of {} bytes", header.kind, header.body_bytes);
+            self.refuse_bytes(id, &DecodeError { what, offset: used, code: ErrorCode::BadFrame });
+            return Progress::Over(used);
+        }
+        match connection::is_large(&header) {
+            true => Progress::LargeFrame { used, frame_bytes: FRAME_HEADER_BYTES + header.body_bytes as usize },
+            false => Progress::Used(used),
+        }
+    }
+
+    fn begin_large_frame(&mut self, id: ConnectionId, begun: &[u8], frame_bytes: usize) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let mut frame = buffer::aligned(frame_bytes);
+        frame.extend_from_slice(begun);
+        connection.deadline = Some(self.now.monotonic + FRAME_DEADLINE);
+        self.shared.count_copied(self.index, begun.len());
+        self.continue_large_frame(id, frame, frame_bytes);
+    }
+
+    fn continue_large_frame(&mut self, id: ConnectionId, frame: BytesMut, frame_bytes: usize) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.receiving = Receiving::Frame { frame_bytes };
+        let (socket, missing) = (connection.socket.clone(), frame_bytes - frame.len());
+        self.ring.fill(tag::RECEIVE | id.0, &socket, frame, missing);
+    }
+
+    pub(super) fn on_filled(&mut self, id: u64, frame: BytesMut, outcome: io::Result<usize>) {
+        let id = ConnectionId(id);
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let Receiving::Frame { frame_bytes } = connection.receiving else { return };
+        connection.receiving = Receiving::Nothing;
+        match outcome {
+            Ok(0) => self.end_of_input(id),
+            Ok(_) if frame.len() < frame_bytes => self.continue_large_frame(id, frame, frame_bytes),
+            Ok(_) => self.large_frame_arrived(id, frame),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.continue_large_frame(id, frame, frame_bytes);
+            }
+            Err(_) => self.forget(id),
+        }
+    }
+
+    fn large_frame_arrived(&mut self, id: ConnectionId, frame: BytesMut) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.deadline = None;
+        connection.receive_bytes_next = HEAD_RECEIVE_BYTES;
+        if let Ok(Cut::Complete { header, .. }) = frame::cut(&frame) {
+            // Refused handling means that the connection is closing or moving; a move takes the frame along.
+            self.on_frame(id, header, FrameBytes::Own(frame));
+        }
+        self.move_if_quiet(id);
+        self.receive(id);
+    }
+
+    /// The peer speaks another protocol: tell it in its own.
+    fn turn_away_foreigner(&mut self, id: ConnectionId, bytes: &[u8]) {
+        let Some(foreign) = frame::foreign(bytes) else { return };
+        tracing::info!(connection = id.0, ?foreign, "turned away another protocol");
+        if let Some(connection) = self.connections.get_mut(&id.0) {
+            connection.output.frame(None, &[], |head| head.extend_from_slice(foreign.answer()));
+        }
+        self.close_after_output(id);
+    }
+
+    /// The peer has closed, or cannot be reached: nothing more can be said.
+    pub(super) fn forget(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(&id.0) else { return };
+        // Completes what is still in flight; the socket closes with its last operation.
+        listener::shut_down(&connection.socket, Shutdown::Both);
+        for &shard in &connection.known_to {
+            self.tell_shard_of_end(shard, id);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! From answers to the socket.
+
+use std::io;
+use std::net::Shutdown;
+
+use bytes::Bytes;
+use riverrun_core::Event;
+use riverrun_core::event::ConnectionId;
+use riverrun_protocol::error::ErrorFrame;
+use riverrun_protocol::response::Response;
+
+use super::{Worker, tag};
+use crate::server::connection::{LINGER_DEADLINE, Route};
+use crate::server::listener;
+use crate::server::mail::{Flow, Mail, Output};
+
+impl Worker {
+    /// An answer of the connection's own.
+    pub(super) fn reply_here(&mut self, id: ConnectionId, frame_id: u64, response: &Response) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.output.frame(None, &[], |head| response.write(frame_id, head));
+        self.send(id);
+    }
+
+    pub(super) fn fail_here(&mut self, id: ConnectionId, frame_id: u64, error: &ErrorFrame) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.output.frame(None, &[], |head| error.write(frame_id, head));
+        self.send(id);
+    }
+
+    /// Puts what a shard, or the tokio side, says on a connection that lives here.
+    pub(super) fn put_out(&mut self, from: Option<u16>, id: ConnectionId, frame_id: u64, output: Output) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let out = &mut connection.output;
+        match &output {
+            Output::Reply(response) => out.frame(from, response.parts(), |head| response.write_head(frame_id, head)),
+            Output::Push(push) => out.frame(from, push.parts(), |head| push.write_head(frame_id, head)),
+            Output::Fail(error) => out.frame(from, &[], |head| error.write(frame_id, head)),
+        }
+        self.end_route(id, frame_id, &output);
+        self.send(id);
+        self.forget_if_finished(id);
+    }
+
+    /// Frees the id of a request that is answered, or of a session that is over.
+    fn end_route(&mut self, id: ConnectionId, frame_id: u64, output: &Output) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let over = match (connection.routes.get_mut(&frame_id), output) {
+            (None, _) | (_, Output::Push(_)) => false,
+            (Some(Route::Once(_)), _) | (Some(_), Output::Reply(Response::SessionEnded)) => true,
+            (Some(Route::ReadSession { .. }), output) => matches!(output, Output::Fail(_)),
+            (Some(Route::AppendSession { closing, failed, .. }), Output::Fail(_)) => {
+                *failed = true;
+                *closing
+            }
+            (Some(Route::AppendSession { .. }), Output::Reply(_)) => false,
+        };
+        if over {
+            connection.routes.remove(&frame_id);
+        }
+    }
+
+    /// Sends what waits, unless a send is in flight: what gathers meanwhile travels with the next.
+    pub(super) fn send(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if connection.sending || connection.output.is_empty() {
+            return;
+        }
+        connection.sending = true;
+        self.to_send.push(id);
+    }
+
+    /// Starts the sends of this turn, each with everything that the turn gave it.
+    pub(super) fn start_sends(&mut self) {
+        for id in std::mem::take(&mut self.to_send) {
+            let Some(connection) = self.connections.get_mut(&id.0) else { continue };
+            let (socket, parts) = (connection.socket.clone(), connection.output.take());
+            self.ring.send(tag::SEND | id.0, &socket, parts);
+        }
+    }
+
+    pub(super) fn on_sent(&mut self, id: u64, parts: Vec<Bytes>, outcome: io::Result<usize>) {
+        let id = ConnectionId(id);
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.sending = false;
+        let sent = match outcome {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(_) => return self.forget(id),
+        };
+        let mut reports = Vec::new();
+        connection.output.sent(parts, sent, |owner, bytes| reports.extend(owner.map(|owner| (owner, bytes as u64))));
+        reports.into_iter().for_each(|(shard, bytes)| self.report_sent(shard, id, bytes));
+        self.after_send(id);
+    }
+
+    fn report_sent(&mut self, shard: u16, connection: ConnectionId, bytes: u64) {
+        let event = Event::OutputSent { connection, bytes };
+        if shard == self.index {
+            return self.tell(event);
+        }
+        self.peers[usize::from(shard)].post(Mail::Happened(Event::OutputSent { connection, bytes }));
+    }
+
+    fn after_send(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(&id.0) else { return };
+        if !connection.output.is_empty() {
+            return self.send(id);
+        }
+        if connection.closing {
+            listener::shut_down(&connection.socket, Shutdown::Write);
+        }
+        self.move_if_quiet(id);
+        self.receive(id);
+        self.forget_if_finished(id);
+    }
+
+    /// Sends what waits, then closes; what the peer still sends is read and dropped, because closing a socket with unread bytes
+    /// resets the connection and may destroy the very error that explains why.
+    pub(super) fn close_after_output(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.closing = true;
+        connection.moving_to = None;
+        connection.received.clear();
+        connection.deadline = Some(self.now.monotonic + LINGER_DEADLINE);
+        if connection.output.is_empty() {
+            listener::shut_down(&connection.socket, Shutdown::Write);
+        }
+        self.send(id);
+        self.receive(id);
+    }
+
+    pub(super) fn on_flow(&mut self, from: u16, id: ConnectionId, flow: Flow) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        match flow {
+            Flow::StopReceiving => {
+                connection.stopped_by.insert(from);
+            }
+            Flow::ResumeReceiving => {
+                connection.stopped_by.remove(&from);
+                self.receive(id);
+            }
+            Flow::Close => self.close_after_output(id),
+        }
+    }
+}

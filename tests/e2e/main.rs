@@ -1,0 +1,12 @@
+//! End to end: what a user sees, with the real binary over real sockets. One file per behaviour.
+
+mod support;
+
+mod errors;
+mod followers;
+mod idle;
+mod journal;
+mod kill;
+mod logs;
+mod rubbish;
+mod stop;

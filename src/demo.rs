@@ -73,7 +73,7 @@ async fn show(broker: &Broker, args: &DemoArgs) -> miette::Result<()> {
 
     println!("producing {} log lines; one follower is live from the start", args.lines);
     let live = follow("live", &stream, ReadOptions::from_tail(0), 0, args.lines);
-    let mut acks = Histogram::<u64>::new(3).expect("3 digits are in range");
+    let mut acks = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("bounds and digits are in range");
     let begun = Instant::now();
     let half = args.lines / 2;
     produce(&stream, args.seed, 0..half, &mut acks).await?;
@@ -91,7 +91,12 @@ async fn show(broker: &Broker, args: &DemoArgs) -> miette::Result<()> {
     let mut failures = 0;
     for follower in [live, replay, timed] {
         let seen = follower.await.into_diagnostic()??;
-        println!("  {:8} {} records, {}", seen.name, seen.records, if seen.faultless { "in order, none missing" } else { "WRONG" });
+        println!(
+            "  {:8} {} records, {}",
+            seen.name,
+            seen.records,
+            if seen.faultless { "in order, none missing" } else { "WRONG" }
+        );
         failures += u32::from(!seen.faultless);
     }
     print_acks(&acks, args.lines, produced);
@@ -107,7 +112,12 @@ fn line(seed: u64, number: u64) -> String {
     let mix = (number ^ seed.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let path = ["/", "/cart", "/checkout", "/api/v1/items"][(mix >> 60) as usize % 4];
     let status = [200, 200, 200, 301, 404, 500][(mix >> 40) as usize % 6];
-    format!("10.0.{}.{} - - \"GET {path} HTTP/1.1\" {status} {} #{number}", mix & 255, mix >> 8 & 255, mix >> 16 & 65535)
+    format!(
+        "10.0.{}.{} - - \"GET {path} HTTP/1.1\" {status} {} #{number}",
+        mix & 255,
+        mix >> 8 & 255,
+        mix >> 16 & 65535
+    )
 }
 
 async fn produce(
@@ -193,7 +203,10 @@ fn follow(
 
 fn print_acks(acks: &Histogram<u64>, lines: u64, took: Duration) {
     let micros = |quantile| acks.value_at_quantile(quantile);
-    println!("{lines} records acknowledged in {:.2} s, batches of {BATCH_RECORDS}, up to 9 in flight", took.as_secs_f64());
+    println!(
+        "{lines} records acknowledged in {:.2} s, batches of {BATCH_RECORDS}, up to 9 in flight",
+        took.as_secs_f64()
+    );
     println!(
         "  ack us   p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
         micros(0.5),

@@ -178,4 +178,3 @@ fn survives(level: Level, method: Option<SyncMethod>) -> String {
         Level::Object => "an ack survives the loss of this machine: object store".to_owned(),
     }
 }
-

@@ -47,7 +47,8 @@ fn forbid(folder: &str, except: &[&str], words: &[&str], why: &str) {
 
 #[test]
 fn pure_rooms_do_no_io_and_read_no_clock() {
-    let io = ["std::fs", "std::net", "std::process", "std::thread", "Instant::now", "SystemTime", "std::env", "println!"];
+    let io =
+        ["std::fs", "std::net", "std::process", "std::thread", "Instant::now", "SystemTime", "std::env", "println!"];
     forbid("src/core/src", &[], &io, "core is pure: facts in, orders out");
     forbid("protocol/src", &[], &io, "protocol is bytes and nothing else");
 }
@@ -96,16 +97,18 @@ fn every_crate_but_the_broker_forbids_unsafe() {
 
 #[test]
 fn each_library_has_one_room_that_knows_it() {
-    let rooms: [(&str, &[&str]); 3] = [
-        ("opendal", &["src/store"]),
-        ("slatedb", &["src/catalog"]),
-        ("io_uring::", &["src/uring"]),
-    ];
+    let rooms: [(&str, &[&str]); 3] =
+        [("opendal", &["src/store"]), ("slatedb", &["src/catalog"]), ("io_uring::", &["src/uring"])];
     for (library, room) in rooms {
         let word = format!("{}::", library.trim_end_matches("::"));
         let mut except = room.to_vec();
         except.push("src/core");
-        forbid("src", &except, &[&format!("use {word}"), &format!(" {word}")], &format!("{library} belongs to {room:?}"));
+        forbid(
+            "src",
+            &except,
+            &[&format!("use {word}"), &format!(" {word}")],
+            &format!("{library} belongs to {room:?}"),
+        );
     }
 }
 

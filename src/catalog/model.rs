@@ -60,6 +60,10 @@ impl ModelRows {
         self.state().steps_left = steps;
     }
 
+    pub fn clear_faults(&self) {
+        self.state().write_fault = None;
+    }
+
     /// All rows, for comparisons.
     pub fn rows(&self) -> BTreeMap<Bytes, Bytes> {
         self.state().rows.clone()

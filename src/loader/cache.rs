@@ -57,10 +57,6 @@ impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
         inner.entries.insert(key, Entry { value, bytes, used: inner.uses });
         inner.bytes += bytes;
     }
-
-    pub fn remove(&self, key: &K) {
-        self.inner.lock().expect("no panic while held").remove(key);
-    }
 }
 
 impl<K: Copy + Eq + Hash, V> Inner<K, V> {

@@ -91,7 +91,10 @@ async fn a_missing_stream_is_created_where_the_basin_says_so() {
                     let loaded = loaded.expect("created");
                     assert_eq!((loaded.state.next.seq_num, loaded.chunks.len()), (0, 0));
                     assert_eq!(loaded.state.stream_id, loaded.entry.id);
-                    assert_eq!((loaded.entry.created_at_ms, loaded.entry.storage_class), (NOW_MS, StorageClass::Express));
+                    assert_eq!(
+                        (loaded.entry.created_at_ms, loaded.entry.storage_class),
+                        (NOW_MS, StorageClass::Express)
+                    );
                     let again = process.loader.load_stream(&target(&name), LoadCause::Read).await.expect("is there");
                     assert_eq!(again.entry, loaded.entry);
                 }
@@ -160,8 +163,7 @@ async fn streams_of_one_basin_are_listed_and_no_others() {
     let process = Process::start();
     process.create_basin(false, false).await.expect("created");
     let other = BasinName::new("first-basin-b").expect("a name");
-    let request =
-        CreateBasin { basin: other.clone(), create_stream_on_append: false, create_stream_on_read: false };
+    let request = CreateBasin { basin: other.clone(), create_stream_on_append: false, create_stream_on_read: false };
     process.loader.create_basin(request).await.expect("created");
     for name in ["b", "a", "ä/b"] {
         process.loader.create_stream(target(name)).await.expect("created");

@@ -23,8 +23,7 @@ impl Process {
         let (objects, rows, index) = (Arc::<ModelObjects>::default(), Arc::<ModelRows>::default(), Arc::default());
         let catalog = rows.open();
         let encoder = Encoder::new(Offload::inline());
-        let publisher =
-            Publisher::new(objects.clone(), catalog.clone(), Arc::clone(&index), encoder, WRITER);
+        let publisher = Publisher::new(objects.clone(), catalog.clone(), Arc::clone(&index), encoder, WRITER);
         Self { objects, rows, catalog, index, publisher: Arc::new(publisher) }
     }
 

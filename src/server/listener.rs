@@ -42,10 +42,8 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<Socket> {
 /// Prepares an accepted socket: no delay for small frames, and a peer that vanished gets noticed.
 pub fn prepare(socket: &OwnedFd) -> String {
     let socket = SockRef::from(socket);
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_RETRIES);
+    let keepalive =
+        TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_RETRIES);
     // None of these can fail on a connected TCP socket but by its being reset, which the next receive reports.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&keepalive);

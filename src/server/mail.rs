@@ -14,14 +14,31 @@ use riverrun_protocol::response::{Push, Response};
 #[derive(Debug)]
 pub enum Mail {
     /// A request for a stream of this shard, received by another.
-    Request { connection: ConnectionId, id: u64, request: ForwardedRequest },
+    Request {
+        connection: ConnectionId,
+        id: u64,
+        request: ForwardedRequest,
+    },
     /// What another shard (`None`: the tokio side) has to say on a connection that lives here.
-    Output { from: Option<u16>, connection: ConnectionId, id: u64, output: Output },
+    Output {
+        from: Option<u16>,
+        connection: ConnectionId,
+        id: u64,
+        output: Output,
+    },
     /// Flow of a connection that lives here.
-    Flow { from: u16, connection: ConnectionId, flow: Flow },
+    Flow {
+        from: u16,
+        connection: ConnectionId,
+        flow: Flow,
+    },
     /// Something happened, on the tokio side or to a connection that lives elsewhere.
     Happened(Event<'static>),
-    JournalFile { id: u32, bytes: u64, file: Arc<File> },
+    JournalFile {
+        id: u32,
+        bytes: u64,
+        file: Arc<File>,
+    },
     /// A connection comes to live here.
     Moved(Box<MovedConnection>),
     /// Say goodbye to connections and end the thread.

@@ -82,11 +82,14 @@ pub struct Ownership {
     epoch: Arc<Epoch>,
     catalog: Arc<SlateCatalog>,
     clock: Clock,
+    /// Reports it when the catalog closes by itself.
+    watching: tokio::task::JoinHandle<()>,
 }
 
 impl Ownership {
     /// After all shards have drained: says so for the next start, and lets the store go.
     pub async fn close(&self) -> Result<(), String> {
+        self.watching.abort();
         self.epoch.mark_closed(self.clock.now().wall_ms).await.map_err(|error| error.to_string())?;
         self.catalog.close().await.map_err(|error| error.to_string())
     }
@@ -142,7 +145,9 @@ async fn take_store(config: &Config, clock: Clock) -> Result<Taken, StartError> 
     };
     let journal = if url.is_memory() { None } else { Some(Arc::new(open_journal(config, writer.store_id)?)) };
     let journal_ids = match &journal {
-        Some(_) => (0..config.shard_count()).map(|_| random_id()).collect::<Result<_, _>>().map_err(StartError::System)?,
+        Some(_) => {
+            (0..config.shard_count()).map(|_| random_id()).collect::<Result<_, _>>().map_err(StartError::System)?
+        }
         None => Vec::new(),
     };
     let parts = RecoveryParts {

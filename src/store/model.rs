@@ -57,6 +57,12 @@ impl ModelObjects {
         self.state().steps_left = steps;
     }
 
+    pub fn clear_faults(&self) {
+        let mut state = self.state();
+        state.put_faults.clear();
+        state.read_faults = 0;
+    }
+
     /// Puts an object there behind everybody's back, visible and not yet durable.
     pub fn plant(&self, name: &str, object: Bytes) {
         let mut state = self.state();

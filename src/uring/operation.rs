@@ -47,14 +47,37 @@ impl Iovecs {
 #[derive(Debug)]
 pub enum Completion {
     /// A connection came in. `more` false: the kernel has stopped accepting and wants a new order.
-    Accepted { tag: u64, outcome: io::Result<OwnedFd>, more: bool },
+    Accepted {
+        tag: u64,
+        outcome: io::Result<OwnedFd>,
+        more: bool,
+    },
     /// Bytes arrived in a buffer of the pool; `None` = the peer will send nothing more.
-    Received { tag: u64, outcome: io::Result<Option<ReceivedBuffer>> },
+    Received {
+        tag: u64,
+        outcome: io::Result<Option<ReceivedBuffer>>,
+    },
     /// The buffer has grown by this many received bytes (0 = the peer will send nothing more).
-    Filled { tag: u64, buffer: BytesMut, outcome: io::Result<usize> },
+    Filled {
+        tag: u64,
+        buffer: BytesMut,
+        outcome: io::Result<usize>,
+    },
     /// The first `outcome` bytes of `parts` were taken by the socket.
-    Sent { tag: u64, parts: Vec<Bytes>, outcome: io::Result<usize> },
-    Written { tag: u64, outcome: io::Result<usize> },
-    Synced { tag: u64, outcome: io::Result<()> },
-    Woken { tag: u64 },
+    Sent {
+        tag: u64,
+        parts: Vec<Bytes>,
+        outcome: io::Result<usize>,
+    },
+    Written {
+        tag: u64,
+        outcome: io::Result<usize>,
+    },
+    Synced {
+        tag: u64,
+        outcome: io::Result<()>,
+    },
+    Woken {
+        tag: u64,
+    },
 }

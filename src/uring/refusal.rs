@@ -41,17 +41,17 @@ fn explain(errno: i32, sysctl: Option<&str>) -> (&'static str, &'static str) {
             "use Linux 6.1 or later; in a container, a seccomp profile that allows io_uring_setup, io_uring_enter and \
              io_uring_register",
         ),
-        (libc::EINVAL, _) => (
-            "this kernel's io_uring is too old: SINGLE_ISSUER and DEFER_TASKRUN are missing",
-            "use Linux 6.1 or later",
-        ),
+        (libc::EINVAL, _) => {
+            ("this kernel's io_uring is too old: SINGLE_ISSUER and DEFER_TASKRUN are missing", "use Linux 6.1 or later")
+        }
         (libc::ENOMEM, _) => (
             "there is not enough locked memory for its rings",
             "raise the limit: ulimit -l unlimited, LimitMEMLOCK=infinity in a systemd unit",
         ),
-        (libc::EMFILE | libc::ENFILE, _) => {
-            ("the limit of open files is reached", "raise the limit: ulimit -n 65536, LimitNOFILE=65536 in a systemd unit")
-        }
+        (libc::EMFILE | libc::ENFILE, _) => (
+            "the limit of open files is reached",
+            "raise the limit: ulimit -n 65536, LimitNOFILE=65536 in a systemd unit",
+        ),
         _ => ("the kernel gave an unexpected error", "please report it with the kernel's version (uname -r)"),
     }
 }

@@ -50,7 +50,10 @@ pub struct Ring {
 
 impl std::fmt::Debug for Ring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ring").field("counters", &self.counters).field("features", &self.features).finish_non_exhaustive()
+        f.debug_struct("Ring")
+            .field("counters", &self.counters)
+            .field("features", &self.features)
+            .finish_non_exhaustive()
     }
 }
 

@@ -48,7 +48,9 @@ fn bytes_arrive_in_lent_buffers_and_the_end_is_told() {
         for round in 0..200u8 {
             client.write_all(&[round; 10]).expect("written");
             ring.receive(7, &socket, usize::MAX);
-            let Completion::Received { tag: 7, outcome: Ok(Some(buffer)) } = next(&mut ring) else { panic!("received") };
+            let Completion::Received { tag: 7, outcome: Ok(Some(buffer)) } = next(&mut ring) else {
+                panic!("received")
+            };
             assert_eq!(buffer.bytes(), [round; 10]);
             ring.give_back(buffer);
         }

@@ -54,7 +54,8 @@ fn ten_followers_of_a_growing_file_print_identical_streams() {
         .spawn()
         .expect("the binary runs");
 
-    let mut readers: Vec<JoinHandle<Vec<u8>>> = (0..4).map(|n| collect(follower(&server), input.len(), n == 0)).collect();
+    let mut readers: Vec<JoinHandle<Vec<u8>>> =
+        (0..4).map(|n| collect(follower(&server), input.len(), n == 0)).collect();
     let (first, second) = input.split_at(input.len() / 2);
     for piece in first.chunks(5000) {
         file.write_all(piece).expect("written");

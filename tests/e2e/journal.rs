@@ -22,7 +22,10 @@ fn its_size_stays_constant_while_ten_times_its_size_is_appended() {
         largest = largest.max(data.journal_bytes());
     }
     // The backlog, the file being filled, and the one kept ready.
-    assert!(largest <= (16 << 20) + 4 * (4 << 20), "the journal grew to {largest} bytes while {appended} were appended");
+    assert!(
+        largest <= (16 << 20) + 4 * (4 << 20),
+        "the journal grew to {largest} bytes while {appended} were appended"
+    );
     let records = counter(&server, "appended_records");
     server.terminate();
     assert!(data.journal_bytes() <= largest);

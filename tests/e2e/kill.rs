@@ -62,7 +62,9 @@ async fn produce(stream: StreamHandle, mut produced: Produced, seed: u64, acks: 
     // Acks that were on their way when the broker went count as well.
     for (numbers, ticket) in waiting {
         if let Ok(ack) = ticket.await {
-            produced.acked.extend(numbers.iter().enumerate().map(|(n, number)| (*number, ack.start.seq_num + n as u64)));
+            produced
+                .acked
+                .extend(numbers.iter().enumerate().map(|(n, number)| (*number, ack.start.seq_num + n as u64)));
         }
     }
     produced

@@ -85,7 +85,9 @@ fn other_protocols_are_told_so() {
     let server = data.serve(&[]);
     let answer = send_and_drain(&server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
-    for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"hello?\r\n"] {
+    for bytes in
+        [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"hello?\r\n"]
+    {
         assert_eq!(errors(&send_and_drain(&server, bytes)), []);
     }
     still_serves(&server);

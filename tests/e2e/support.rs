@@ -36,7 +36,10 @@ impl Data {
     }
 
     pub fn journal_files(&self) -> Vec<PathBuf> {
-        files_below(&self.data().join("journal")).into_iter().filter(|p| p.extension().is_some_and(|e| e == "journal")).collect()
+        files_below(&self.data().join("journal"))
+            .into_iter()
+            .filter(|p| p.extension().is_some_and(|e| e == "journal"))
+            .collect()
     }
 
     pub fn journal_bytes(&self) -> u64 {
@@ -242,8 +245,13 @@ pub fn log_lines(seed: u64, count: usize) -> Vec<u8> {
         let (user, took) = (random.below(500), random.below(10_000));
         let code = [200, 200, 200, 404, 500][random.below(5) as usize];
         let path = ["/index.html", "/api/v1/orders", "/api/v1/users", "/health"][random.below(4) as usize];
-        writeln!(text, "2026-11-22T04:{:02}:{:02}Z INFO http user={user} GET {path} {code} {took}us", line / 60 % 60, line % 60)
-            .expect("memory");
+        writeln!(
+            text,
+            "2026-11-22T04:{:02}:{:02}Z INFO http user={user} GET {path} {code} {took}us",
+            line / 60 % 60,
+            line % 60
+        )
+        .expect("memory");
     }
     text
 }

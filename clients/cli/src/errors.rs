@@ -123,7 +123,10 @@ fn explain_connect(globals: &Globals, address: &str, why: &str) -> (String, Stri
             crate::ADDR_DEFAULT => "riverrun serve".to_owned(),
             addr => format!("riverrun serve --listen {addr}"),
         };
-        return (why, format!("start one in another terminal with `{serve}`, or name another with --addr or RIVERRUN_ADDR"));
+        return (
+            why,
+            format!("start one in another terminal with `{serve}`, or name another with --addr or RIVERRUN_ADDR"),
+        );
     }
     (why, other_address())
 }

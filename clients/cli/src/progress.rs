@@ -99,9 +99,7 @@ impl Progress {
 
 fn new_bar(bytes_total: Option<u64>, elapsed: Duration) -> ProgressBar {
     let (bar, template) = match bytes_total {
-        Some(total) => {
-            (ProgressBar::new(total), "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} to go")
-        }
+        Some(total) => (ProgressBar::new(total), "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} to go"),
         None => (ProgressBar::new_spinner(), "{spinner} {msg} {bytes} {bytes_per_sec} {elapsed}"),
     };
     bar.with_elapsed(elapsed).with_style(ProgressStyle::with_template(template).expect("both templates are constants"))

@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "yesterday", "-5", "1.5", "18446744073709551616", "2026-02-18T06:56:46+99:00", "2026-02-18é"] {
+        for text in ["", "yesterday", "-5", "1.5", "18446744073709551616", "2026-02-18T06:56:46+99:00", "2026-02-18é"]
+        {
             assert!(matches!(parse_timestamp_ms(text), Err(TimeError::Unreadable(_))), "{text}");
         }
         assert_eq!(parse_timestamp_ms("1970-01-01T00:00:00+01:00"), Err(TimeError::TooEarly));

@@ -58,9 +58,7 @@ impl FromStr for BasinUri {
         let (basin, stream) = split(text)?;
         match stream {
             None | Some("") => Ok(Self(parse_basin(basin)?)),
-            Some(stream) => {
-                Err(UriError::StreamUnwanted { basin: basin.to_owned(), stream: stream.to_owned() })
-            }
+            Some(stream) => Err(UriError::StreamUnwanted { basin: basin.to_owned(), stream: stream.to_owned() }),
         }
     }
 }
@@ -131,7 +129,8 @@ mod tests {
 
     #[test]
     fn j1_what_names_no_stream_is_refused_with_the_way_out() {
-        for text in ["riverrun://my-basin-1/logs", "my-basin-1", "s2://my-basin-1/", "short/logs", "my-basin-1/..", ""] {
+        for text in ["riverrun://my-basin-1/logs", "my-basin-1", "s2://my-basin-1/", "short/logs", "my-basin-1/..", ""]
+        {
             let error = stream(text).unwrap_err();
             assert!(error.contains("; "), "{text}: {error}");
         }

@@ -95,7 +95,7 @@ pub(super) fn launch(
         shards: wiring.postboxes.clone(),
     };
     runtime.spawn(side.run(queue));
-    watch(&runtime, &taken.store, &taken.catalog, &wiring.failure);
+    let watching = watch(&runtime, &taken.store, &taken.catalog, &wiring.failure);
     let threads = start_shards(clock, shards, mailboxes, listeners, &orders, &wiring, config.uring_features)?;
     Ok(Broker {
         addr,
@@ -106,7 +106,7 @@ pub(super) fn launch(
         threads,
         drained,
         failure: wiring.failure,
-        ownership: Ownership { epoch: wiring.epoch, catalog: taken.catalog, clock },
+        ownership: Ownership { epoch: wiring.epoch, catalog: taken.catalog, clock, watching },
         runtime: Some(runtime),
     })
 }
@@ -173,14 +173,23 @@ fn start_journal_helper(
     let Some(files) = files else { return Ok(()) };
     let shards = wiring.postboxes.clone();
     let give = move |ready: journal_files::Ready| {
-        shards[usize::from(ready.shard)].post(Mail::JournalFile { id: ready.file, bytes: ready.bytes, file: ready.handle });
+        shards[usize::from(ready.shard)].post(Mail::JournalFile {
+            id: ready.file,
+            bytes: ready.bytes,
+            file: ready.handle,
+        });
     };
     journal_files::start(files, FILES_AHEAD, orders, give).map_err(system)?;
     Ok(())
 }
 
 /// The store's disk failing a sync, or the catalog closing, ends the broker (reliability.md D8, D11).
-fn watch(runtime: &Runtime, store: &crate::store::Store, catalog: &Arc<crate::catalog::SlateCatalog>, failure: &Failure) {
+fn watch(
+    runtime: &Runtime,
+    store: &crate::store::Store,
+    catalog: &Arc<crate::catalog::SlateCatalog>,
+    failure: &Failure,
+) -> tokio::task::JoinHandle<()> {
     let (store, catalog, failure) = (store.clone(), catalog.clone(), failure.clone());
     runtime.spawn(async move {
         let reason = tokio::select! {
@@ -188,7 +197,7 @@ fn watch(runtime: &Runtime, store: &crate::store::Store, catalog: &Arc<crate::ca
             error = catalog.closed() => error.to_string(),
         };
         failure.report(reason);
-    });
+    })
 }
 
 fn start_shards(

@@ -21,7 +21,9 @@ pub fn explain(plan: &Plan, tail: Position, failure: Failure) -> Failure {
         (false, _) if tail.seq_num == 0 => {
             format!("append something first, or wait for it with `riverrun read {}`", plan.uri)
         }
-        (false, _) => "leave the bounds away to wait for what comes, or start earlier, with --tail-offset or --seq-num".to_owned(),
+        (false, _) => {
+            "leave the bounds away to wait for what comes, or start earlier, with --tail-offset or --seq-num".to_owned()
+        }
     };
     Failure { why: Why(why(tail)), advice, ..failure }
 }

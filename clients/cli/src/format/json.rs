@@ -69,9 +69,11 @@ struct Output<'a> {
 
 pub(super) fn parse<S: Spelling>(line: &[u8]) -> Result<Record, LineError> {
     let input: Input = serde_json::from_slice(line).map_err(|e| LineError::Json(without_position(&e)))?;
-    let headers = input.headers.unwrap_or_default().into_iter().map(|(name, value)| {
-        Ok((S::decode(name, "name of a header")?, S::decode(value, "value of a header")?))
-    });
+    let headers = input
+        .headers
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, value)| Ok((S::decode(name, "name of a header")?, S::decode(value, "value of a header")?)));
     Ok(Record {
         timestamp: input.timestamp,
         headers: headers.collect::<Result<_, LineError>>()?,

@@ -127,8 +127,11 @@ fn any_bytes() -> impl Strategy<Value = Bytes> {
 fn any_record() -> impl Strategy<Value = Record> {
     let name = prop::collection::vec(any::<u8>(), 1..10).prop_map(Bytes::from);
     let headers = prop::collection::vec((name, any_bytes()), 0..4);
-    (any::<u64>(), headers, any_bytes())
-        .prop_map(|(timestamp, headers, body)| Record { timestamp: Some(timestamp), headers, body })
+    (any::<u64>(), headers, any_bytes()).prop_map(|(timestamp, headers, body)| Record {
+        timestamp: Some(timestamp),
+        headers,
+        body,
+    })
 }
 
 proptest! {

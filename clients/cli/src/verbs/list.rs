@@ -149,8 +149,7 @@ async fn walk(page: Page, mut fetch: impl AsyncFnMut(ListOptions) -> Result<Line
     while left > 0 {
         let limit = left.min(LIST_ENTRIES_MAX) as u32;
         let options = ListOptions { prefix: page.prefix.clone(), start_after, limit };
-        let Lines { lines, next } =
-            server::patiently("listing", fetch(options)).await.map_err(WalkError::Server)?;
+        let Lines { lines, next } = server::patiently("listing", fetch(options)).await.map_err(WalkError::Server)?;
         left = left.saturating_sub(lines.len());
         if print(&lines.concat()).map_err(WalkError::Output)? == Reader::Gone || page.no_auto_paginate {
             break;

@@ -6,8 +6,8 @@ use proptest::option;
 use proptest::prelude::*;
 use riverrun_protocol::frame::FrameHeader;
 use riverrun_protocol::request::{
-    Append, CreateBasin, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Ping, Read, ReadParams, ReadStart,
-    StreamRef,
+    Append, CreateBasin, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Ping, Read, ReadParams,
+    ReadStart, StreamRef,
 };
 use riverrun_protocol::response::{
     AppendAck, BasinInfo, BasinList, HelloAccepted, ReadBatches, SessionOpened, StatusReport, StreamInfo, StreamList,
@@ -93,8 +93,11 @@ fn bytes(most: usize) -> impl Strategy<Value = Bytes> {
 fn record() -> impl Strategy<Value = Record> {
     // A header with an empty name makes a command, whose syntax has rules of its own.
     let header = (bytes(200).prop_filter("a name", |name| !name.is_empty()), bytes(200));
-    (option::of(any::<u64>()), vec(header, 0..3), bytes(300))
-        .prop_map(|(timestamp, headers, body)| Record { timestamp, headers, body })
+    (option::of(any::<u64>()), vec(header, 0..3), bytes(300)).prop_map(|(timestamp, headers, body)| Record {
+        timestamp,
+        headers,
+        body,
+    })
 }
 
 fn sent() -> impl Strategy<Value = BytesMut> {
@@ -225,8 +228,11 @@ fn of_control(kind: FrameKind) -> Frame {
         })
     };
     let one_stream = || {
-        (stream(), any::<[u8; 16]>(), any::<u64>())
-            .prop_map(|(name, id, created_at_ms)| StreamInfo { name, id: StreamId(id), created_at_ms })
+        (stream(), any::<[u8; 16]>(), any::<u64>()).prop_map(|(name, id, created_at_ms)| StreamInfo {
+            name,
+            id: StreamId(id),
+            created_at_ms,
+        })
     };
     match kind {
         FrameKind::BasinCreated => one_basin().prop_map(|info| response(&Response::BasinCreated(info))).boxed(),

@@ -44,7 +44,8 @@ fn every_subcommand_has_its_arguments() {
     ] {
         assert!(parse(good).is_ok(), "{good}");
     }
-    for bad in ["", "proxy :1", "file", "file x --hex --raw", "file x -x -o jsonl", "journal", "connect :1 --wait soon"] {
+    for bad in ["", "proxy :1", "file", "file x --hex --raw", "file x -x -o jsonl", "journal", "connect :1 --wait soon"]
+    {
         assert!(parse(bad).is_err(), "{bad}");
     }
 }

@@ -40,7 +40,8 @@ fn stream(number: u8, body: impl Fn(u64) -> Vec<u8>) -> ChunkStream {
 
 fn noisy_chunk() -> EncodedChunk {
     let mut first = stream(1, |seq_num| noise(seq_num, 150_000));
-    let entry = StreamEntry::new(StreamId([1; 16]), target().basin, target().stream, NOW_MS, CreationDefaults::default());
+    let entry =
+        StreamEntry::new(StreamId([1; 16]), target().basin, target().stream, NOW_MS, CreationDefaults::default());
     first.entry = Some(Arc::new(entry));
     encoded(vec![first, stream(2, |seq_num| noise(seq_num, 1000))])
 }

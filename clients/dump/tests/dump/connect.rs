@@ -64,7 +64,8 @@ fn with_token(token: &[u8]) -> Manner {
 
 #[tokio::test]
 async fn lines_are_sent_behind_a_hello_and_answers_are_printed() {
-    let (address, server) = server(3, vec![sample(FrameKind::Heartbeat), accepted(), sample(FrameKind::Pong), tail(8)]).await;
+    let (address, server) =
+        server(3, vec![sample(FrameKind::Heartbeat), accepted(), sample(FrameKind::Pong), tail(8)]).await;
     let lines = r#"{"kind":"Ping","id":7,"fields":{"nonce":99}}
         {"kind":"CheckTail","fields":{"basin":"my-basin","stream":"logs/web 1"}}"#;
     let (result, printed) = talk(&address, lines, with_token(TOKEN)).await;

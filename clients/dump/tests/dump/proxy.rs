@@ -14,9 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::any;
 use crate::samples::sample;
 use crate::see::{self, Screen};
-use crate::any;
 
 struct Rig {
     client: DuplexStream,

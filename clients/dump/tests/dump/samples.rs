@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use riverrun_protocol::batch::{self, Batch, Stamp};
 use riverrun_protocol::request::{
-    Append, CreateBasin, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Ping, Read, ReadParams, ReadStart,
-    StreamRef,
+    Append, CreateBasin, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Ping, Read, ReadParams,
+    ReadStart, StreamRef,
 };
 use riverrun_protocol::response::{
     AppendAck, BasinInfo, BasinList, HelloAccepted, ReadBatches, SessionOpened, StatusReport, StreamInfo, StreamList,

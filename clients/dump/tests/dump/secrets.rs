@@ -49,7 +49,8 @@ fn a_malformed_hello_hides_its_token_too() {
 
 #[test]
 fn a_redacted_line_says_so_and_keeps_the_length() {
-    let object: Value = serde_json::from_str(&see::file(&sample(FrameKind::Hello), see::options(Format::Jsonl))).unwrap();
+    let object: Value =
+        serde_json::from_str(&see::file(&sample(FrameKind::Hello), see::options(Format::Jsonl))).unwrap();
     assert_eq!(object["redacted"], serde_json::json!(["token"]));
     assert_eq!(object["fields"]["token"]["redacted_bytes"], TOKEN.len());
 }

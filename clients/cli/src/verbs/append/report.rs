@@ -49,7 +49,8 @@ fn failed(globals: &Globals, args: &Append, error: &riverrun_client::Error, outc
     let uri = &args.uri;
     let first = outcomes.stored + 1;
     if outcomes.maybe > 0 {
-        let what = format!("lines {first} to {} may or may not have been appended to {uri}", first + outcomes.maybe - 1);
+        let what =
+            format!("lines {first} to {} may or may not have been appended to {uri}", first + outcomes.maybe - 1);
         let advice = compare_advice(globals, args, outcomes);
         return Failure { advice, ..Failure::of_write(globals, what, error).with_exit(Exit::Ambiguous) };
     }
@@ -63,7 +64,8 @@ fn failed(globals: &Globals, args: &Append, error: &riverrun_client::Error, outc
 }
 
 fn given_up(globals: &Globals, args: &Append, outcomes: &Outcomes) -> Failure {
-    let what = format!("what was sent behind line {} may or may not have been appended to {}", outcomes.stored, args.uri);
+    let what =
+        format!("what was sent behind line {} may or may not have been appended to {}", outcomes.stored, args.uri);
     let advice = compare_advice(globals, args, outcomes);
     Failure::new(what, "its acknowledgements were not waited for", advice).with_exit(Exit::Ambiguous)
 }

@@ -12,8 +12,8 @@ use riverrun_protocol::batch::{Stamp, check_ingest, stamp};
 use riverrun_protocol::frame::{Cut, cut};
 use riverrun_protocol::request::{ReadParams, Request, StreamRef};
 use riverrun_protocol::response::{
-    AppendAck, BasinInfo, BasinList, HelloAccepted, Push, Response, SessionOpened, StatusReport, StreamInfo, StreamList,
-    TailReport,
+    AppendAck, BasinInfo, BasinList, HelloAccepted, Push, Response, SessionOpened, StatusReport, StreamInfo,
+    StreamList, TailReport,
 };
 use riverrun_protocol::{Batch, ErrorCode, ErrorFrame, FrameHeader, Level, Position, StreamId};
 
@@ -174,11 +174,8 @@ impl Connection {
                     return Err(ErrorFrame::new(ErrorCode::AlreadyExists, "the basin exists"));
                 }
                 let (on_append, on_read) = (create.create_stream_on_append, create.create_stream_on_read);
-                let basin = Basin {
-                    create_stream_on_append: on_append,
-                    create_stream_on_read: on_read,
-                    ..Basin::default()
-                };
+                let basin =
+                    Basin { create_stream_on_append: on_append, create_stream_on_read: on_read, ..Basin::default() };
                 state.basins.insert(name.clone(), basin);
                 Ok(Response::BasinCreated(basin_info(&name)))
             }

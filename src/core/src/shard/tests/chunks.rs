@@ -168,17 +168,13 @@ fn a_standard_stream_is_acknowledged_and_visible_when_its_chunk_is_stored() {
     assert_eq!(w.take_said(c), []);
     w.check_tail(c, 5, "std");
     assert_eq!(w.heard(c, 5), [Said::Tail { seq_num: 0, timestamp: 0 }]);
-    assert_eq!(w.chunks.iter().map(|chunk| (chunk.id.lane, shape(chunk))).collect::<Vec<_>>(), [
-        (Lane::Standard, vec![1]),
-        (Lane::Standard, vec![1])
-    ]);
+    assert_eq!(
+        w.chunks.iter().map(|chunk| (chunk.id.lane, shape(chunk))).collect::<Vec<_>>(),
+        [(Lane::Standard, vec![1]), (Lane::Standard, vec![1])]
+    );
     w.store_chunk(0);
     assert_eq!(w.heard(c, 1), [Said::ack(0, 1)]);
-    assert_eq!(w.heard(reader, 1), [
-        Said::Opened { tail: 0 },
-        Said::Heartbeat { tail: 0 },
-        Said::live(0, &["a"], 1)
-    ]);
+    assert_eq!(w.heard(reader, 1), [Said::Opened { tail: 0 }, Said::Heartbeat { tail: 0 }, Said::live(0, &["a"], 1)]);
     w.release(Hold::Chunks);
     assert_eq!(w.heard(c, 2), [Said::ack(1, 2)]);
     assert_eq!(w.heard(c, 3), [Said::ack(2, 3)]);

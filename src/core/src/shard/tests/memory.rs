@@ -40,11 +40,7 @@ fn it_follows_publishes_and_reads_back_as_any_store() {
     w.open_read(c, 1, "s", from_seq(0), MUCH);
     w.fill("s", &["a"]);
     w.request(c, 2, ShardRequest::Append { target: target("s"), batch: received(&batch(&["b"]), 16) });
-    assert_eq!(w.heard(c, 1)[1..], [
-        Said::Heartbeat { tail: 0 },
-        Said::live(0, &["a"], 1),
-        Said::live(1, &["b"], 2)
-    ]);
+    assert_eq!(w.heard(c, 1)[1..], [Said::Heartbeat { tail: 0 }, Said::live(0, &["a"], 1), Said::live(1, &["b"], 2)]);
     w.publish();
     assert_eq!((w.store.chunks.len(), w.shard.counters().unpublished_bytes), (1, 0));
     assert_eq!(w.shard.counters().block_bytes, 0);

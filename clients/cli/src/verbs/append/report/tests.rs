@@ -21,7 +21,8 @@ fn args(input: &str) -> Append {
 
 fn outcomes(stored: u64) -> Outcomes {
     let at = |seq_num| Position { seq_num, timestamp: 7 };
-    let ack = AppendAck { start: at(100), end: at(100 + stored), tail: at(100 + stored), level: Level::Journal, shard: 0 };
+    let ack =
+        AppendAck { start: at(100), end: at(100 + stored), tail: at(100 + stored), level: Level::Journal, shard: 0 };
     Outcomes { stored, last: (stored > 0).then_some(ack), ..Outcomes::default() }
 }
 

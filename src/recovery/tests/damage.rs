@@ -1,0 +1,79 @@
+//! Bytes that changed where they must not have (reliability.md P8, F10): start stops and names the place.
+
+use riverrun_protocol::types::StreamId;
+
+use super::node::World;
+use crate::publish::fixtures::batch;
+use crate::recovery::RecoveryError;
+
+#[tokio::test]
+async fn a_damaged_block_below_the_watermark_is_named_and_nothing_is_skipped() {
+    let mut world = World::default();
+    let mut node = world.start(1).await;
+    let first = node.journal("a", &["1"]).await.expect("written");
+    node.append(&mut world, "a", &["2"]).await;
+    drop(node);
+    for offset in [0, 100, 300, first.bytes - 1] {
+        world.disk.flip(first.file, first.offset + offset);
+        let refused = world.recover(1).await.expect_err("damaged").to_string();
+        let place = format!("journal file {:08}.journal, offset {}", first.file, first.offset);
+        assert!(refused.contains(&place), "byte {offset}: {refused}");
+        world.disk.flip(first.file, first.offset + offset);
+    }
+    world.recover(1).await.expect("mended");
+}
+
+/// The last block is above every watermark: a torn write looks like this, and nobody was promised anything.
+#[tokio::test]
+async fn a_torn_last_block_is_dropped_and_counted() {
+    let mut world = World::default();
+    let mut node = world.start(1).await;
+    node.append(&mut world, "a", &["1"]).await;
+    let torn = node.journal("a", &["never acknowledged"]).await.expect("written");
+    world.disk.flip(torn.file, torn.offset + torn.bytes - 1);
+    drop(node);
+    let node = world.start(1).await;
+    assert_eq!(node.recovered.summary.torn_blocks, 1);
+    world.assert_nothing_lost(&node).await;
+}
+
+#[tokio::test]
+async fn a_gap_between_store_and_journal_is_damage() {
+    let mut world = World::default();
+    let mut node = world.start(1).await;
+    node.append(&mut world, "a", &["1"]).await;
+    let id = node.stream_id("a").await;
+    node.pen(0).write(&world.disk, &[batch(id, 5, &["from nowhere"])]);
+    drop(node);
+    let refused = world.recover(1).await.expect_err("damaged");
+    assert!(matches!(refused, RecoveryError::Replay { .. }), "{refused}");
+    assert!(refused.to_string().contains("records between them are missing"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_stream_that_the_catalog_does_not_know_is_damage() {
+    let world = World::default();
+    let mut node = world.start(1).await;
+    let written = node.pen(0).write(&world.disk, &[batch(StreamId([0xcc; 16]), 0, &["x"])]);
+    drop(node);
+    let refused = world.recover(1).await.expect_err("damaged").to_string();
+    assert!(refused.contains(&StreamId([0xcc; 16]).to_string()), "{refused}");
+    assert!(refused.contains(&format!("offset {}", written.offset)), "{refused}");
+}
+
+/// A chunk that is indexed and damaged stops the start: its streams' next numbers are in it.
+#[tokio::test]
+async fn a_damaged_footer_is_named() {
+    let mut world = World::default();
+    let mut node = world.start(1).await;
+    node.append(&mut world, "a", &["1"]).await;
+    node.publish_all().await.expect("published");
+    drop(node);
+    let name = world.objects.names().into_iter().find(|name| name.ends_with("e/0000000000000000")).expect("is there");
+    let mut object = world.objects.object(&name).expect("is there").to_vec();
+    let at = object.len() - 60;
+    object[at] ^= 1;
+    world.objects.plant(&name, object.into());
+    let refused = world.recover(1).await.expect_err("damaged").to_string();
+    assert!(refused.contains(&name), "{refused}");
+}

@@ -1,0 +1,75 @@
+//! Journals that are somewhere else, or gone.
+
+use riverrun_core::control::{JournalLossRow, keys};
+
+use super::node::World;
+use crate::recovery::RecoveryError;
+
+async fn unclean() -> World {
+    let mut world = World::default();
+    let mut node = world.start(2).await;
+    node.append(&mut world, "a", &["published"]).await;
+    node.publish_all().await.expect("published");
+    node.append(&mut world, "a", &["only in the journal"]).await;
+    world
+}
+
+#[tokio::test]
+async fn an_unclean_store_without_its_journals_is_refused_with_the_reason() {
+    let world = unclean().await;
+    world.disk.wipe();
+    let refused = world.recover(2).await.expect_err("refused");
+    assert_eq!(refused, RecoveryError::JournalsMissing { epoch: 1, node: "test-node".to_owned() });
+    assert!(refused.what_to_do().contains("--accept-journal-loss"));
+    // Again and again: a refused start does not make the next one forget.
+    assert!(world.recover(2).await.is_err());
+}
+
+#[tokio::test]
+async fn a_loss_that_is_accepted_is_recorded_and_what_is_published_is_served() {
+    let mut world = unclean().await;
+    world.disk.wipe();
+    let (recovered, catalog) = world.recover_accepting(2, true).await.expect("recovers");
+    recovered.epoch.mark_serving().await.expect("serves");
+    drop(catalog);
+    let row = world.rows.rows()[&keys::journal_loss(recovered.epoch.number())].clone();
+    assert_eq!(JournalLossRow::decode(&row).expect("a row").of_epoch, 1);
+    world.acknowledged.insert("a".to_owned(), vec!["published".to_owned()]);
+    world.disk.reuse(1);
+    world.disk.reuse(2);
+    let node = world.start(2).await;
+    world.assert_nothing_lost(&node).await;
+}
+
+/// The flag is for journals that are gone; it does not make recovery overlook any that are there.
+#[tokio::test]
+async fn accepting_a_loss_loses_nothing_that_is_there() {
+    let world = unclean().await;
+    let (recovered, _) = world.recover_accepting(2, true).await.expect("recovers");
+    assert_eq!(recovered.summary.records, 1);
+    assert!(!world.rows.rows().contains_key(&keys::journal_loss(recovered.epoch.number())));
+}
+
+/// A shard that never wrote leaves a file without blocks; that is no loss.
+#[tokio::test]
+async fn a_journal_that_was_never_written_to_is_not_missing() {
+    let world = World::default();
+    drop(world.start(3).await);
+    drop(world.start(3).await);
+    let node = world.start(3).await;
+    assert_eq!(node.recovered.summary.blocks, 0);
+}
+
+/// What a served epoch inherited must still be there, even if its own journals are.
+#[tokio::test]
+async fn inherited_journals_are_missed_too() {
+    let mut world = unclean().await;
+    let mut second = world.start(2).await;
+    let inherited: Vec<u32> = second.recovered.inherited_files.iter().copied().collect();
+    second.append(&mut world, "b", &["2"]).await;
+    drop(second);
+    for file in inherited {
+        world.disk.reuse(file);
+    }
+    assert!(matches!(world.recover(2).await, Err(RecoveryError::JournalsMissing { epoch: 2, .. })));
+}

@@ -1,0 +1,241 @@
+//! A broker reduced to what concerns recovery: it numbers records, journals them, publishes them, and can be killed anywhere.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use riverrun_core::action::{LoadCause, PagesFrom};
+use riverrun_core::chunk::{ChunkId, Lane};
+use riverrun_core::control::{CreationDefaults, EpochRow, StreamEntry, keys, shard_of};
+use riverrun_core::event::StoreFailure;
+use riverrun_protocol::batch::Batch;
+use riverrun_protocol::request::CreateBasin;
+use riverrun_protocol::types::StreamId;
+
+use super::disk::{ModelDisk, Pen, Written};
+use crate::catalog::model::{ModelCatalog, ModelRows};
+use crate::loader::{Loader, LoaderParts};
+use crate::publish::fixtures::{NOW_MS, WRITER, basin, batch, bodies, chunk, chunk_stream, clock, target};
+use crate::publish::{Encoder, Offload, Publisher, random_id};
+use crate::recovery::{
+    JournalSource, Recovered, RecoveryConfig, RecoveryError, RecoveryParts, recover, store_identity,
+};
+use crate::store::model::ModelObjects;
+
+/// What outlives a process, and what it acknowledged.
+#[derive(Default)]
+pub struct World {
+    pub objects: Arc<ModelObjects>,
+    pub rows: Arc<ModelRows>,
+    pub disk: Arc<ModelDisk>,
+    /// Bodies per stream, in order, that were acknowledged.
+    pub acknowledged: BTreeMap<String, Vec<String>>,
+}
+
+impl World {
+    /// From now on every call to the store and the catalog works.
+    pub fn mend(&self) {
+        self.objects.stop_after(None);
+        self.rows.stop_after(None);
+    }
+
+    pub async fn recover(&self, shards: u16) -> Result<(Recovered, Arc<ModelCatalog>), RecoveryError> {
+        self.recover_accepting(shards, false).await
+    }
+
+    pub async fn recover_accepting(
+        &self,
+        shards: u16,
+        accept_journal_loss: bool,
+    ) -> Result<(Recovered, Arc<ModelCatalog>), RecoveryError> {
+        let catalog = self.rows.open();
+        // The tests' objects and blocks carry a fixed store id; the row is made all the same.
+        store_identity(&*catalog, NOW_MS).await?;
+        let parts = RecoveryParts {
+            objects: self.objects.clone(),
+            catalog: catalog.clone(),
+            journals: Some(self.disk.clone() as Arc<dyn JournalSource>),
+            offload: Offload::inline(),
+        };
+        let journal_ids = (0..shards).map(|_| random_id().expect("random")).collect();
+        let config = RecoveryConfig {
+            writer: WRITER,
+            node: "test-node".to_owned(),
+            shards,
+            journal_ids,
+            accept_journal_loss,
+            now_ms: NOW_MS,
+        };
+        Ok((recover(&parts, &config).await?, catalog))
+    }
+
+    /// Recovers and serves, which must work.
+    pub async fn start(&self, shards: u16) -> Node {
+        Node::start(self, shards).await.expect("starts")
+    }
+
+    /// What everybody was told is there, and nothing else.
+    pub async fn assert_nothing_lost(&self, node: &Node) {
+        for (stream, expected) in &self.acknowledged {
+            assert_eq!(&node.read(stream).await, expected, "stream {stream}");
+        }
+    }
+}
+
+/// One process.
+pub struct Node {
+    pub recovered: Recovered,
+    pub publisher: Publisher,
+    loader: Loader,
+    disk: Arc<ModelDisk>,
+    shards: u16,
+    pens: Vec<Pen>,
+    /// Batches in no chunk yet, and the next number of the shard's next chunk.
+    unpublished: HashMap<StreamId, (Arc<StreamEntry>, Vec<Batch>)>,
+    next_chunk: Vec<u64>,
+    inherited: usize,
+}
+
+impl Node {
+    pub async fn start(world: &World, shards: u16) -> Result<Self, RecoveryError> {
+        let (recovered, catalog) = world.recover(shards).await?;
+        recovered.epoch.mark_serving().await?;
+        let row = epoch_row(world, recovered.epoch.number());
+        let pens = row
+            .journals
+            .iter()
+            .zip(0u16..)
+            .map(|(id, shard)| Pen::new(&world.disk, recovered.epoch.number(), shard, *id))
+            .collect();
+        let unpublished: HashMap<_, _> = recovered
+            .shards
+            .iter()
+            .flatten()
+            .map(|s| (s.stream.entry.id, (Arc::clone(&s.stream.entry), s.unpublished.clone())))
+            .collect();
+        let (objects, index) = (world.objects.clone(), Arc::clone(&recovered.index));
+        let encoder = Encoder::new(Offload::inline());
+        let publisher = Publisher::new(objects.clone(), catalog.clone(), Arc::clone(&index), encoder, WRITER);
+        let loader = Loader::new(LoaderParts {
+            objects,
+            catalog,
+            index,
+            store_id: WRITER.store_id,
+            defaults: CreationDefaults::default(),
+            clock: clock(),
+            offload: Offload::inline(),
+        });
+        let request = CreateBasin { basin: basin(), create_stream_on_append: true, create_stream_on_read: true };
+        // Refused at every start but the first.
+        let _ = loader.create_basin(request).await;
+        Ok(Self {
+            inherited: recovered.shards.iter().flatten().count(),
+            recovered,
+            publisher,
+            loader,
+            disk: world.disk.clone(),
+            shards,
+            pens,
+            unpublished,
+            next_chunk: vec![0; usize::from(shards)],
+        })
+    }
+
+    /// Numbers, journals and acknowledges. `false`: the catalog did not answer, and nothing was done.
+    pub async fn append(&mut self, world: &mut World, stream: &str, texts: &[&str]) -> bool {
+        let Some(written) = self.journal(stream, texts).await else { return false };
+        assert!(written.bytes > 0);
+        let acknowledged = world.acknowledged.entry(stream.to_owned()).or_default();
+        acknowledged.extend(texts.iter().map(ToString::to_string));
+        true
+    }
+
+    /// Numbers and journals, and dies before it could say so, if the caller wants it that way.
+    pub async fn journal(&mut self, stream: &str, texts: &[&str]) -> Option<Written> {
+        let loaded = self.loader.load_stream(&target(stream), LoadCause::Append).await.ok()?;
+        let shard = shard_of(loaded.entry.placement, self.shards);
+        let (_, batches) =
+            self.unpublished.entry(loaded.entry.id).or_insert_with(|| (Arc::clone(&loaded.entry), Vec::new()));
+        let next = batches.last().map_or(loaded.state.next.seq_num, Batch::end_seq_num);
+        let batch = batch(loaded.entry.id, next, texts);
+        batches.push(batch.clone());
+        Some(self.pens[usize::from(shard)].write(&self.disk, &[batch]))
+    }
+
+    /// Publishes everything of one shard in one chunk.
+    pub async fn publish(&mut self, shard: u16) -> Result<(), StoreFailure> {
+        let shards = self.shards;
+        let mine = |entry: &StreamEntry| shard_of(entry.placement, shards) == shard;
+        let streams: Vec<_> = self
+            .unpublished
+            .values()
+            .filter(|(entry, batches)| mine(entry) && !batches.is_empty())
+            .map(|(entry, batches)| chunk_stream(entry, batches))
+            .collect();
+        if streams.is_empty() {
+            return Ok(());
+        }
+        let number = self.next_chunk[usize::from(shard)];
+        let id = ChunkId { epoch: self.recovered.epoch.number(), shard, lane: Lane::Express, number };
+        self.publisher.store_chunk(chunk(id, streams)).await?;
+        self.next_chunk[usize::from(shard)] += 1;
+        for (entry, batches) in self.unpublished.values_mut() {
+            if mine(entry) {
+                batches.clear();
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn publish_all(&mut self) -> Result<(), StoreFailure> {
+        for shard in 0..self.shards {
+            self.publish(shard).await?;
+        }
+        Ok(())
+    }
+
+    /// After everything inherited is in chunks: says so, and gives the old files away.
+    pub async fn release_inherited(&mut self) -> bool {
+        if self.recovered.epoch.inherited_published().await.is_err() {
+            return false;
+        }
+        for file in std::mem::take(&mut self.recovered.inherited_files) {
+            self.disk.reuse(file);
+        }
+        true
+    }
+
+    /// Everything that can be read of a stream, chunks first.
+    pub async fn read(&self, stream: &str) -> Vec<String> {
+        let loaded = self.loader.load_stream(&target(stream), LoadCause::Read).await.expect("loads");
+        let id = loaded.entry.id;
+        let mut batches = Vec::new();
+        for range in &loaded.chunks {
+            let from = PagesFrom::SeqNum(range.first_seq_num);
+            batches.extend(self.loader.load_pages(id, range.chunk, from, usize::MAX).await.expect("loads"));
+        }
+        batches.extend(self.unpublished.get(&id).into_iter().flat_map(|(_, batches)| batches.clone()));
+        let mut next = 0;
+        for batch in &batches {
+            assert_eq!(batch.first_seq_num(), next, "stream {stream}: no gap, no overlap");
+            next = batch.end_seq_num();
+        }
+        bodies(&batches)
+    }
+
+    pub async fn stream_id(&self, stream: &str) -> StreamId {
+        self.loader.load_stream(&target(stream), LoadCause::Read).await.expect("loads").entry.id
+    }
+
+    /// Streams that recovery handed over.
+    pub fn inherited_streams(&self) -> usize {
+        self.inherited
+    }
+
+    pub fn pen(&mut self, shard: u16) -> &mut Pen {
+        &mut self.pens[usize::from(shard)]
+    }
+}
+
+fn epoch_row(world: &World, epoch: u64) -> EpochRow {
+    EpochRow::decode(&world.rows.rows()[&keys::epoch(epoch)]).expect("a row")
+}

@@ -19,7 +19,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use riverrun_core::chunk::{ChunkId, ChunkInput, EncodedChunk, Identity, SequenceId, StoredChunk, TRAILER_BYTES};
+use riverrun_core::chunk::{
+    ChunkId, ChunkInput, EncodedChunk, Identity, SequenceId, StoredChunk, StreamState, TRAILER_BYTES,
+};
 use riverrun_core::control::{ChunkRow, SequenceRow, keys};
 use riverrun_core::event::StoreFailure;
 use riverrun_core::plan::found::Found;
@@ -38,7 +40,7 @@ use sequence::Sequence;
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(30);
 /// How often one attempt asks what lies under a chunk's name before it leaves the question to the next.
 const READ_BACKS_MAX: u32 = 4;
-const READ_BACK_PAUSE: Duration = Duration::from_millis(50);
+const READ_BACK_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 50 });
 
 /// What this process writes its objects as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,7 +80,8 @@ impl Publisher {
         let id = input.id;
         let sequence = self.sequence(id.sequence());
         let chunk = match sequence.encoded(id.number) {
-            Some(chunk) => chunk,
+            Some(chunk) if holds_the_same(&chunk, &input) => chunk,
+            Some(_) => return Err(StoreFailure::Fatal(format!("chunk {id} was ordered again with other content"))),
             None => self.encode(&sequence, input).await?,
         };
         sequence.wait_for_turn(id.number).await?;
@@ -185,6 +188,13 @@ impl std::fmt::Debug for Publisher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Publisher").field("writer", &self.writer).finish_non_exhaustive()
     }
+}
+
+/// Whether an order that is given again is for what was encoded before. If it were not, the shard would let go of records that
+/// are in no chunk.
+fn holds_the_same(chunk: &EncodedChunk, input: &ChunkInput) -> bool {
+    let encoded = |state: &StreamState| chunk.footer.find(state.stream_id).is_some_and(|stream| stream.state == *state);
+    chunk.footer.streams.len() == input.streams.len() && input.streams.iter().all(|stream| encoded(&stream.state))
 }
 
 /// The rows that make a chunk part of the store: itself, and how far its sequence is indexed.

@@ -114,6 +114,17 @@ async fn every_attempt_puts_the_same_object_even_at_another_level() {
     assert_stored(&process, 0).await;
 }
 
+/// Otherwise the first attempt's object would be taken for the second order's, and the shard would let go of the difference.
+#[tokio::test]
+async fn an_order_given_again_with_other_content_is_fatal() {
+    let process = Process::start();
+    process.objects.fail_next_put(PutFault::NotDone);
+    assert!(is_transient(&process.store(&input(0)).await));
+    let other = ChunkInput { id: chunk_id(1, 0), ..input(1) };
+    assert!(matches!(process.store(&other).await, Err(StoreFailure::Fatal(_))));
+    assert_eq!(process.objects.names(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn a_store_that_refuses_for_good_is_fatal() {
     let process = Process::start();

@@ -21,7 +21,7 @@ use crate::store::StoreError;
 const SEQUENCES_AT_ONCE: usize = 8;
 /// How often a store that gives no plain answer is asked again before start gives up.
 const PAUSES_MAX: u32 = 8;
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 100 });
 
 /// Step 4. Returns how many chunks were indexed.
 pub async fn end_older_sequences(

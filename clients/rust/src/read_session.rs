@@ -10,7 +10,7 @@ use std::vec;
 use futures::future::BoxFuture;
 use futures::stream::{FusedStream, Stream};
 use riverrun_protocol::batch::{Batch, RecordView};
-use riverrun_protocol::response::{ReadBatches, SessionOpened};
+use riverrun_protocol::response::SessionOpened;
 use riverrun_protocol::types::{Position, StreamId};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -131,9 +131,13 @@ impl ReadSession {
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    /// The lowest number that may still come; `None` while a start by timestamp has not met its first record.
+    /// The lowest number that may still come; `None` while a start by timestamp has not met its first record. Where a reader
+    /// that stops here has to go on.
     pub fn next_seq_num(&self) -> Option<u64> {
-        self.resume.next_seq_num()
+        match self.records.as_slice().first() {
+            Some(Ok(record)) => Some(record.seq_num),
+            _ => self.resume.next_seq_num(),
+        }
     }
 
     /// The tail as last heard of, if it was.
@@ -144,7 +148,7 @@ impl ReadSession {
     /// Whether everything up to the tail as last heard of has been delivered (`s2-semantics.md` C13). A later batch, or a
     /// reconnect, makes it false again.
     pub fn caught_up(&self) -> bool {
-        self.batches.is_empty() && self.resume.is_caught_up()
+        self.batches.is_empty() && self.records.len() == 0 && self.resume.is_caught_up()
     }
 
     /// The stream's id: a stream that is deleted and created again has another.
@@ -157,35 +161,36 @@ impl ReadSession {
             if let Some(batch) = self.batches.pop_front() {
                 return Poll::Ready(Some(self.deliver(batch)));
             }
-            let heard = match &mut self.link {
-                Link::Ended => return Poll::Ready(None),
-                Link::Live(live) => ready!(live.poll_frame(cx)),
+            if matches!(self.link, Link::Ended) {
+                return Poll::Ready(None);
+            }
+            let event = match ready!(self.poll_frame(cx)) {
+                Ok(Some(frame)) => self.on_frame(frame),
+                Ok(None) => self.end(None),
+                Err(error) => self.on_failure(error),
+            };
+            if event.is_some() {
+                return Poll::Ready(event);
+            }
+        }
+    }
+
+    /// The next frame, the clean end (`None`), or what stands in the way.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, Error>> {
+        loop {
+            match &mut self.link {
+                Link::Live(live) => return live.poll_frame(cx),
                 Link::Pausing(pause) => {
                     ready!(pause.as_mut().poll(cx));
                     self.link = self.opening();
-                    continue;
                 }
                 Link::Opening(opening) => {
                     let opened = ready!(opening.as_mut().poll(cx));
-                    match self.on_reopened(opened) {
-                        Ok(()) => continue,
-                        Err(error) => Err(error),
+                    if let Err(error) = self.on_reopened(opened) {
+                        return Poll::Ready(Err(error));
                     }
                 }
-            };
-            match heard {
-                Ok(Some(frame)) => {
-                    if let Some(event) = self.on_frame(frame) {
-                        return Poll::Ready(Some(event));
-                    }
-                }
-                Ok(None) => self.link = Link::Ended,
-                Err(error) => {
-                    if let Some(error) = self.on_failure(error) {
-                        self.link = Link::Ended;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                }
+                Link::Ended => return Poll::Ready(Ok(None)),
             }
         }
     }
@@ -198,22 +203,21 @@ impl ReadSession {
                 self.resume.on_heartbeat(tail, Instant::now());
                 Some(Ok(ReadEvent::Heartbeat(tail)))
             }
-            Frame::Records(read) => match self.accept(&read) {
-                Ok(()) => None,
-                Err(error) => Some(self.end_with(error)),
+            Frame::Records(read) => match verified(&read) {
+                Ok(batches) => {
+                    self.batches = batches.into();
+                    self.tail = read.tail;
+                    None
+                }
+                Err(error) => self.end(Some(error)),
             },
         }
     }
 
-    fn accept(&mut self, read: &ReadBatches) -> Result<(), Error> {
-        self.batches = verified(read)?.into();
-        self.tail = read.tail;
-        Ok(())
-    }
-
     fn deliver(&mut self, batch: Batch) -> Result<ReadEvent, Error> {
         if let Err(error) = self.resume.on_batch(&batch) {
-            return self.end_with(error);
+            self.end(None);
+            return Err(error);
         }
         if self.batches.is_empty()
             && let Some(tail) = self.tail.take()
@@ -223,24 +227,23 @@ impl ReadSession {
         Ok(ReadEvent::Batch(batch))
     }
 
-    /// What is damaged, or breaks the protocol, would be so again: the session is over.
-    fn end_with<T>(&mut self, error: Error) -> Result<T, Error> {
+    /// Nothing comes behind this: neither behind the clean end nor behind an error that would only come again.
+    fn end(&mut self, error: Option<Error>) -> Option<Result<ReadEvent, Error>> {
         self.link = Link::Ended;
         self.batches.clear();
-        Err(error)
+        error.map(Err)
     }
 
     /// `None`: it goes on, or has come to its clean end after all.
-    fn on_failure(&mut self, error: Error) -> Option<Error> {
+    fn on_failure(&mut self, error: Error) -> Option<Result<ReadEvent, Error>> {
         self.resume.on_lost();
         if self.resume.is_satisfied() || error.unwritten().is_some_and(|tail| self.resume.has_read_up_to(tail)) {
-            self.link = Link::Ended;
-            return None;
+            return self.end(None);
         }
         if !error.is_transient() {
-            return Some(error);
+            return self.end(Some(error));
         }
-        let Some(wait) = self.backoff.after_failure(error.retry_after()) else { return Some(error) };
+        let Some(wait) = self.backoff.after_failure(error.retry_after()) else { return self.end(Some(error)) };
         tracing::debug!(%error, ?wait, next = ?self.resume.next_seq_num(), "read session reconnects");
         self.link = Link::Pausing(Box::pin(sleep(wait)));
         None
@@ -270,6 +273,10 @@ impl Stream for ReadSession {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             if let Some(record) = self.records.next() {
+                if record.is_err() {
+                    self.records = Vec::new().into_iter();
+                    self.end(None);
+                }
                 return Poll::Ready(Some(record));
             }
             match ready!(self.poll_event(cx)) {

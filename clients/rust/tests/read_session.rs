@@ -87,6 +87,19 @@ async fn c13_caught_up_when_the_last_record_before_the_tail_has_been_delivered()
 }
 
 #[tokio::test]
+async fn record_by_record_the_position_is_the_next_record_s() {
+    let server = FakeServer::start().await;
+    let Pair { mut session, mut peer, id, .. } = pair(&server).await;
+    peer.push(id, &push(&[batch(0..3)], Some(3))).await;
+    let mut positions = Vec::new();
+    while !session.caught_up() {
+        let record = session.next().await.expect("more").expect("sound");
+        positions.push((record.seq_num, session.next_seq_num()));
+    }
+    assert_eq!(positions, [(0, Some(1)), (1, Some(2)), (2, Some(3))]);
+}
+
+#[tokio::test]
 async fn credit_is_granted_as_pushes_are_picked_up() {
     let server = FakeServer::start().await;
     let pushes = [push(&[batch(0..4)], None), push(&[batch(4..8)], None), push(&[batch(8..12)], None)];

@@ -1,6 +1,7 @@
 //! Kills, each at one particular place.
 
 use super::node::{Node, World};
+use crate::publish::fixtures::batch;
 
 /// A world with one record in the journal alone.
 async fn one_record(shards: u16) -> World {
@@ -90,10 +91,11 @@ async fn what_was_once_dropped_stays_dropped() {
     let mut world = World::default();
     let mut first = world.start(1).await;
     first.append(&mut world, "a", &["1"]).await;
+    let id = first.stream_id("a").await;
     let mut second = world.start(1).await;
     second.append(&mut world, "a", &["2"]).await;
     // Lands late: the first process's write that nobody waited for any more.
-    first.journal("a", &["never acknowledged"]).await.expect("written");
+    first.pen(0).write(&world.disk, &[batch(id, 1, &["never acknowledged"])]);
     drop((first, second));
     let third = world.start(1).await;
     world.assert_nothing_lost(&third).await;

@@ -16,7 +16,6 @@ async fn a_zombies_put_is_refused_for_ever() {
     let mut zombie = world.start(1).await;
     zombie.append(&mut world, "a", &["1"]).await;
     let node = world.start(1).await;
-    zombie.journal("a", &["never acknowledged"]).await;
     for _ in 0..2 {
         let refused = zombie.publish_all().await.expect_err("fenced");
         assert!(matches!(&refused, StoreFailure::Fatal(why) if why.contains("epoch 2")), "{refused:?}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use riverrun_core::action::{LoadCause, PagesFrom};
-use riverrun_core::chunk::{ChunkId, Lane};
+use riverrun_core::chunk::{ChunkId, ChunkInput, Lane};
 use riverrun_core::control::{CreationDefaults, EpochRow, StreamEntry, keys, shard_of};
 use riverrun_core::event::StoreFailure;
 use riverrun_protocol::batch::Batch;
@@ -92,6 +92,8 @@ pub struct Node {
     /// Batches in no chunk yet, and the next number of the shard's next chunk.
     unpublished: HashMap<StreamId, (Arc<StreamEntry>, Vec<Batch>)>,
     next_chunk: Vec<u64>,
+    /// Per shard, the chunk that was ordered and not stored yet: ordered again, it holds the same.
+    ordered: Vec<Option<ChunkInput>>,
     inherited: usize,
 }
 
@@ -137,6 +139,7 @@ impl Node {
             pens,
             unpublished,
             next_chunk: vec![0; usize::from(shards)],
+            ordered: vec![None; usize::from(shards)],
         })
     }
 
@@ -161,40 +164,51 @@ impl Node {
         Some(self.pens[usize::from(shard)].write(&self.disk, &[batch]))
     }
 
-    /// Publishes everything of one shard in one chunk.
+    /// Publishes everything of one shard in one chunk, or what an order that failed was about.
     pub async fn publish(&mut self, shard: u16) -> Result<(), StoreFailure> {
-        let shards = self.shards;
-        let mine = |entry: &StreamEntry| shard_of(entry.placement, shards) == shard;
+        let at = usize::from(shard);
+        let Some(input) = self.ordered[at].take().or_else(|| self.seal(shard)) else { return Ok(()) };
+        self.ordered[at] = Some(input.clone());
+        self.publisher.store_chunk(input.clone()).await?;
+        self.ordered[at] = None;
+        self.next_chunk[at] += 1;
+        for stream in input.streams {
+            let (_, batches) = self.unpublished.get_mut(&stream.state.stream_id).expect("was there");
+            batches.drain(..stream.batches.len());
+        }
+        Ok(())
+    }
+
+    fn seal(&self, shard: u16) -> Option<ChunkInput> {
+        let mine = |entry: &StreamEntry| shard_of(entry.placement, self.shards) == shard;
         let streams: Vec<_> = self
             .unpublished
             .values()
             .filter(|(entry, batches)| mine(entry) && !batches.is_empty())
             .map(|(entry, batches)| chunk_stream(entry, batches))
             .collect();
-        if streams.is_empty() {
-            return Ok(());
-        }
         let number = self.next_chunk[usize::from(shard)];
         let id = ChunkId { epoch: self.recovered.epoch.number(), shard, lane: Lane::Express, number };
-        self.publisher.store_chunk(chunk(id, streams)).await?;
-        self.next_chunk[usize::from(shard)] += 1;
-        for (entry, batches) in self.unpublished.values_mut() {
-            if mine(entry) {
-                batches.clear();
-            }
-        }
-        Ok(())
+        (!streams.is_empty()).then(|| chunk(id, streams))
+    }
+
+    /// Whether nothing of what recovery handed over is left.
+    fn is_all_published(&self) -> bool {
+        self.unpublished.values().all(|(_, batches)| batches.is_empty())
     }
 
     pub async fn publish_all(&mut self) -> Result<(), StoreFailure> {
-        for shard in 0..self.shards {
-            self.publish(shard).await?;
+        while !self.is_all_published() {
+            for shard in 0..self.shards {
+                self.publish(shard).await?;
+            }
         }
         Ok(())
     }
 
     /// After everything inherited is in chunks: says so, and gives the old files away.
     pub async fn release_inherited(&mut self) -> bool {
+        assert!(self.is_all_published());
         if self.recovered.epoch.inherited_published().await.is_err() {
             return false;
         }

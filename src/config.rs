@@ -104,7 +104,8 @@ impl Config {
             return refuse(format!("{} shards cannot be run", self.shard_count()), "choose between 1 and 255");
         }
         let file_bytes = self.journal_file_bytes;
-        if !(JOURNAL_FILE_BYTES_MIN..=JOURNAL_FILE_BYTES_MAX).contains(&file_bytes) || file_bytes % 4096 != 0 {
+        if !(JOURNAL_FILE_BYTES_MIN..=JOURNAL_FILE_BYTES_MAX).contains(&file_bytes) || !file_bytes.is_multiple_of(4096)
+        {
             let what = format!("journal files cannot have {file_bytes} bytes");
             return refuse(what, "choose a multiple of 4096 between 4 MiB and 256 MiB");
         }

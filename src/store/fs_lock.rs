@@ -35,7 +35,7 @@ impl StoreLock {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOCK_RETRY),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::park_timeout(LOCK_RETRY),
                 Err(TryLockError::WouldBlock) => return Err(in_use(root, &mut file)),
                 Err(TryLockError::Error(error)) => {
                     return Err(StoreError::failed("lock", &path.to_string_lossy(), error));

@@ -66,7 +66,6 @@ fn rename(unnamed: &Path, named: &Path) -> io::Result<()> {
 
 /// Writing zeros rather than reserving space: blocks that are reserved only are marked unwritten, and each first write into
 /// one changes metadata, which costs a journal commit of the file system (performance.md 3.4: 102 against 190 us).
-#[expect(clippy::disallowed_methods, reason = "pacing: there is no event to wait for")]
 fn write_zeros(file: &File, bytes: u64, pace: Pace, no_space_after: Option<u64>) -> io::Result<()> {
     let mut zeros = aligned(ZEROS_BYTES);
     zeros.resize(ZEROS_BYTES, 0);

@@ -61,7 +61,10 @@ impl<'a> Wait<'a> {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "flock tells nobody when it is free, and waiting in it has no deadline")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "flock tells nobody when it is free, and waiting in it has no deadline"
+    )]
     fn wait(&mut self, file: &File, path: &Path) -> Result<(), JournalFilesError> {
         let waited = self.started.elapsed();
         if waited >= self.limit {

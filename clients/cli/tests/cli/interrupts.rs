@@ -46,6 +46,7 @@ fn a_follower_of_what_comes_resumes_where_it_began() {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.starts_with("stopped before 2; resume: "), "{said}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod credit;
 mod drain;
 mod follow;
 mod history;
+mod interleavings;
 mod journal;
 mod load;
 mod memory;

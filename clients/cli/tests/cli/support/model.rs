@@ -240,12 +240,18 @@ impl Connection {
     fn read_session(&self, id: u64, target: &StreamRef, params: &ReadParams) {
         let opened = match self.opened(target, false) {
             Ok(opened) => opened,
-            Err(refusal) => return drop(self.answer(id, Err(refusal))),
+            Err(refusal) => {
+                self.answer(id, Err(refusal));
+                return;
+            }
         };
         let history = self.shared.lock().stream(target, false).unwrap().clone();
         let mut next = match start_of(&history, params, opened.tail) {
             Outcome::From(next) => next,
-            Outcome::Unwritten(refusal) => return drop(self.answer(id, Err(refusal))),
+            Outcome::Unwritten(refusal) => {
+                self.answer(id, Err(refusal));
+                return;
+            }
         };
         let mut said = self.answer(id, Ok(Response::ReadSessionOpened(opened)));
         let mut left = params.count.unwrap_or(u64::MAX);
@@ -257,7 +263,8 @@ impl Connection {
                 said = self.push(id, &Push::Heartbeat { tail: tail(&history_of(self, target)) });
                 self.wait_for_change(target, next);
             } else {
-                return drop(self.answer(id, Ok(Response::SessionEnded)));
+                self.answer(id, Ok(Response::SessionEnded));
+                return;
             }
         }
     }

@@ -169,7 +169,7 @@ fn e8_retention_is_stamped_as_an_expiry_time() {
     w.create("for-ever");
     w.append(c, 2, "for-ever", &batch(&["a"]));
     let expiries: Vec<u64> =
-        w.disk.durable_blocks().flat_map(|block| &block.batches).map(|batch| batch.expires_at_ms()).collect();
+        w.disk.durable_blocks().flat_map(|block| &block.batches).map(riverrun_protocol::Batch::expires_at_ms).collect();
     assert_eq!(expiries, [WALL_MS + 60_000, 0]);
 }
 

@@ -69,7 +69,7 @@ fn large_and_small_batches_of_a_turn_travel_together_in_order() {
     w.take_said(c);
     w.read(c, 4, "s", super::client::from_seq(0));
     let Said::Records { bodies, .. } = &w.heard(c, 4)[0] else { panic!("records") };
-    assert_eq!(bodies.iter().map(|body| body.len()).collect::<Vec<_>>(), [5, 70_000, 5]);
+    assert_eq!(bodies.iter().map(bytes::Bytes::len).collect::<Vec<_>>(), [5, 70_000, 5]);
 }
 
 #[test]

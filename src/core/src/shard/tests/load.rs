@@ -50,7 +50,7 @@ fn every_failure_to_load_answers_everyone_who_waits_and_was_not_done() {
         w.read(c, 5, "s", from_seq(0));
         w.fail_stream_load(failure);
         for id in 1..=5 {
-            assert_eq!(w.heard(c, id), [said.clone()], "{id}");
+            assert_eq!(w.heard(c, id), std::slice::from_ref(&said), "{id}");
         }
         let counters = w.shard.counters();
         assert_eq!((counters.readers, counters.append_sessions, counters.waiting_bytes), (0, 0, 0));

@@ -311,6 +311,11 @@ impl World {
         self.wait(self.config.chunk_age_max);
     }
 
+    /// A closed connection is not resumed.
+    pub(super) fn forget_stop(&mut self, connection: ConnectionId) {
+        self.stopped.remove(&connection);
+    }
+
     fn execute(&mut self, action: Action) {
         self.trace.push(describe(&action));
         match action {

@@ -63,11 +63,11 @@ fn c4_a_start_that_is_not_written_yet() {
 #[test]
 fn a_line_that_is_no_record() {
     let model = Model::with_basin(BASIN);
-    let ran = run_with(&model.addr, "append test-basin/json --format json", b"{}\n{}\nnot json\n{}\n");
+    let ran = run_with(&model.addr, "append test-basin/json --linger 1h --format json", b"{}\n{}\nnot json\n{}\n");
     insta::assert_snapshot!(ran.complaint(&model.addr), @"");
     let mut long = b"first\n".to_vec();
     long.resize(long.len() + (1 << 20), b'x');
-    let ran = run_with(&model.addr, "append test-basin/text", &long);
+    let ran = run_with(&model.addr, "append test-basin/text --linger 1h", &long);
     insta::assert_snapshot!(ran.complaint(&model.addr), @"");
     assert_eq!(run(&model.addr, "check-tail test-basin/text").quietly(), b"1 @ 1771390606217\n");
 }
@@ -79,7 +79,7 @@ fn d4_an_outcome_that_nobody_knows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("app.log");
     std::fs::write(&file, (0..2500).map(|n| format!("{n}\n")).collect::<String>()).unwrap();
-    let ran = run(&model.addr, &format!("append test-basin/logs -i {}", file.display()));
+    let ran = run(&model.addr, &format!("append test-basin/logs --linger 1h -i {}", file.display()));
     let complaint = ran.complaint(&model.addr).replace(&file.display().to_string(), "app.log");
     insta::assert_snapshot!(complaint, @"");
 }

@@ -47,13 +47,14 @@ pub enum Action {
         offset: u64,
         buffers: Vec<Bytes>,
     },
-    /// One more journal file is wanted (answered by `JournalFileReady`; at most one order outstanding).
+    /// One more journal file is wanted, of at least `BLOCK_BYTES_MAX` (answered by `JournalFileReady`; at most one order outstanding).
     PrepareJournalFile,
     /// Nothing in this file is needed any more and a durable block says so: it may be handed out again.
     ReleaseJournalFile {
         file: u32,
     },
-    /// Encode, publish and index; answered by `ChunkStored`.
+    /// Encode, publish and index; answered by `ChunkStored`. Chunks of a lane are ordered in order of number, several at a time, and
+    /// may be answered in any order; after a transient failure the same chunk is ordered again.
     StoreChunk {
         chunk: Box<ChunkInput>,
     },
@@ -65,6 +66,8 @@ pub enum Action {
         target: StreamRef,
         cause: LoadCause,
     },
+    /// Fetch, check and parse the stream's records in this chunk; answered by `PagesLoaded` with whole batches: the first one that
+    /// holds or follows `from`, then as many as `bytes_max` allows, at least one.
     LoadPages {
         load: LoadId,
         stream_id: StreamId,

@@ -177,6 +177,18 @@ async fn forwarding_goes_on_when_decoding_falls_behind() {
     assert_eq!(text.matches("Ping").count(), 4, "{text}");
 }
 
+/// A decoder whose output nobody reads keeps no socket open: an end is passed on, and the connection is over.
+#[tokio::test]
+async fn a_decoder_that_stands_still_holds_no_connection_open() {
+    let mut rig = rig(1 << 10, Taps::with_limits(1, 100));
+    rig.client.write_all(&sample(FrameKind::Ping)).await.unwrap();
+    rig.client.shutdown().await.unwrap();
+    rig.server.shutdown().await.unwrap();
+    assert_eq!(receive_all(&mut rig.server).await, sample(FrameKind::Ping));
+    assert_eq!(rig.forwarding.await.unwrap().from_client, 28);
+    assert_eq!(rig.notes.len(), 1, "the queue was full all the while");
+}
+
 #[tokio::test]
 async fn rubbish_is_said_and_forwarded() {
     let rubbish: Vec<u8> = (0..=255).rev().cycle().take(5000).collect();

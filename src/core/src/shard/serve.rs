@@ -129,6 +129,9 @@ impl Shard {
             };
             if loaded.is_some_and(|batch| batch.end_seq_num() <= *cursor) {
                 self.loaded_bytes -= reader.drop_first_loaded();
+                if reader.loaded.is_empty() {
+                    self.holders.remove(&key);
+                }
             }
             match next {
                 Next::Unwanted if taken.is_last => return Stopped::Ended,

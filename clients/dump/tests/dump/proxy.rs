@@ -196,8 +196,20 @@ fn answers_tell_their_latency() {
     watch.on_bytes(see::seen(2, Client, 12), &sample(FrameKind::CheckTail)).unwrap();
     watch.on_bytes(see::seen(1, Server, 15), &sample(FrameKind::Pong)).unwrap();
     watch.on_bytes(see::seen(2, Server, 20), &sample(FrameKind::Error)).unwrap();
-    insta::assert_snapshot!(screen.text(), @"");
-    insta::assert_snapshot!(watch.summary, @"");
+    insta::assert_snapshot!(screen.text(), @r#"
+        +0.010000 #1 -> Ping id=7 28B nonce=99
+        +0.012000 #2 -> CheckTail id=7 41B my-basin/"logs/web 1"
+        +0.015000 #1 <- Pong id=7 28B nonce=99 in 5.000ms
+        +0.020000 #2 <- Error id=7 63B code=unwritten outcome=not_done retry_after_ms=250 tail=40@1700000000040 message="nothing there yet" in 8.000ms
+        "#);
+    insta::assert_snapshot!(watch.summary, @"
+        kind                     frames          bytes        p50        max
+        Ping                          1             28          -          -
+        CheckTail                     1             41          -          -
+        Pong                          1             28    5.003ms    5.003ms
+        Error                         1             63    8.003ms    8.003ms
+        all                           4            160
+        ");
 }
 
 /// The whole thing over real sockets: connections told apart, and a reset that stays a reset.

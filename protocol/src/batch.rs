@@ -1,7 +1,7 @@
 //! The record batch: the same bytes on the wire, in the journal, in the chunk and in the push.
 //!
-//! The route: a client [`encode`]s records; the server [`check_ingest`]s what it received (the one time the payload is read),
-//! [`stamp`]s its own part over header and table, and from then on passes the bytes around as a [`Batch`], whole or as a
+//! The route: a client [`encode()`]s records; the server [`check_ingest`]s what it received (the one time the payload is read),
+//! [`stamp()`]s its own part over header and table, and from then on passes the bytes around as a [`Batch`], whole or as a
 //! [`BatchSlice`]; the reader parses it and has [`Batch::verify_payload`] compare with the producer's own sums.
 //!
 //! ```text

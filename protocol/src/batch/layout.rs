@@ -249,7 +249,7 @@ impl TableEntry {
         u64::from(self.header_bytes) + u64::from(self.body_bytes)
     }
 
-    /// `s2-semantics.md` A4. Right for entries that passed [`check_entry`].
+    /// `s2-semantics.md` A4. Right for entries of checked batches.
     pub fn metered_bytes(&self) -> u64 {
         8 + self.payload_bytes() - u64::from(self.length_bytes_extra)
     }

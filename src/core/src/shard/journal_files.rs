@@ -50,8 +50,7 @@ impl JournalFiles {
     /// The place of block `number`, switching to the next file where the block does not fit this one; `None` while no file is
     /// ready. The rest of a file stays as it is: what lies there is of an earlier life and never carries this journal's sums.
     pub(super) fn place(&mut self, number: u64, block_bytes: u64) -> Option<(u32, u64)> {
-        let fits = self.current.as_ref().is_some_and(|current| current.offset + block_bytes <= current.bytes);
-        if !fits {
+        if !self.fits_current(block_bytes) {
             let (file, bytes) = self.ready.pop_front()?;
             let full = self.current.replace(CurrentFile { file, bytes, offset: 0 });
             self.used.extend(full.map(|full| UsedFile { file: full.file, last_block: number - 1 }));
@@ -60,6 +59,15 @@ impl JournalFiles {
         let place = (current.file, current.offset);
         current.offset += block_bytes;
         Some(place)
+    }
+
+    /// Whether a block of this length has a place now.
+    pub(super) fn has_place(&self, block_bytes: u64) -> bool {
+        !self.ready.is_empty() || self.fits_current(block_bytes)
+    }
+
+    fn fits_current(&self, block_bytes: u64) -> bool {
+        self.current.as_ref().is_some_and(|current| current.offset + block_bytes <= current.bytes)
     }
 
     /// Takes out the oldest used file that recovery does not need any more, given what the newest durable block says in its

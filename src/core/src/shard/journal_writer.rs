@@ -245,7 +245,8 @@ impl JournalWriter {
     pub(super) fn watermark_at(&self, needed_from: u64) -> Option<Duration> {
         let ambiguous = self.watermark_durable < self.last_with_batches;
         let frees = needed_from > self.durable_needed_from && self.files.would_release(needed_from);
-        (self.is_idle() && (ambiguous || frees)).then(|| self.idle_since + JOURNAL_IDLE)
+        let possible = self.is_idle() && self.files.has_place(self.filling.block.block_bytes_if_closed() as u64);
+        (possible && (ambiguous || frees)).then(|| self.idle_since + JOURNAL_IDLE)
     }
 
     /// The final block of a clean stop says that nothing is needed (unless the journal never held anything).

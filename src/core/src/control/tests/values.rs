@@ -72,6 +72,9 @@ fn all() -> Vec<(&'static str, Bytes, Decoder)> {
         ("serving", serving().encode(), |value| ServingRow::decode(value).map(drop)),
         ("closed", ClosedRow { closed_at_ms: 9 }.encode(), |value| ClosedRow::decode(value).map(drop)),
         ("store", StoreRow::new([7; 16], 9).encode(), |value| StoreRow::decode(value).map(drop)),
+        ("journal loss", JournalLossRow { of_epoch: 3, accepted_at_ms: 0x0102 }.encode(), |value| {
+            JournalLossRow::decode(value).map(drop)
+        }),
     ]
 }
 
@@ -89,6 +92,7 @@ fn golden_values() {
     serving 07010100000003030303030303030303030303030303040000000000000005000600000000000000070000000000000036c93c80
     closed 08010900000000000000d0b43e5a
     store 090107070707070707070707070707070707010009000000000000004aa263a6
+    journal loss 0a010300000000000000020100000000000000b2d81a
     ");
 }
 
@@ -232,7 +236,7 @@ proptest! {
 
     /// Also behind a right checksum.
     #[test]
-    fn garbage_never_panics(tag in 1u8..10, mut bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+    fn garbage_never_panics(tag in 1u8..11, mut bytes in prop::collection::vec(any::<u8>(), 0..120)) {
         bytes.splice(0..0, [tag, 1]);
         bytes.extend(crc32c::crc32c(&bytes).to_le_bytes());
         for (_, _, decode) in all() {

@@ -30,7 +30,9 @@ impl StoreError {
             Self::Open { .. } => "check that the place exists and may be read and written by this user",
             Self::InUse { .. } => "stop that process, or start this one with a data directory and a store of its own",
             Self::Unsafe { .. } => "choose another store; on a local disk, a file system such as ext4 or XFS",
-            Self::Failed { .. } => "check the disk, its free space and the permissions, then start again",
+            Self::Failed { .. } => {
+                "check the disk, its free space and the permissions, or choose another folder with --data"
+            }
         }
     }
 

@@ -122,7 +122,7 @@ fn another_protocol_on_the_port_is_named() {
     let mut stop = std::net::TcpStream::connect(&address).expect("it listens");
     std::io::Write::write_all(&mut stop, b"stop").expect("written");
     web_server.join().expect("no panic");
-    needs(&said(&output, &[(&address, "ADDR")]), &["HTTP"]);
+    needs(&said(&output, &[(&address, "ADDR")]), &["no Riverrun server", "--addr"]);
 }
 
 #[test]

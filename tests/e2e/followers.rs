@@ -30,7 +30,7 @@ fn collect(mut follower: Child, bytes: usize, slow: bool) -> JoinHandle<Vec<u8>>
 }
 
 fn follower(server: &Server) -> Child {
-    let mut command = server.command(&["read", "growing/file", "--seq-num", "0"]);
+    let mut command = server.command(&["read", "growing-file/file", "--seq-num", "0"]);
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs")
 }
 
@@ -38,7 +38,7 @@ fn follower(server: &Server) -> Child {
 fn ten_followers_of_a_growing_file_print_identical_streams() {
     let data = Data::new();
     let server = data.serve(&["--shards", "2"]);
-    server.ok(&["create-basin", "growing", "--create-stream-on-append", "--create-stream-on-read"]);
+    server.ok(&["create-basin", "growing-file", "--create-stream-on-append", "--create-stream-on-read"]);
     let input = log_lines(9, LINES);
     let path = data.path().join("growing.log");
     let mut file = std::fs::File::create(&path).expect("created");
@@ -48,7 +48,7 @@ fn ten_followers_of_a_growing_file_print_identical_streams() {
         .spawn()
         .expect("tail runs");
     let mut producer = server
-        .command(&["append", "growing/file"])
+        .command(&["append", "growing-file/file"])
         .stdin(tail.stdout.take().expect("piped"))
         .stderr(Stdio::null())
         .spawn()
@@ -81,7 +81,7 @@ fn ten_followers_of_a_growing_file_print_identical_streams() {
 }
 
 fn tail_of(server: &Server) -> u64 {
-    let output = server.cli(&["check-tail", "growing/file"]);
+    let output = server.cli(&["check-tail", "growing-file/file"]);
     let text = String::from_utf8_lossy(&output.stdout);
     text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }

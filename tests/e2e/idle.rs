@@ -55,9 +55,9 @@ fn two_hundred_idle_followers_fit_in_150_mib() {
 fn a_follower_shows_a_record_as_soon_as_it_is_durable() {
     let data = Data::new();
     let server = data.serve(&[]);
-    server.ok(&["create-basin", "at-once", "--create-stream-on-append", "--create-stream-on-read"]);
+    server.ok(&["create-basin", "at-once-basin", "--create-stream-on-append", "--create-stream-on-read"]);
     let mut follower: Child = server
-        .command(&["read", "at-once/s", "--tail-offset", "0"])
+        .command(&["read", "at-once-basin/s", "--tail-offset", "0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -69,7 +69,7 @@ fn a_follower_shows_a_record_as_soon_as_it_is_durable() {
             // The follower may not have attached yet: its start is the tail of that moment.
             crate::support::until("the follower is attached", || followers(&server) == 1);
         }
-        server.feed(&["append", "at-once/s"], line.as_bytes());
+        server.feed(&["append", "at-once-basin/s"], line.as_bytes());
         let mut got = vec![0; line.len()];
         stdout.read_exact(&mut got).expect("it follows");
         assert_eq!(got, line.as_bytes());

@@ -19,6 +19,9 @@ use crate::server::listener;
 use crate::server::sorting::FrameBytes;
 use crate::uring::ReceivedBuffer;
 
+/// A large frame gets a buffer of its own when this much of it has arrived.
+const LARGE_FRAME_BEGUN_BYTES_MIN: usize = 2048;
+
 /// How far a run of bytes got.
 enum Progress {
     /// All whole frames were handled; this many bytes are used up.
@@ -135,7 +138,7 @@ impl Worker {
                     }
                     used += consumed;
                 }
-                Ok(Cut::Incomplete { header, .. }) => return self.incomplete(id, used, header),
+                Ok(Cut::Incomplete { header, .. }) => return self.incomplete(id, used, bytes.len(), header),
                 Err(error) => {
                     self.refuse_bytes(id, &error);
                     return Progress::Over(bytes.len());
@@ -145,7 +148,7 @@ impl Worker {
     }
 
     /// A frame has begun: is it allowed to be that long, and does it get a buffer of its own?
-    fn incomplete(&mut self, id: ConnectionId, used: usize, header: Option<FrameHeader>) -> Progress {
+    fn incomplete(&mut self, id: ConnectionId, used: usize, have: usize, header: Option<FrameHeader>) -> Progress {
         let Some(header) = header else { return Progress::Used(used) };
         let greeted = self.connections.get(&id.0).is_some_and(|c| c.greeted);
         if !connection::length_allowed(&header) || (!greeted && connection::is_large(&header)) {
@@ -153,7 +156,9 @@ impl Worker {
             self.refuse_bytes(id, &DecodeError { what, offset: used, code: ErrorCode::BadFrame });
             return Progress::Over(used);
         }
-        match connection::is_large(&header) {
+        // What is claimed costs nothing: memory is set aside once some of the frame is there (reliability.md D18).
+        let begun = have - used >= LARGE_FRAME_BEGUN_BYTES_MIN;
+        match connection::is_large(&header) && begun {
             true => Progress::LargeFrame { used, frame_bytes: FRAME_HEADER_BYTES + header.body_bytes as usize },
             false => Progress::Used(used),
         }

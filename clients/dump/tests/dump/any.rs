@@ -125,7 +125,7 @@ fn of_connection(kind: FrameKind) -> Frame {
         FrameKind::Ping => any::<u64>().prop_map(|nonce| request(&Request::Ping(Ping { nonce }))).boxed(),
         FrameKind::Status => Just(request(&Request::Status)).boxed(),
         FrameKind::Hello => hello
-            .prop_map(|((one, other, features), token, agent)| {
+            .prop_map(|((one, other, features), token, agent): ((u16, u16, u64), _, _)| {
                 let (version_min, version_max) = (one.min(other), one.max(other));
                 request(&Request::Hello(Hello { version_min, version_max, features, token, agent }))
             })

@@ -68,14 +68,26 @@ fn dump(object: &[u8]) -> (Result<(), Error>, String) {
 fn a_chunk_by_page_and_stream() {
     let (result, text) = dump(&noisy_chunk().to_bytes());
     result.unwrap();
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+        chunk name=chunks/0000000000000002/0001-e/0000000000000007 epoch=2 shard=1 lane=express number=7 writer_epoch=2 store_id=51515151515151515151515151515151 writer_id=52525252525252525252525252525252 put_id=53535353535353535353535353535353 object_bytes=605518 pages=3 streams=2 stored_bytes=604704 raw_bytes=604704 ratio=100.0%
+        page page=0 offset=112 codec=raw stored_bytes=300176 raw_bytes=300176 ratio=100.0% crc=0xee9cd0ea
+        page page=1 offset=300288 codec=raw stored_bytes=300176 raw_bytes=300176 ratio=100.0% crc=0x0bdc0f3e
+        page page=2 offset=600464 codec=raw stored_bytes=4352 raw_bytes=4352 ratio=100.0% crc=0x5239087e
+        stream created="my-basin/logs/web 1" stream_id=01010101010101010101010101010101 seq=10..14 time=1700000000011..1700000000014 records=4 metered_bytes=600032 raw_bytes=600352 pages=2 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
+        stream stream_id=02020202020202020202020202020202 seq=10..14 time=1700000000011..1700000000014 records=4 metered_bytes=4032 raw_bytes=4352 pages=1 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
+        "#);
 }
 
 #[test]
 fn its_runs_and_batches() {
     let (result, text) = dump_as(&encoded(vec![stream(2, |seq| noise(seq, 1000))]).to_bytes(), true, Output::Line);
     result.unwrap();
-    insta::assert_snapshot!(text.lines().skip(2).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(text.lines().skip(2).collect::<Vec<_>>().join("\n"), @"
+        stream stream_id=02020202020202020202020202020202 seq=10..14 time=1700000000011..1700000000014 records=4 metered_bytes=4032 raw_bytes=4352 pages=1 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
+          run page=0 raw_offset=0 raw_bytes=4352 batches=2 records=4 seq=10..14 time=1700000000011..=1700000000014 arrival_ms=1700000000005..=1700000000005 expires_at_ms_max=1700000000006
+            batch stream_id=02020202020202020202020202020202 seq=10..12 records=2 payload_bytes=2000 metered_bytes=2016 arrival_ms=1700000000005 expires_at_ms=1700000000006
+            batch stream_id=02020202020202020202020202020202 seq=12..14 records=2 payload_bytes=2000 metered_bytes=2016 arrival_ms=1700000000005 expires_at_ms=1700000000006
+        ");
 }
 
 #[test]
@@ -99,7 +111,7 @@ fn json_lines_say_the_same() {
 fn a_fence() {
     let (result, text) = dump(&encode_fence(ID, 5, IDENTITY));
     result.unwrap();
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @"fence name=chunks/0000000000000002/0001-e/0000000000000007 epoch=2 shard=1 lane=express number=7 writer_epoch=5 store_id=51515151515151515151515151515151 writer_id=52525252525252525252525252525252 put_id=53535353535353535353535353535353 object_bytes=112");
 }
 
 /// F10: a flipped byte anywhere is found, and wherever the index survives, it is told which part it hit.
@@ -129,7 +141,10 @@ fn one_damaged_page_hides_no_other() {
     let (result, text) = dump(&bytes);
     let said: Vec<String> = text.lines().filter_map(|line| Some(line.split_once(" DAMAGED")?.1.to_owned())).collect();
     insta::assert_snapshot!(format!("{}\n{}", result.unwrap_err().to_string().replace("/chunk", ""), said.join("\n"))
-        .lines().skip(1).collect::<Vec<_>>().join("\n"), @"");
+        .lines().skip(1).collect::<Vec<_>>().join("\n"), @"
+        : chunk page is damaged at byte 112: the page in bytes 112..300288 has a wrong checksum
+        : records 10..12 are in page 0
+        ");
 }
 
 /// The page's sum is right and the producer's is not: the batch was damaged before it was stored.

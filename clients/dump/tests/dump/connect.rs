@@ -70,7 +70,12 @@ async fn lines_are_sent_behind_a_hello_and_answers_are_printed() {
         {"kind":"CheckTail","fields":{"basin":"my-basin","stream":"logs/web 1"}}"#;
     let (result, printed) = talk(&address, lines, with_token(TOKEN)).await;
     result.unwrap();
-    insta::assert_snapshot!(printed, @"");
+    insta::assert_snapshot!(printed, @"
+        <- Heartbeat id=7 36B tail=40@1700000000040
+        <- HelloAccepted id=0 67B version=1 shards=4 shard=2 features=3 frame_body_bytes_max=2097152 batch_bytes_max=1114112 batch_records_max=1000 agent=riverrun/0.1.0
+        <- Pong id=7 28B nonce=99
+        <- Tail id=8 40B level=object shard=2 tail=40@1700000000040
+        ");
     let received = server.await.unwrap();
     let Ok(Request::Hello(Hello { token, .. })) = Request::parse(1, &received[0][16..]) else { panic!("no hello") };
     assert_eq!(token, TOKEN);

@@ -33,7 +33,11 @@ async fn raw_and_hexadecimal_bytes_are_told_apart() {
     let bytes = [sample(FrameKind::Ping), sample(FrameKind::Pong), sample(FrameKind::Heartbeat)].concat();
     let (result, raw) = dump(&bytes, Encoding::Auto, None).await;
     result.unwrap();
-    insta::assert_snapshot!(raw, @"");
+    insta::assert_snapshot!(raw, @"
+        @0 -> Ping id=7 28B nonce=99
+        @28 <- Pong id=7 28B nonce=99
+        @56 <- Heartbeat id=7 36B tail=40@1700000000040
+        ");
     let (result, hex) = dump(hex_text(&bytes).as_bytes(), Encoding::Auto, None).await;
     result.unwrap();
     assert_eq!(hex, raw);
@@ -88,5 +92,12 @@ fn a_summary_counts_by_kind() {
     watch.on_bytes(seen, &bytes).unwrap();
     watch.on_bytes(seen, b"GET / HTTP").unwrap();
     watch.on_end(seen).unwrap();
-    insta::assert_snapshot!(watch.summary, @"");
+    insta::assert_snapshot!(watch.summary, @"
+        kind                     frames          bytes        p50        max
+        Ping                          2             56          -          -
+        Pong                          1             28          -          -
+        all                           3             84
+        1 bad frames
+        10 bytes in no frame
+        ");
 }

@@ -97,7 +97,14 @@ fn dump_paths(files: Vec<PathBuf>, batches: bool, output: Output) -> (Result<(),
 fn blocks_and_verdict() {
     let dumped = dump(&Writer::new().blocks(&[1, 2, 0, 1]).bytes);
     dumped.result.unwrap();
-    insta::assert_snapshot!(dumped.text, @"");
+    insta::assert_snapshot!(dumped.text, @"
+        file name=DIR/00000001.journal file=1 bytes=65536 store_id=51515151515151515151515151515151 blocks=4
+        block offset=0 number=1 epoch=3 shard=1 journal_id=54545454545454545454545454545454 bytes=4096 batches=1 durable_watermark=0 needed_from=1 wall_ms=1700000000000 use=needed records=3
+        block offset=4096 number=2 epoch=3 shard=1 journal_id=54545454545454545454545454545454 bytes=4096 batches=2 durable_watermark=0 needed_from=1 wall_ms=1700000000000 use=needed records=6
+        block offset=8192 number=3 epoch=3 shard=1 journal_id=54545454545454545454545454545454 bytes=4096 batches=0 durable_watermark=1 needed_from=1 wall_ms=1700000000000 use=needed records=0
+        block offset=12288 number=4 epoch=3 shard=1 journal_id=54545454545454545454545454545454 bytes=4096 batches=1 durable_watermark=2 needed_from=1 wall_ms=1700000000000 use=needed records=3
+        journal epoch=3 journal_id=54545454545454545454545454545454 needed_from=1 last_number=4 durable_watermark=2 blocks_to_replay=4 verdict=whole
+        ");
 }
 
 #[test]
@@ -105,7 +112,10 @@ fn the_batches_of_a_block() {
     let dumped = dump_as(&Writer::new().blocks(&[2]).bytes, true, Output::Line);
     dumped.result.unwrap();
     let batches: Vec<&str> = dumped.text.lines().filter(|line| line.starts_with("  batch")).collect();
-    insta::assert_snapshot!(batches.join("\n"), @"");
+    insta::assert_snapshot!(batches.join("\n"), @"
+        batch stream_id=101112131415161718191a1b1c1d1e1f seq=100..103 records=3 payload_bytes=30 metered_bytes=54 arrival_ms=1700000000005 expires_at_ms=1700000000006
+        batch stream_id=101112131415161718191a1b1c1d1e1f seq=103..106 records=3 payload_bytes=30 metered_bytes=54 arrival_ms=1700000000005 expires_at_ms=1700000000006
+        ");
 }
 
 #[test]
@@ -124,7 +134,7 @@ fn a_flipped_byte_below_the_watermark_is_damage() {
     let dumped = dump(&bytes);
     assert!(matches!(dumped.result, Err(Error::Damaged { .. })), "{:?}", dumped.result);
     let damaged: Vec<&str> = dumped.text.lines().filter(|line| line.contains("DAMAGED")).collect();
-    insta::assert_snapshot!(damaged.join("\n"), @"");
+    insta::assert_snapshot!(damaged.join("\n"), @"block offset=4096 number=2 epoch=3 shard=1 journal_id=54545454545454545454545454545454 bytes=4096 batches=1 durable_watermark=0 needed_from=1 wall_ms=1700000000000 use=needed DAMAGED: the payload's checksum does not match");
 }
 
 #[test]
@@ -134,7 +144,10 @@ fn a_lost_header_below_the_watermark_is_damage() {
     let dumped = dump(&bytes);
     let odd_or_damaged: Vec<&str> =
         dumped.text.lines().filter(|line| line.contains("DAMAGED") || line.starts_with("odd")).collect();
-    insta::assert_snapshot!(odd_or_damaged.join("\n"), @"");
+    insta::assert_snapshot!(odd_or_damaged.join("\n"), @r#"
+        odd offset=4096 why="a block header whose checksum does not match"
+        journal epoch=3 journal_id=54545454545454545454545454545454 DAMAGED: journal file 00000001.journal, offset 4096: block 2 of epoch 3 is missing: a block header whose checksum does not match; block 4 proves that it was durable once
+        "#);
     assert!(matches!(dumped.result, Err(Error::Damaged { .. })));
 }
 
@@ -146,7 +159,7 @@ fn a_torn_tail_is_no_damage() {
     let dumped = dump(&bytes);
     dumped.result.unwrap();
     let verdict = dumped.text.lines().last().unwrap();
-    insta::assert_snapshot!(verdict, @"");
+    insta::assert_snapshot!(verdict, @r#"journal epoch=3 journal_id=54545454545454545454545454545454 needed_from=1 last_number=3 durable_watermark=2 blocks_to_replay=3 verdict="torn tail, dropped" torn_from=4 torn_why="is damaged: the payload's checksum does not match""#);
 }
 
 #[test]

@@ -37,9 +37,9 @@ fn samples_of_every_kind_come_back_and_are_spelled_out() {
 
 #[test]
 fn the_schema_is_pinned() {
-    insta::assert_snapshot!(see::file(&sample(FrameKind::Read), shown()), @"");
-    insta::assert_snapshot!(see::file(&sample(FrameKind::Error), shown()), @"");
-    insta::assert_snapshot!(see::file(&sample(FrameKind::SessionAppend), shown()), @"");
+    insta::assert_snapshot!(see::file(&sample(FrameKind::Read), shown()), @r#"{"v":1,"dir":"client","kind":"Read","id":7,"fields":{"options":["clamp","count","bytes","until","wait_secs"],"start":{"kind":"seq_num","value":10},"count":11,"bytes":12,"until":13,"wait_secs":14,"basin":"my-basin","stream":"logs/web 1"},"derived":{"offset":0,"frame_bytes":78}}"#);
+    insta::assert_snapshot!(see::file(&sample(FrameKind::Error), shown()), @r#"{"v":1,"dir":"server","kind":"Error","id":7,"fields":{"options":["tail"],"code":"unwritten","outcome":"not_done","reserved":0,"retry_after_ms":250,"tail":{"seq_num":40,"timestamp":1700000000040},"message":"nothing there yet"},"derived":{"offset":0,"frame_bytes":63}}"#);
+    insta::assert_snapshot!(see::file(&sample(FrameKind::SessionAppend), shown()), @r#"{"v":1,"dir":"client","kind":"SessionAppend","id":7,"fields":{"batch":{"version":1,"flags":[],"reserved":0,"record_count":3,"payload_bytes":30,"table_crc":2820763284,"columns_crc":3002034203,"payload_crc":3718753045,"producer_id":0,"producer_session":0,"reserved_producer":0,"producer_number":0,"stream_id":"00000000000000000000000000000000","first_seq_num":0,"arrival_ms":0,"expires_at_ms":0,"cut_before":{"records":0,"payload_bytes":0,"columns_crc":0,"payload_crc":0},"cut_after":{"records":0,"payload_bytes":0,"columns_crc":0,"payload_crc":0},"server_crc":0,"reserved_server":0,"table":[{"timestamp":1700000000000,"header_count":1,"header_bytes":12,"body_bytes":5,"flags":["has_timestamp"],"reserved":0,"length_bytes_extra":0},{"timestamp":0,"header_count":0,"header_bytes":0,"body_bytes":11,"flags":[],"reserved":0,"length_bytes_extra":0},{"timestamp":0,"header_count":0,"header_bytes":0,"body_bytes":2,"flags":[],"reserved":0,"length_bytes_extra":0}],"payload":[{"headers":[{"name_bytes":5,"value_bytes":5,"name":"color","value":"green"}],"body":"first"},{"body":"second \u001b[2J"},{"body":{"base64":"//4="}}]}},"derived":{"offset":0,"frame_bytes":246,"batches":{"count":1,"records":3,"payload_bytes":30,"metered_bytes":54}}}"#);
 }
 
 #[test]
@@ -50,7 +50,13 @@ fn frames_typed_by_hand_need_no_more_than_they_say() {
         r#"{"kind":"Read","id":7,"fields":{"basin":"my-basin","stream":"logs/web 1","clamp":true,"count":11,"bytes":12,"until":13,"wait_secs":14,"start":{"kind":"seq_num","value":10}}}"#,
     );
     let bytes = encoded(&typed);
-    insta::assert_snapshot!(see::file(&bytes, see::options(Format::Line)), @"");
+    insta::assert_snapshot!(see::file(&bytes, see::options(Format::Line)), @r#"
+        @0 -> Append id=7 225B my-basin/"logs/web 1" records=2 payload=8B metered=24B
+        @225 -> Read id=7 78B my-basin/"logs/web 1" clamp start=seq_num:10 count=11 bytes=12 until=13 wait_secs=14
+        @303 -> CloseAppendSession id=8 20B
+        @323 -> BAD at byte 323: the bytes end inside a frame: at least 14 more would follow; looking for the next frame
+        @323 -> RUBBISH 2B that belong to no frame
+        "#);
     let read = sample(FrameKind::Read);
     assert!(bytes.windows(read.len()).any(|window| window == read), "the sample's options follow from its fields");
 }
@@ -88,7 +94,22 @@ fn what_a_line_gets_wrong_is_said_in_words() {
         "hex 1",
     ];
     let said: Vec<String> = wrong.iter().map(|line| refusal(line)).collect();
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+        not JSON: EOF while parsing a string at line 1 column 12
+        there is no kind `Pin`; there are: Hello, Ping, Status, CreateBasin, ListBasins, CreateStream, ListStreams, Append, OpenAppendSession, SessionAppend, CloseAppendSession, CheckTail, Read, OpenReadSession, GrantCredit, CloseReadSession, HelloAccepted, Pong, StatusReport, BasinCreated, BasinList, StreamCreated, StreamList, AppendAck, AppendSessionOpened, SessionEnded, Tail, ReadBatches, ReadSessionOpened, Records, Heartbeat, Draining, Error, and any number as 0x05
+        `v` is 2; this version reads schema 1
+        a line has no `nonce` (fields of the frame go into `fields`); there are: v, dir, kind, id, fields, body, raw, derived, redacted
+        no field is called `nonse` here; there are: options, nonce
+        `nonce` must be a whole number from 0, not -1
+        `level` cannot be `paper`: no such name
+        `stream` is missing
+        `shards` has 2 bytes, too few for 65536
+        `options` has no "nonsense"; there are: create_stream_on_append, create_stream_on_read
+        a kind that this version does not know; JSON gives its bytes as `body`, in hexadecimal
+        in `records`: a record has no `bodi`; there are: body, headers, timestamp
+        `token` was redacted when it was dumped: dump again with --show-secrets (tokens) and without --payload (payloads) to get bytes back
+        1 digits, an odd number
+        "#);
 }
 
 /// Payloads left out are left out for good, and the line says so.

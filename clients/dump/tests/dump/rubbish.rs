@@ -19,7 +19,12 @@ fn a_bad_frame_between_good_ones_is_named_with_its_place() {
     flagged[5] = 0x80;
     bytes.extend(flagged);
     bytes.extend_from_slice(&sample(FrameKind::Pong));
-    insta::assert_snapshot!(line_view(&bytes), @"");
+    insta::assert_snapshot!(line_view(&bytes), @"
+        @0 -> Ping id=7 28B nonce=99
+        @28 -> BAD at byte 28: frame flags that this version does not know; looking for the next frame
+        @28 -> RUBBISH 28B that belong to no frame
+        @56 <- Pong id=7 28B nonce=99
+        ");
 }
 
 /// A length is judged before anything is kept for it.
@@ -49,19 +54,35 @@ fn bodies_that_break_a_rule_are_shown_with_the_reason() {
     let unknown_kind = any::with_body(0x3e, 5, b"from the future");
     let all = [name_too_short, unknown_option, flipped_payload, flipped_table, cut_body, unknown_kind.to_vec()];
     let lines: Vec<String> = all.iter().map(|frame| see::line(frame)).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+        -> CreateBasin id=7 24B my- create_stream_on_read BAD: a basin name has 8 to 48 bytes, this one has 3
+        -> CheckTail id=7 41B my-basin/"logs/web 1" 0x200 BAD: CheckTail: option bits 0x200 that this version does not know at byte 0
+        -> Append id=7 271B my-basin/"logs/web 1" records=3 payload=30B BAD: the payload does not match its checksum at byte 20
+        <- Records id=7 455B tail=26@1700000000026 BAD: the batch header and table do not match the server's checksum at byte 120
+        <- Heartbeat id=7 35B tail={seq_num=40} BAD: Heartbeat: the body ends too early at byte 12
+        -> 0x3e id=5 31B (a kind that this version does not know)
+        "#);
 }
 
 #[test]
 fn another_protocols_bytes_are_recognised() {
-    insta::assert_snapshot!(line_view(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"), @"");
+    insta::assert_snapshot!(line_view(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"), @"
+        @0 -> BAD at byte 0: this is HTTP, not Riverrun's protocol; looking for the next frame
+        @0 -> RUBBISH 27B that belong to no frame
+        ");
 }
 
 #[test]
 fn a_capture_that_ends_inside_a_frame_says_so() {
     let frame = sample(FrameKind::Tail);
-    insta::assert_snapshot!(line_view(&frame[..30]), @"");
-    insta::assert_snapshot!(line_view(&frame[..3]), @"");
+    insta::assert_snapshot!(line_view(&frame[..30]), @"
+        @0 -> BAD at byte 0: the bytes end inside a frame: at least 10 more would follow; looking for the next frame
+        @0 -> RUBBISH 30B that belong to no frame
+        ");
+    insta::assert_snapshot!(line_view(&frame[..3]), @"
+        @0 -> BAD at byte 0: the bytes end inside a frame: at least 13 more would follow; looking for the next frame
+        @0 -> RUBBISH 3B that belong to no frame
+        ");
 }
 
 /// A capture that begins anywhere: the frames behind the first, half one are found.

@@ -1,5 +1,4 @@
-//! `tokio-util` framing over [`crate::frame::cut`], for clients and tools. The server cuts frames itself, in its own
-//! buffers.
+//! `tokio-util` framing over [`frame::cut`], for clients and tools. The server cuts frames itself, in its own buffers.
 
 use std::io;
 

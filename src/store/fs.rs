@@ -17,27 +17,26 @@
 //! syncs the folders before anything is read, and [`super::Objects::sync_found`] does the same for chunks, of whose folders
 //! there can be many.
 
+mod staged;
+
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use rustix::fs::{CWD, RenameFlags};
 use tokio::sync::watch;
 
 use super::StoreError;
 use super::fs_lock::StoreLock;
 
+pub use staged::StagedFile;
+
 const STAGING: &str = "staging";
 /// Chunks live below this; their folders are synced one by one by whoever finds a chunk there, not at start.
 const CHUNKS: &str = "chunks";
-/// Dirty bytes that a staged file may have at the disk at once: the journals share it, and a burst in front of a journal
-/// write is latency for whoever waits for its ack (performance.md 3.4).
-const STAGED_UNSYNCED_BYTES_MAX: usize = 2 << 20;
 /// Folders remembered as made and synced; past this many the memory starts over, at the price of a few syncs.
 const FOLDERS_KNOWN_MAX: usize = 4096;
 
@@ -118,12 +117,10 @@ impl LocalStore {
         }
     }
 
-    /// Step 1 begins: an empty file that has no name yet.
-    pub fn stage(&self) -> io::Result<StagedFile> {
+    /// Step 1 begins: an empty file that has no name yet, of an object of which `bytes` are known to come.
+    pub fn stage(&self, bytes: usize) -> io::Result<StagedFile> {
         let number = self.staged_next.fetch_add(1, Ordering::Relaxed);
-        let path = self.root.join(STAGING).join(format!("{number:016x}"));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        Ok(StagedFile { file, path, bytes: 0, unsynced: 0, named: false })
+        StagedFile::create(self.root.join(STAGING).join(format!("{number:016x}")), bytes)
     }
 
     /// Steps 1 (its sync) to 4.
@@ -133,7 +130,7 @@ impl LocalStore {
         }
         let target = self.path(name).map_err(PublishError::NotDone)?;
         let folder = target.parent().expect("a path below the root has a parent").to_owned();
-        staged.sync().map_err(PublishError::NotDone)?;
+        staged.finish().map_err(PublishError::NotDone)?;
         self.make_folder(&folder).map_err(PublishError::NotDone)?;
         staged.name(&target, mode)?;
         self.settle(&folder)
@@ -182,81 +179,6 @@ impl LocalStore {
         }
         folders.insert(folder.to_owned());
     }
-}
-
-/// Bytes on their way to a name. Dropped before it got one, it is removed.
-#[derive(Debug)]
-pub struct StagedFile {
-    file: File,
-    path: PathBuf,
-    bytes: u64,
-    unsynced: usize,
-    named: bool,
-}
-
-impl StagedFile {
-    pub fn append(&mut self, parts: &[Bytes]) -> io::Result<()> {
-        for slice in parts.iter().flat_map(|part| part.chunks(STAGED_UNSYNCED_BYTES_MAX)) {
-            self.file.write_all(slice)?;
-            self.bytes += slice.len() as u64;
-            self.unsynced += slice.len();
-            if self.unsynced >= STAGED_UNSYNCED_BYTES_MAX {
-                self.sync()?;
-            }
-        }
-        Ok(())
-    }
-
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()?;
-        self.unsynced = 0;
-        Ok(())
-    }
-
-    /// Step 3.
-    fn name(&mut self, target: &Path, mode: PublishMode) -> Result<(), PublishError> {
-        match mode {
-            PublishMode::Replace => fs::rename(&self.path, target).map_err(PublishError::NotDone)?,
-            PublishMode::Create => create_name(&self.path, target)?,
-        }
-        self.named = true;
-        Ok(())
-    }
-}
-
-impl Drop for StagedFile {
-    fn drop(&mut self) {
-        if !self.named {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Gives `staged` the name `target`, atomically, unless it is taken.
-fn create_name(staged: &Path, target: &Path) -> Result<(), PublishError> {
-    use rustix::io::Errno;
-    match rustix::fs::renameat_with(CWD, staged, CWD, target, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        Err(Errno::EXIST) => Err(PublishError::AlreadyExists),
-        // File systems without the flag say so in one of these ways; a hard link refuses to replace everywhere.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => link_name(staged, target),
-        Err(error) => Err(PublishError::NotDone(error.into())),
-    }
-}
-
-fn link_name(staged: &Path, target: &Path) -> Result<(), PublishError> {
-    match fs::hard_link(staged, target) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(PublishError::AlreadyExists),
-        Err(error) => return Err(PublishError::NotDone(error)),
-    }
-    // A second name in `staging/` does no harm and is removed at the next start.
-    let _ = fs::remove_file(staged);
-    Ok(())
 }
 
 /// Makes the store's directory, parents included, each synced into its own parent.

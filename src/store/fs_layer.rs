@@ -173,7 +173,7 @@ impl PublishWriter {
 fn append(local: &LocalStore, staged: Option<StagedFile>, parts: &[Bytes]) -> std::io::Result<StagedFile> {
     let mut staged = match staged {
         Some(staged) => staged,
-        None => local.stage()?,
+        None => local.stage(parts.iter().map(Bytes::len).sum())?,
     };
     staged.append(parts)?;
     Ok(staged)
@@ -202,6 +202,8 @@ fn kind_of(error: &std::io::Error) -> ErrorKind {
     match error.kind() {
         std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         std::io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+        // For good, as far as this process can tell.
+        std::io::ErrorKind::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
         _ => ErrorKind::Unexpected,
     }
 }

@@ -28,7 +28,8 @@ impl OpendalObjects {
         match error.kind() {
             ErrorKind::ConditionNotMatch | ErrorKind::AlreadyExists => PutOutcome::AlreadyExists,
             ErrorKind::Conflict => PutOutcome::Conflict,
-            ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::ConfigInvalid => {
+            // A folder that was made and is gone is among them (reliability.md F17).
+            ErrorKind::PermissionDenied | ErrorKind::NotFound | ErrorKind::Unsupported | ErrorKind::ConfigInvalid => {
                 PutOutcome::Refused(error.to_string())
             }
             ErrorKind::RateLimited => PutOutcome::NotDone(error.to_string()),

@@ -3,6 +3,9 @@
 
 use std::sync::Barrier;
 
+use bytes::Bytes;
+
+use super::staged::link_name;
 use super::*;
 
 const NAME: &str = "chunks/0000000000000001/0000-e/0000000000000000";
@@ -12,7 +15,7 @@ fn open(root: &Path) -> LocalStore {
 }
 
 fn staged(store: &LocalStore, content: &'static [u8]) -> StagedFile {
-    let mut staged = store.stage().expect("staged");
+    let mut staged = store.stage(0).expect("staged");
     staged.append(&[Bytes::from_static(content)]).expect("appended");
     staged
 }
@@ -27,11 +30,11 @@ fn staging_is_empty(store: &LocalStore) -> bool {
 
 /// The steps, each leaving what a kill right behind it would.
 const STEPS: [fn(&LocalStore); 6] = [
-    |store| std::mem::forget(store.stage().expect("staged")),
+    |store| std::mem::forget(store.stage(0).expect("staged")),
     |store| std::mem::forget(staged(store, b"half")),
     |store| {
         let mut staged = staged(store, b"whole");
-        staged.sync().expect("synced");
+        staged.finish().expect("synced");
         std::mem::forget(staged);
     },
     |store| {
@@ -83,7 +86,7 @@ fn of_many_creators_of_one_name_exactly_one_wins() {
             let create = |creator: usize| {
                 let (store, name, barrier) = (&store, &name, &barrier);
                 scope.spawn(move || {
-                    let mut staged = store.stage().expect("staged");
+                    let mut staged = store.stage(0).expect("staged");
                     staged.append(&[Bytes::from(vec![creator as u8; 1000])]).expect("appended");
                     barrier.wait();
                     store.publish(staged, name, PublishMode::Create).is_ok()

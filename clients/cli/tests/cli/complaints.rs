@@ -200,7 +200,7 @@ fn d4_an_outcome_that_nobody_knows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("app.log");
     std::fs::write(&file, (0..2500).map(|n| format!("{n}\n")).collect::<String>()).unwrap();
-    let ran = run(&model.addr, &format!("append test-basin/logs --linger 1h -i {}", file.display()));
+    let ran = run(&model.addr, &format!("append test-basin/logs -i {}", file.display()));
     let complaint = ran.complaint(&model.addr).replace(&file.display().to_string(), "app.log");
     insta::assert_snapshot!(complaint, @"
         exit 3

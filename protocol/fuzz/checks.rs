@@ -1,5 +1,5 @@
-//! What the fuzz targets run, and the ordinary tests over the corpus: parse anything, and where it parses, hold it to its
-//! word. One copy, used by both.
+//! What the fuzz targets run, and the ordinary tests over the corpus: parse anything, and where it parses, hold it to
+//! its word. One copy, used by both.
 
 use bytes::{Bytes, BytesMut};
 use riverrun_protocol::batch::{BatchHeader, Stamp, check_ingest, stamp};
@@ -55,8 +55,8 @@ fn assert_same_body(body: &[u8], write: impl FnOnce(&mut BytesMut)) {
     assert_eq!(&out[16..], body, "one value, one encoding");
 }
 
-/// A batch, as sent and as stored, with its sums as they are and with sums that are right: otherwise hardly anything random
-/// would come further than the first checksum.
+/// A batch, as sent and as stored, with its sums as they are and with sums that are right: otherwise hardly anything
+/// random would come further than the first checksum.
 pub fn batch(bytes: &[u8]) {
     sent_batch(bytes);
     stamped_batch(Bytes::copy_from_slice(bytes));

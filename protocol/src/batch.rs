@@ -1,8 +1,9 @@
 //! The record batch: the same bytes on the wire, in the journal, in the chunk and in the push.
 //!
-//! The route: a client [`encode`]s records; the server [`check_ingest`]s what it received (the one time the payload is read),
-//! [`stamp`]s its own part over header and table, and from then on passes the bytes around as a [`Batch`], whole or as a
-//! [`BatchSlice`]; the reader parses it and has [`Batch::verify_payload`] compare with the producer's own sums.
+//! The route: a client [`encode()`]s records; the server [`check_ingest`]s what it received (the one time the payload
+//! is read), [`stamp()`]s its own part over header and table, and from then on passes the bytes around as a [`Batch`],
+//! whole or as a [`BatchSlice`]; the reader parses it and has [`Batch::verify_payload`] compare with the producer's own
+//! sums.
 //!
 //! ```text
 //!   0 u8 version = 1 | 1 u8 flags (bit 0 = encrypted: reserved, refused) | 2 u16 reserved, 0
@@ -24,8 +25,8 @@
 //! ```
 //!
 //! All sums are crc32c. A varint is a `u32` in LEB128, of the fewest bytes. The metered size of a record
-//! (`s2-semantics.md` A4) is `8 + header_bytes - length_bytes_extra + body_bytes`: a header's first 2 length bytes stand for
-//! the 2 that are metered, so the table alone tells every size.
+//! (`s2-semantics.md` A4) is `8 + header_bytes - length_bytes_extra + body_bytes`: a header's first 2 length bytes
+//! stand for the 2 that are metered, so the table alone tells every size.
 
 use bytes::Bytes;
 

@@ -1,4 +1,5 @@
-//! `tokio-util` framing over [`frame::cut`], for clients and tools. The server cuts frames itself, in its own buffers.
+//! `tokio-util` framing over [`crate::frame::cut`], for clients and tools. The server cuts frames itself, in its own
+//! buffers.
 
 use std::io;
 

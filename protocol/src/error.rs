@@ -111,7 +111,8 @@ impl ErrorCode {
         Self::Other,
     ];
 
-    /// A number that no code has is `Other`: a client must be able to take a newer server's refusal for what its outcome says.
+    /// A number that no code has is `Other`: a client must be able to take a newer server's refusal for what its
+    /// outcome says.
     pub fn from_u16(number: u16) -> Self {
         Self::ALL.into_iter().find(|code| *code as u16 == number).unwrap_or(Self::Other)
     }
@@ -150,7 +151,8 @@ impl ErrorCode {
         }
     }
 
-    /// Whether the same request may succeed later (`s2-semantics.md` H10). Whether repeating it is safe, the outcome says.
+    /// Whether the same request may succeed later (`s2-semantics.md` H10). Whether repeating it is safe, the outcome
+    /// says.
     pub fn is_retryable(self) -> bool {
         matches!(
             self,

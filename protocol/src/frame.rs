@@ -25,8 +25,8 @@ pub use kind::{FrameClass, FrameKind};
 mod foreign;
 mod kind;
 
-/// The fixed header in front of every body. `kind` is the byte as received: the cutter does not judge it, so that an unknown
-/// kind is one refused request and not a broken connection.
+/// The fixed header in front of every body. `kind` is the byte as received: the cutter does not judge it, so that an
+/// unknown kind is one refused request and not a broken connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FrameHeader {
     pub body_bytes: u32,
@@ -86,8 +86,8 @@ pub enum Cut {
 ///
 /// # Errors
 /// A body longer than [`FRAME_BODY_BYTES_MAX`] (told by the first 4 bytes, before anything else is looked at), reserved
-/// bytes that are not zero (`BadFrame`), unknown flags (`Unsupported`). After an error the place of the next frame is not
-/// known: the connection has to end.
+/// bytes that are not zero (`BadFrame`), unknown flags (`Unsupported`). After an error the place of the next frame is
+/// not known: the connection has to end.
 pub fn cut(buf: &[u8]) -> Result<Cut, DecodeError> {
     let header = match header(buf) {
         Ok((_, header)) => header,

@@ -55,7 +55,8 @@ const _: () = assert!(
 );
 /// Magic, options, versions, features, and both texts behind their lengths.
 const _: () = assert!(HELLO_BODY_BYTES_MAX >= 4 + 4 + 4 + 8 + 2 + TOKEN_BYTES_MAX + 1 + AGENT_BYTES_MAX);
-/// A header costs at least 2 length bytes, as metered, and one more length byte only for each 128 bytes of name or value.
+/// A header costs at least 2 length bytes, as metered, and one more length byte only for each 128 bytes of name or
+/// value.
 const _: () = assert!(
     BATCH_BYTES_MAX
         >= BATCH_METERED_BYTES_MAX as usize / 128 * 129 + BATCH_HEADER_BYTES + BATCH_RECORDS_MAX * TABLE_ENTRY_BYTES

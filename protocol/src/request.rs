@@ -119,8 +119,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Appends the whole frame to `out`. Free text that is too long is cut; other values that break a rule are written as
-    /// they are, for the server to refuse.
+    /// Appends the whole frame to `out`. Free text that is too long is cut; other values that break a rule are written
+    /// as they are, for the server to refuse.
     pub fn write(&self, id: u64, out: &mut BytesMut) {
         write_frame(out, self.kind(), id, |out| self.write_body(out));
     }

@@ -109,7 +109,8 @@ impl Response {
         self.parts().iter().for_each(|part| out.extend_from_slice(part));
     }
 
-    /// Appends the frame without [`Self::parts`], its length counting them: what has to be sent right behind, by reference.
+    /// Appends the frame without [`Self::parts`], its length counting them: what has to be sent right behind, by
+    /// reference.
     pub fn write_head(&self, id: u64, out: &mut BytesMut) {
         let parts_bytes = self.parts().iter().map(Bytes::len).sum();
         write_frame_head(out, self.kind(), id, parts_bytes, |out| self.write_body(out));

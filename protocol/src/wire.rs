@@ -34,8 +34,8 @@ impl ParseError<&[u8]> for Fault {
     }
 }
 
-/// Runs `parser` over a whole body: bytes that it leaves are an error. Errors about layout name the frame; a broken rule says
-/// enough by itself, in S2's words where it has them.
+/// Runs `parser` over a whole body: bytes that it leaves are an error. Errors about layout name the frame; a broken
+/// rule says enough by itself, in S2's words where it has them.
 pub(crate) fn whole<'a, T>(
     name: &str,
     body: &'a [u8],
@@ -96,8 +96,8 @@ pub(crate) fn optional<'a, T>(
     parser(input).map(|(rest, value)| (rest, Some(value)))
 }
 
-/// A `u16` count, then the values. `entry_bytes_min` bounds the count by the bytes that are there, so that room is never made
-/// for entries that cannot follow.
+/// A `u16` count, then the values. `entry_bytes_min` bounds the count by the bytes that are there, so that room is
+/// never made for entries that cannot follow.
 pub(crate) fn list<'a, T>(
     at_count: &'a [u8],
     count_max: usize,
@@ -195,8 +195,8 @@ pub(crate) fn put_position(out: &mut BytesMut, position: Position) {
     out.put_u64_le(position.timestamp);
 }
 
-/// Bytes behind a `u16` length. More than that length can say is cut; the reader refuses what is left, since every limit
-/// is lower.
+/// Bytes behind a `u16` length. More than that length can say is cut; the reader refuses what is left, since every
+/// limit is lower.
 pub(crate) fn put_bytes16(out: &mut BytesMut, bytes: &[u8]) {
     let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
     out.put_u16_le(length);

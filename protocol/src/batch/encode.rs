@@ -15,15 +15,16 @@ use crate::limits::{BATCH_HEADER_BYTES, BATCH_METERED_BYTES_MAX, BATCH_RECORDS_M
 /// One batch, ready to be sent.
 ///
 /// # Errors
-/// `Invalid`, with S2's message, for what the server would refuse: the limits of `s2-semantics.md` A5, empty header names
-/// (A3), malformed commands (B5). `offset` is then the record's index.
+/// `Invalid`, with S2's message, for what the server would refuse: the limits of `s2-semantics.md` A5, empty header
+/// names (A3), malformed commands (B5). `offset` is then the record's index.
 pub fn encode(records: &[Record]) -> Result<BytesMut, DecodeError> {
     let mut out = BytesMut::new();
     encode_into(records, &mut out)?;
     Ok(out)
 }
 
-/// As [`encode`], behind what `out` holds already: a client writes it right into the frame. On an error `out` is unchanged.
+/// As [`encode`], behind what `out` holds already: a client writes it right into the frame. On an error `out` is
+/// unchanged.
 pub fn encode_into(records: &[Record], out: &mut BytesMut) -> Result<(), DecodeError> {
     let payload_bytes = check(records)?;
     let start = out.len();
@@ -36,8 +37,8 @@ pub fn encode_into(records: &[Record], out: &mut BytesMut) -> Result<(), DecodeE
     Ok(())
 }
 
-/// Every rule, before anything is written; record by record first, then the batch (`s2-semantics.md` A5). Returns the size of
-/// the payload.
+/// Every rule, before anything is written; record by record first, then the batch (`s2-semantics.md` A5). Returns the
+/// size of the payload.
 fn check(records: &[Record]) -> Result<usize, DecodeError> {
     let (mut metered_bytes, mut payload_bytes) = (0, 0);
     for (index, record) in records.iter().enumerate() {

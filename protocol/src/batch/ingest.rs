@@ -20,11 +20,12 @@ pub struct Ingested {
     pub batch_bytes: usize,
 }
 
-/// Structure, limits (`s2-semantics.md` A3-A5), commands (B5) and all of the producer's sums. `batch` is one batch, no more.
+/// Structure, limits (`s2-semantics.md` A3-A5), commands (B5) and all of the producer's sums. `batch` is one batch, no
+/// more.
 ///
 /// # Errors
-/// `Invalid` where a rule is broken, `Unsupported` for versions and flags, `BadFrame` for everything that a sound client does
-/// not send, damage on the way included. Allocates only for an error.
+/// `Invalid` where a rule is broken, `Unsupported` for versions and flags, `BadFrame` for everything that a sound
+/// client does not send, damage on the way included. Allocates only for an error.
 pub fn check_ingest(batch: &[u8]) -> Result<Ingested, DecodeError> {
     let header = BatchHeader::parse(batch)?;
     check_frame(batch, &header)?;

@@ -210,8 +210,8 @@ pub struct TableEntry {
 }
 
 impl TableEntry {
-    /// Plain loads rather than a parser: the array's type proves that every field is there, and this runs once per record
-    /// on every path.
+    /// Plain loads rather than a parser: the array's type proves that every field is there, and this runs once per
+    /// record on every path.
     pub fn read(entry: &[u8; TABLE_ENTRY_BYTES]) -> Self {
         Self {
             timestamp: u64_at(entry, 0),
@@ -249,13 +249,14 @@ impl TableEntry {
         u64::from(self.header_bytes) + u64::from(self.body_bytes)
     }
 
-    /// `s2-semantics.md` A4. Right for entries that passed [`check_entry`].
+    /// `s2-semantics.md` A4. Right for entries of checked batches.
     pub fn metered_bytes(&self) -> u64 {
         8 + self.payload_bytes() - u64::from(self.length_bytes_extra)
     }
 }
 
-/// What holds for every entry, sent or stamped: fields that agree with each other, so that later arithmetic cannot fail.
+/// What holds for every entry, sent or stamped: fields that agree with each other, so that later arithmetic cannot
+/// fail.
 pub(super) fn check_entry(entry: &TableEntry, offset: usize) -> Result<(), DecodeError> {
     let fault = if entry.flags & !(FLAG_HAS_TIMESTAMP | FLAG_COMMAND) != 0 {
         return Err(DecodeError::unsupported(offset + 20, "record flags that this version does not know"));
@@ -276,8 +277,8 @@ pub(super) fn entries(table: &[u8]) -> impl DoubleEndedIterator<Item = TableEntr
     table.as_chunks().0.iter().map(TableEntry::read)
 }
 
-/// crc32c over the table's columns that the server never rewrites, entries in order. Gathered by the half kilobyte, since a sum
-/// over 16 bytes at a time is mostly overhead.
+/// crc32c over the table's columns that the server never rewrites, entries in order. Gathered by the half kilobyte,
+/// since a sum over 16 bytes at a time is mostly overhead.
 pub(super) fn columns_crc(table: &[u8]) -> u32 {
     const GATHERED: usize = 32;
     let mut gathered = [[0u8; COLUMNS_BYTES]; GATHERED];

@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// What [`super::Batch::slice`] gives: the encoded bytes in up to three parts, to be written one behind the other. Where the
-/// slice is the whole batch, `header` is all of it and the others are empty.
+/// What [`super::Batch::slice`] gives: the encoded bytes in up to three parts, to be written one behind the other.
+/// Where the slice is the whole batch, `header` is all of it and the others are empty.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct BatchSlice {
     pub header: Bytes,

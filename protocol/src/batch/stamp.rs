@@ -17,9 +17,9 @@ pub struct Stamp {
     pub expires_at_ms: u64,
 }
 
-/// Rewrites the server's part of the header and every record's timestamp, in one pass; `assign` is called per record, in
-/// order, with the timestamp that the client sent. The producer's sum over the table as sent becomes 0: it was checked, and
-/// holds no more.
+/// Rewrites the server's part of the header and every record's timestamp, in one pass; `assign` is called per record,
+/// in order, with the timestamp that the client sent. The producer's sum over the table as sent becomes 0: it was
+/// checked, and holds no more.
 ///
 /// `batch` is header and table at least, as [`super::check_ingest`] approved it.
 ///

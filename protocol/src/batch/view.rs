@@ -17,8 +17,8 @@ use crate::error::DecodeError;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_HEADER_BYTES, BATCH_RECORDS_MAX, TABLE_ENTRY_BYTES};
 use crate::types::StreamId;
 
-/// A stamped batch or slice, structure and the server's sum already checked. A handle to shared bytes: cloning it costs one
-/// reference count. Record indexes are from 0, within this batch.
+/// A stamped batch or slice, structure and the server's sum already checked. A handle to shared bytes: cloning it costs
+/// one reference count. Record indexes are from 0, within this batch.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Batch {
     bytes: Bytes,
@@ -159,8 +159,8 @@ impl Batch {
         entries.partition_point(|entry| u64_at(entry, 0) < timestamp) as u32
     }
 
-    /// The records in order, as slices of the batch's bytes. An item is an error only where the payload contradicts the table,
-    /// which [`Batch::verify_payload`] finds first.
+    /// The records in order, as slices of the batch's bytes. An item is an error only where the payload contradicts the
+    /// table, which [`Batch::verify_payload`] finds first.
     pub fn records(&self) -> impl Iterator<Item = Result<RecordView, DecodeError>> + '_ {
         let mut start = self.header_and_table_bytes();
         entries(self.table()).zip(self.first_seq_num()..).map(move |(entry, seq_num)| {
@@ -181,11 +181,11 @@ impl Batch {
     }
 
     /// The records of `range` as a batch of their own: a new header, a run of the table and a run of the payload, by
-    /// reference. The whole range is the batch itself. An empty range is no batch: no bytes at all. Indexes beyond the last
-    /// record are clipped.
+    /// reference. The whole range is the batch itself. An empty range is no batch: no bytes at all. Indexes beyond the
+    /// last record are clipped.
     ///
-    /// What is left out is read once, for its sums; they are taken from the bytes, never derived from the producer's sum,
-    /// since that would hide damage to what is kept.
+    /// What is left out is read once, for its sums; they are taken from the bytes, never derived from the producer's
+    /// sum, since that would hide damage to what is kept.
     pub fn slice(&self, range: Range<u32>) -> BatchSlice {
         let end = range.end.min(self.record_count());
         if range.start >= end {
@@ -253,8 +253,8 @@ fn check_sums(bytes: &[u8], header: &BatchHeader) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// A server may be hostile or wrong, with its sums in order: whatever later arithmetic relies on is checked here. Returns the
-/// metered size.
+/// A server may be hostile or wrong, with its sums in order: whatever later arithmetic relies on is checked here.
+/// Returns the metered size.
 fn check_table(bytes: &[u8], header: &BatchHeader) -> Result<u64, DecodeError> {
     let (mut payload_bytes, mut metered_bytes) = (0, 0);
     let table = &bytes[BATCH_HEADER_BYTES..header.header_and_table_bytes()];

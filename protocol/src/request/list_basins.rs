@@ -6,8 +6,8 @@ use nom::number::complete::le_u32;
 use crate::types::check_basin_filter;
 use crate::wire::{self, Parsed};
 
-/// `limit` 0 or above 1000 means 1000 (`s2-semantics.md` E3). Prefix and start_after are not validated as full names but by
-/// the looser rule of `s2-semantics.md` A2 for filters.
+/// `limit` 0 or above 1000 means 1000 (`s2-semantics.md` E3). Prefix and start_after are not validated as full names
+/// but by the looser rule of `s2-semantics.md` A2 for filters.
 ///
 /// ```text
 /// 0 u32 options: none | 4 u32 limit

@@ -15,8 +15,8 @@ use crate::wire::Parsed;
 pub struct OpenReadSession {
     pub target: StreamRef,
     pub params: ReadParams,
-    /// Bytes of push frame bodies the reader is ready to take now. A push is sent while credit is above zero and is then
-    /// subtracted whole (so credit may go below zero by one push): a small credit never wedges a large record.
+    /// Bytes of push frame bodies the reader is ready to take now. A push is sent while credit is above zero and is
+    /// then subtracted whole (so credit may go below zero by one push): a small credit never wedges a large record.
     pub credit_bytes: u64,
 }
 

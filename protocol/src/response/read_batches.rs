@@ -21,8 +21,8 @@ const HAS_TAIL: u32 = 1;
 pub struct ReadBatches {
     /// Present on live batches, and on a unary read's live answer (`s2-semantics.md` C8, C9).
     pub tail: Option<Position>,
-    /// The encoded batches as parts to be written one behind the other; where one batch ends and the next begins is told by
-    /// the batch headers alone. Shared by reference between all readers of the same bytes.
+    /// The encoded batches as parts to be written one behind the other; where one batch ends and the next begins is
+    /// told by the batch headers alone. Shared by reference between all readers of the same bytes.
     pub parts: Vec<Bytes>,
 }
 
@@ -36,8 +36,8 @@ impl ReadBatches {
         self.parts.iter().map(Bytes::len).sum()
     }
 
-    /// The batches, checked as [`Batch::parse`] does: everything but the payloads. Bytes of received batches are shared, not
-    /// copied.
+    /// The batches, checked as [`Batch::parse`] does: everything but the payloads. Bytes of received batches are
+    /// shared, not copied.
     pub fn batches(&self) -> Result<Vec<Batch>, DecodeError> {
         let mut bytes = match &self.parts[..] {
             [whole] => whole.clone(),

@@ -26,8 +26,8 @@ pub struct StatusReport {
     /// `fs:...` or `memory:`, without secrets.
     pub store: String,
     pub version: String,
-    /// Named counters for people and benchmarks, sorted by name; docs/PROTOCOL.md lists them. At most `STATUS_COUNTERS_MAX`
-    /// are written.
+    /// Named counters for people and benchmarks, sorted by name; docs/PROTOCOL.md lists them. At most
+    /// `STATUS_COUNTERS_MAX` are written.
     pub counters: Vec<(String, u64)>,
 }
 

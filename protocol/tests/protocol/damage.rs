@@ -1,4 +1,5 @@
-//! A flipped bit anywhere in a batch is found: at ingest by the producer's sums, afterwards by the server's or the producer's.
+//! A flipped bit anywhere in a batch is found: at ingest by the producer's sums, afterwards by the server's or the
+//! producer's.
 
 use proptest::prelude::*;
 use riverrun_protocol::batch::{check_ingest, encode};

@@ -24,8 +24,8 @@ fn cut_at_every_byte(frame: &BytesMut) {
     assert!(matches!(cut(&longer), Ok(Cut::Complete { consumed, .. }) if consumed == frame.len()));
 }
 
-/// No body parses when bytes are missing or left over. (Bodies that end with bytes for somebody else, a batch, are not for
-/// this check.)
+/// No body parses when bytes are missing or left over. (Bodies that end with bytes for somebody else, a batch, are not
+/// for this check.)
 fn refuses_any_other_length(body: &Bytes, parses: impl Fn(Bytes) -> bool) {
     for end in 0..body.len() {
         assert!(!parses(body.slice(..end)), "{end} of {} bytes", body.len());

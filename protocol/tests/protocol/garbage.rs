@@ -22,14 +22,20 @@ proptest! {
     }
 
     #[test]
-    fn random_bodies_of_every_kind(kind in prop::sample::select(FrameKind::ALL.to_vec()), body in vec(any::<u8>(), 0..200)) {
+    fn random_bodies_of_every_kind(
+        kind in prop::sample::select(FrameKind::ALL.to_vec()),
+        body in vec(any::<u8>(), 0..200),
+    ) {
         let bytes = [&[kind as u8][..], &body].concat();
         checks::request(&bytes);
         checks::response(&bytes);
     }
 
     #[test]
-    fn good_frames_with_flipped_bits(which: prop::sample::Index, flips in vec((any::<prop::sample::Index>(), 0u32..8), 1..5)) {
+    fn good_frames_with_flipped_bits(
+        which: prop::sample::Index,
+        flips in vec((any::<prop::sample::Index>(), 0u32..8), 1..5),
+    ) {
         let frames = all_frames();
         let mut bytes = frames[which.index(frames.len())].1.to_vec();
         for (at, bit) in flips {
@@ -45,7 +51,10 @@ proptest! {
 
     /// A hostile client or server gets its sums right. Neither may reach a panic.
     #[test]
-    fn changed_batches_with_right_sums(records in records(), changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+    fn changed_batches_with_right_sums(
+        records in records(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
         let mut sent = riverrun_protocol::batch::encode(&records).unwrap();
         let mut stamped = stamped_bytes(&records, u64::MAX - 100);
         for (at, byte) in changes {

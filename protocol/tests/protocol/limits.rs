@@ -74,8 +74,8 @@ fn a_batch_has_at_most_1_mib() {
     refused_at_ingest(&[half as u32, half as u32 + 1], "record batch must not exceed a metered size of 1 MiB");
 }
 
-/// The largest batch on the wire is made of headers whose lengths just need a second byte: 129 bytes of name and value are
-/// metered as 131 and take 132.
+/// The largest batch on the wire is made of headers whose lengths just need a second byte: 129 bytes of name and value
+/// are metered as 131 and take 132.
 #[test]
 fn headers_with_long_lengths_stay_below_the_batch_limit() {
     let header = ("n", &*"v".repeat(128));

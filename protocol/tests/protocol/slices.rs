@@ -33,7 +33,11 @@ proptest! {
     }
 
     #[test]
-    fn a_slice_of_a_slice_is_the_slice((records, start, end) in records_and_range(), from: prop::sample::Index, to: prop::sample::Index) {
+    fn a_slice_of_a_slice_is_the_slice(
+        (records, start, end) in records_and_range(),
+        from: prop::sample::Index,
+        to: prop::sample::Index,
+    ) {
         let whole = stamped(&records, 100);
         let outer = slice_of(&whole, start..end);
         let from = from.index(outer.record_count() as usize) as u32;
@@ -45,7 +49,11 @@ proptest! {
 
     /// F23: what was kept is compared with what the producer sent, not with what the server has.
     #[test]
-    fn damage_to_a_slice_s_payload_is_found((records, start, end) in records_and_range(), at: prop::sample::Index, bit in 0u32..8) {
+    fn damage_to_a_slice_s_payload_is_found(
+        (records, start, end) in records_and_range(),
+        at: prop::sample::Index,
+        bit in 0u32..8,
+    ) {
         let slice = slice_of(&stamped(&records, 100), start..end);
         let payload = slice.header_and_table_bytes()..slice.bytes().len();
         prop_assume!(!payload.is_empty());
@@ -55,10 +63,14 @@ proptest! {
         prop_assert_eq!(damaged.verify_payload().unwrap_err().code, ErrorCode::Corrupt);
     }
 
-    /// F23: bytes that went bad in the server's memory before it cut them are found as well: slicing reads what it leaves out
-    /// and takes nothing for granted.
+    /// F23: bytes that went bad in the server's memory before it cut them are found as well: slicing reads what it
+    /// leaves out and takes nothing for granted.
     #[test]
-    fn damage_before_slicing_is_found((records, start, end) in records_and_range(), at: prop::sample::Index, bit in 0u32..8) {
+    fn damage_before_slicing_is_found(
+        (records, start, end) in records_and_range(),
+        at: prop::sample::Index,
+        bit in 0u32..8,
+    ) {
         let whole = stamped(&records, 100);
         let payload = whole.header_and_table_bytes()..whole.bytes().len();
         prop_assume!(!payload.is_empty());

@@ -195,11 +195,8 @@ fn stream_row(stream: &StreamIndex) -> Row {
     let name = stream.entry.as_ref().map(|entry| format!("{}/{}", entry.basin, entry.name));
     let mut row = Row::new("stream").with_some("created", name).with("stream_id", state.stream_id.to_string());
     if let (Some(first), Some(last)) = (stream.runs.first(), stream.runs.last()) {
-        row = row.range("seq", first.first_seq_num, last.end_seq_num).range(
-            "time",
-            first.first_timestamp,
-            last.last_timestamp,
-        );
+        row = row.range("seq", first.first_seq_num, last.end_seq_num);
+        row = row.span("time", first.first_timestamp, last.last_timestamp);
     }
     row.with("records", stream.record_count())
         .with("metered_bytes", stream.metered_bytes())

@@ -81,19 +81,26 @@ async fn accept_all(listener: &TcpListener, connect: &str, taps: Taps) {
         };
         let (taps, connect) = (taps.clone(), connect.to_owned());
         connections.spawn(async move {
-            one(number, client, &connect, &taps).await;
+            let ended = one(number, client, &connect, &taps).await;
+            // The sockets are closed and the next connection may come, however long the decoder takes to hear of it.
             drop(permit);
+            if let Some(forwarded) = ended {
+                taps.close(number, forwarded.to_string()).await;
+            }
         });
     }
 }
 
-async fn one(number: u64, mut client: TcpStream, connect: &str, taps: &Taps) {
+/// Forwards one connection until it ends; `None` where there was no server.
+async fn one(number: u64, mut client: TcpStream, connect: &str, taps: &Taps) -> Option<Forwarded> {
     let from = client.peer_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
     let mut server = match TcpStream::connect(connect).await {
         Ok(server) => server,
         Err(why) => {
             taps.note(Note::Text(format!("#{number} from {from}: cannot connect to {connect}: {why}")));
-            return;
+            // The client was accepted before the server could refuse it. A clean end would pass for an answer.
+            let _ = client.set_zero_linger();
+            return None;
         }
     };
     taps.note(Note::Text(format!("#{number} open: {from} -> {connect}")));
@@ -106,7 +113,7 @@ async fn one(number: u64, mut client: TcpStream, connect: &str, taps: &Taps) {
         // A reset is passed on as a reset: dropping the socket would make a clean end of it.
         let _ = (client.set_zero_linger(), server.set_zero_linger());
     }
-    taps.close(number, forwarded.to_string()).await;
+    Some(forwarded)
 }
 
 /// A thread of its own, because printing may block for as long as whoever reads the output likes.
@@ -137,7 +144,7 @@ pub fn on_note(watch: &mut Watch, note: Note) -> Result<(), Error> {
         Note::Missed { seen, bytes } => watch.on_missed(seen, bytes)?,
         Note::End { seen } => watch.on_end(seen)?,
         Note::Closed { connection, text } => {
-            watch.on_closed(connection);
+            watch.on_closed(connection, SystemTime::now())?;
             watch.flush()?;
             say::tell(format_args!("#{connection} closed: {text}"));
         }

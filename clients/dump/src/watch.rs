@@ -84,9 +84,13 @@ impl Watch {
         pieces.into_iter().try_for_each(|piece| self.on_piece(seen, piece))
     }
 
-    /// What is known of a connection can be forgotten.
-    pub fn on_closed(&mut self, connection: u64) {
+    /// A connection is over: what is left of it is shown, and the rest forgotten.
+    pub fn on_closed(&mut self, connection: u64, when: SystemTime) -> io::Result<()> {
+        for direction in [Direction::Client, Direction::Server] {
+            self.on_end(Seen { connection, direction: Some(direction), when: Some(when) })?;
+        }
         self.conversation.on_closed(connection);
+        Ok(())
     }
 
     pub fn flush(&mut self) -> io::Result<()> {

@@ -45,8 +45,8 @@ where
         let back = one_way(server.0, client.1, &mut server_tap, &mut from_server);
         tokio::try_join!(there, back)
     };
-    client_tap.end().await;
-    server_tap.end().await;
+    client_tap.end();
+    server_tap.end();
     Forwarded { from_client, from_server, why: result.err() }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::seen;
 use crate::describe::Direction;
@@ -14,6 +14,8 @@ use crate::watch::Seen;
 pub const DECODE_BACKLOG_BYTES_MAX: usize = 64 << 20;
 /// The same in pieces, each of which costs a little beyond its bytes.
 const DECODE_BACKLOG_NOTES_MAX: usize = 16 << 10;
+/// Connections that are over and wait to say so.
+const CLOSING_MAX: usize = 16 << 10;
 
 /// What the decoder is told.
 #[derive(Debug)]
@@ -59,6 +61,7 @@ pub struct Taps {
     notes: mpsc::Sender<Note>,
     backlog: Arc<AtomicUsize>,
     backlog_bytes_max: usize,
+    closing: Arc<Semaphore>,
 }
 
 impl Taps {
@@ -68,7 +71,8 @@ impl Taps {
 
     pub fn with_limits(notes_max: usize, backlog_bytes_max: usize) -> (Taps, mpsc::Receiver<Note>) {
         let (notes, receiver) = mpsc::channel(notes_max);
-        (Taps { notes, backlog: Arc::default(), backlog_bytes_max }, receiver)
+        let closing = Arc::new(Semaphore::new(CLOSING_MAX));
+        (Taps { notes, backlog: Arc::default(), backlog_bytes_max, closing }, receiver)
     }
 
     /// For a connection's two directions: client's, server's.
@@ -82,9 +86,12 @@ impl Taps {
         let _ = self.notes.try_send(note);
     }
 
-    /// Waits for room: the connection is over, so nothing is delayed, and what the decoder keeps of it is freed.
+    /// Says that a connection is over, so that what the decoder keeps of it is freed. Waits for room: call it when the sockets
+    /// are closed already. With too many waiting, it is left unsaid.
     pub async fn close(&self, connection: u64, text: String) {
-        let _ = self.notes.send(Note::Closed { connection, text }).await;
+        if let Ok(_waiting) = self.closing.try_acquire() {
+            let _ = self.notes.send(Note::Closed { connection, text }).await;
+        }
     }
 }
 
@@ -100,19 +107,24 @@ pub struct Tap {
 impl Tap {
     /// Shows `bytes` to the decoder if it has room for them, and counts them as missed otherwise. Never waits.
     pub fn offer(&mut self, bytes: &Bytes) {
-        if self.tell_missed().is_err() || self.try_send(bytes).is_err() {
+        if self.try_offer(bytes).is_err() {
             self.missed += bytes.len() as u64;
         }
     }
 
-    /// Nothing more will come. Waits for room, as [`Taps::close`] does.
-    pub async fn end(mut self) {
+    /// Room for the bytes comes first: to say what was missed without it would say so again for every piece, and fill the queue
+    /// with nothing else.
+    fn try_offer(&mut self, bytes: &Bytes) -> Result<(), ()> {
+        let waiting = self.waiting(bytes.len()).ok_or(())?;
+        self.tell_missed()?;
         let seen = seen(self.connection, self.direction);
-        if self.missed > 0 {
-            let missed = Note::Missed { seen, bytes: std::mem::take(&mut self.missed) };
-            let _ = self.taps.notes.send(missed).await;
-        }
-        let _ = self.taps.notes.send(Note::End { seen }).await;
+        self.taps.notes.try_send(Note::Bytes { seen, bytes: bytes.clone(), waiting }).map_err(drop)
+    }
+
+    /// Nothing more will come. Said only where there is room: a socket waits to be closed, and [`Taps::close`] says it again.
+    pub fn end(mut self) {
+        let _ = self.tell_missed();
+        let _ = self.taps.notes.try_send(Note::End { seen: seen(self.connection, self.direction) });
     }
 
     fn tell_missed(&mut self) -> Result<(), ()> {
@@ -123,12 +135,6 @@ impl Tap {
         self.taps.notes.try_send(missed).map_err(drop)?;
         self.missed = 0;
         Ok(())
-    }
-
-    fn try_send(&self, bytes: &Bytes) -> Result<(), ()> {
-        let waiting = self.waiting(bytes.len()).ok_or(())?;
-        let seen = seen(self.connection, self.direction);
-        self.taps.notes.try_send(Note::Bytes { seen, bytes: bytes.clone(), waiting }).map_err(drop)
     }
 
     fn waiting(&self, bytes: usize) -> Option<Waiting> {

@@ -73,8 +73,8 @@ fn a_chunk_by_page_and_stream() {
         page page=0 offset=112 codec=raw stored_bytes=300176 raw_bytes=300176 ratio=100.0% crc=0xee9cd0ea
         page page=1 offset=300288 codec=raw stored_bytes=300176 raw_bytes=300176 ratio=100.0% crc=0x0bdc0f3e
         page page=2 offset=600464 codec=raw stored_bytes=4352 raw_bytes=4352 ratio=100.0% crc=0x5239087e
-        stream created="my-basin/logs/web 1" stream_id=01010101010101010101010101010101 seq=10..14 time=1700000000011..1700000000014 records=4 metered_bytes=600032 raw_bytes=600352 pages=2 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
-        stream stream_id=02020202020202020202020202020202 seq=10..14 time=1700000000011..1700000000014 records=4 metered_bytes=4032 raw_bytes=4352 pages=1 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
+        stream created="my-basin/logs/web 1" stream_id=01010101010101010101010101010101 seq=10..14 time=1700000000011..=1700000000014 records=4 metered_bytes=600032 raw_bytes=600352 pages=2 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
+        stream stream_id=02020202020202020202020202020202 seq=10..14 time=1700000000011..=1700000000014 records=4 metered_bytes=4032 raw_bytes=4352 pages=1 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
         "#);
 }
 
@@ -83,7 +83,7 @@ fn its_runs_and_batches() {
     let (result, text) = dump_as(&encoded(vec![stream(2, |seq| noise(seq, 1000))]).to_bytes(), true, Output::Line);
     result.unwrap();
     insta::assert_snapshot!(text.lines().skip(2).collect::<Vec<_>>().join("\n"), @"
-        stream stream_id=02020202020202020202020202020202 seq=10..14 time=1700000000011..1700000000014 records=4 metered_bytes=4032 raw_bytes=4352 pages=1 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
+        stream stream_id=02020202020202020202020202020202 seq=10..14 time=1700000000011..=1700000000014 records=4 metered_bytes=4032 raw_bytes=4352 pages=1 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
           run page=0 raw_offset=0 raw_bytes=4352 batches=2 records=4 seq=10..14 time=1700000000011..=1700000000014 arrival_ms=1700000000005..=1700000000005 expires_at_ms_max=1700000000006
             batch stream_id=02020202020202020202020202020202 seq=10..12 records=2 payload_bytes=2000 metered_bytes=2016 arrival_ms=1700000000005 expires_at_ms=1700000000006
             batch stream_id=02020202020202020202020202020202 seq=12..14 records=2 payload_bytes=2000 metered_bytes=2016 arrival_ms=1700000000005 expires_at_ms=1700000000006

@@ -148,6 +148,47 @@ async fn back_pressure_goes_through() {
     assert!(tokio::time::timeout(soon, rig.client.write(&[0; 100])).await.is_ok());
 }
 
+/// A decoder that stands still delays nobody; what it did not see is counted, and it finds its way back.
+#[tokio::test]
+async fn forwarding_goes_on_when_decoding_falls_behind() {
+    let mut rig = rig(1 << 20, Taps::with_limits(1000, 100));
+    let ping = sample(FrameKind::Ping);
+    let mut sent = 0;
+    for _ in 0..50 {
+        rig.client.write_all(&ping).await.unwrap();
+        let mut there = vec![0; ping.len()];
+        rig.server.read_exact(&mut there).await.unwrap();
+        assert_eq!(there, ping);
+        sent += ping.len();
+    }
+    let (mut watch, screen) = watch(Format::Line);
+    while let Ok(note) = rig.notes.try_recv() {
+        on_note(&mut watch, note).unwrap();
+    }
+    rig.client.write_all(&ping).await.unwrap();
+    rig.client.shutdown().await.unwrap();
+    rig.server.shutdown().await.unwrap();
+    assert_eq!(receive_all(&mut rig.server).await, ping);
+    rig.forwarding.await.unwrap();
+    decode(rig.notes, &mut watch).await;
+    let text = screen.text();
+    let missed = sent - 3 * ping.len();
+    assert!(text.contains(&format!("MISSED {missed}B that were forwarded but not decoded")), "{text}");
+    assert_eq!(text.matches("Ping").count(), 4, "{text}");
+}
+
+/// A decoder whose output nobody reads keeps no socket open: an end is passed on, and the connection is over.
+#[tokio::test]
+async fn a_decoder_that_stands_still_holds_no_connection_open() {
+    let mut rig = rig(1 << 10, Taps::with_limits(1, 100));
+    rig.client.write_all(&sample(FrameKind::Ping)).await.unwrap();
+    rig.client.shutdown().await.unwrap();
+    rig.server.shutdown().await.unwrap();
+    assert_eq!(receive_all(&mut rig.server).await, sample(FrameKind::Ping));
+    assert_eq!(rig.forwarding.await.unwrap().from_client, 28);
+    assert_eq!(rig.notes.len(), 1, "the queue was full all the while");
+}
+
 #[tokio::test]
 async fn rubbish_is_said_and_forwarded() {
     let rubbish: Vec<u8> = (0..=255).rev().cycle().take(5000).collect();
@@ -181,6 +222,32 @@ fn answers_tell_their_latency() {
         Error                         1             63    8.003ms    8.003ms
         all                           4            160
         ");
+}
+
+/// The whole thing over real sockets: connections told apart, and a reset that stays a reset.
+#[tokio::test]
+async fn over_tcp() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = listener.local_addr().unwrap().to_string();
+    let proxy = tokio::spawn(async move { proxy::serve(&listener, &address, watch(Format::Line).0).await });
+    for id in 1..=2 {
+        let mut client = TcpStream::connect(&listen).await.unwrap();
+        let (mut server, _) = upstream.accept().await.unwrap();
+        client.write_all(&sample(FrameKind::Ping)).await.unwrap();
+        let mut there = vec![0; sample(FrameKind::Ping).len()];
+        server.read_exact(&mut there).await.unwrap();
+        server.write_all(&sample(FrameKind::Pong)).await.unwrap();
+        drop(server);
+        assert_eq!(receive_all(&mut client).await, sample(FrameKind::Pong), "connection {id}");
+    }
+    let mut client = TcpStream::connect(&listen).await.unwrap();
+    let (server, _) = upstream.accept().await.unwrap();
+    server.set_zero_linger().unwrap();
+    drop(server);
+    assert_eq!(client.read(&mut [0; 8]).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    proxy.abort();
 }
 
 #[tokio::test]

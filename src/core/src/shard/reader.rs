@@ -11,7 +11,7 @@ use riverrun_protocol::types::Position;
 use super::connection::ConnectionKey;
 use super::slab::Key;
 use super::stream::{Stream, StreamKey};
-use super::take::{Bounds, Taken};
+use super::take::{Bounds, Fill, Taken};
 use crate::event::LoadId;
 
 pub(super) type ReaderKey = Key<Reader>;
@@ -117,6 +117,10 @@ impl Reader {
     pub(super) fn limit(&self, stream: &Stream) -> u64 {
         let follows = self.may_follow && (self.is_session() || matches!(self.phase, Phase::Following { .. }));
         if follows { stream.stable.seq_num } else { self.admitted_tail }
+    }
+
+    pub(super) fn fill(&self) -> Fill {
+        if self.is_session() { Fill::Whole } else { Fill::Exact }
     }
 
     pub(super) fn has_credit(&self) -> bool {

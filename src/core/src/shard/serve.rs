@@ -9,7 +9,7 @@ use riverrun_protocol::response::Response;
 
 use super::connection::ConnectionKey;
 use super::reader::{PageLoad, Phase, Reader, ReaderKey, ReaderKind};
-use super::take::{Fill, Next, Taken};
+use super::take::{Next, Taken};
 use super::{Shard, Turn};
 use crate::limits::{READ_TURN_BYTES_MAX, READ_TURN_PUSHES_MAX};
 
@@ -106,38 +106,58 @@ impl Shard {
         }
     }
 
-    /// Takes records from where the cursor is until something stops it.
+    /// Takes records from where the cursor is until something stops it: first what was loaded for the reader, then from memory.
     fn gather(&mut self, key: ReaderKey, taken: &mut Taken) -> Stopped {
-        let reader = &mut self.readers[key];
+        let reader = &self.readers[key];
         let stream = &self.streams[reader.stream.expect("only an admitted reader is ready")];
         let limit = reader.limit(stream);
-        if reader.cursor < limit && reader.not_before.is_some() && reader.loaded.is_empty() {
+        if reader.cursor >= limit {
+            return Stopped::AtLimit;
+        }
+        if reader.not_before.is_some() && reader.loaded.is_empty() {
             return Stopped::NotLoaded;
         }
-        if reader.cursor < limit && !reader.has_credit() {
+        if !reader.has_credit() {
             return Stopped::Full;
         }
-        let takes_one = !reader.is_session() && matches!(reader.phase, Phase::Following { .. });
-        let fill = if reader.is_session() { Fill::Whole } else { Fill::Exact };
-        while reader.cursor < limit {
-            let (cursor, bounds) = (&mut reader.cursor, &mut reader.bounds);
-            let loaded = reader.loaded.front();
-            let next = match (loaded, stream.memory_index_of(*cursor)) {
-                (Some(batch), _) => taken.take(batch, cursor, bounds, fill),
-                (None, Some(index)) => taken.take(&stream.memory[index].batch, cursor, bounds, fill),
-                (None, None) => return Stopped::NotLoaded,
-            };
-            if loaded.is_some_and(|batch| batch.end_seq_num() <= *cursor) {
-                self.loaded_bytes -= reader.drop_first_loaded();
-                if reader.loaded.is_empty() {
-                    self.holders.remove(&key);
-                }
+        self.gather_loaded(key, limit, taken).unwrap_or_else(|| self.gather_memory(key, limit, taken))
+    }
+
+    /// `None` when everything loaded was taken.
+    fn gather_loaded(&mut self, key: ReaderKey, limit: u64, taken: &mut Taken) -> Option<Stopped> {
+        let reader = &mut self.readers[key];
+        let fill = reader.fill();
+        while let Some(batch) = reader.loaded.front() {
+            if reader.cursor >= limit {
+                return Some(Stopped::AtLimit);
             }
-            match next {
-                Next::Unwanted if taken.is_last => return Stopped::Ended,
-                Next::Unwanted => return Stopped::Full,
-                Next::Wanted if takes_one => return Stopped::Full,
-                Next::Wanted => {}
+            let next = taken.take(batch, &mut reader.cursor, &mut reader.bounds, fill);
+            if batch.end_seq_num() <= reader.cursor {
+                self.loaded_bytes -= reader.drop_first_loaded();
+            }
+            if next == Next::Unwanted {
+                return Some(stopped_by(taken));
+            }
+        }
+        self.holders.remove(&key);
+        None
+    }
+
+    fn gather_memory(&mut self, key: ReaderKey, limit: u64, taken: &mut Taken) -> Stopped {
+        let reader = &mut self.readers[key];
+        let stream = &self.streams[reader.stream.expect("only an admitted reader is ready")];
+        let takes_one = !reader.is_session() && matches!(reader.phase, Phase::Following { .. });
+        let fill = reader.fill();
+        let Some(batches) = stream.memory_from(reader.cursor).filter(|_| reader.cursor < limit) else {
+            return if reader.cursor < limit { Stopped::NotLoaded } else { Stopped::AtLimit };
+        };
+        for memory in batches {
+            if reader.cursor >= limit {
+                break;
+            }
+            let next = taken.take(&memory.batch, &mut reader.cursor, &mut reader.bounds, fill);
+            if next == Next::Unwanted || takes_one {
+                return stopped_by(taken);
             }
         }
         Stopped::AtLimit
@@ -194,4 +214,8 @@ impl Shard {
         }
         Some(reader)
     }
+}
+
+fn stopped_by(taken: &Taken) -> Stopped {
+    if taken.is_last { Stopped::Ended } else { Stopped::Full }
 }

@@ -190,11 +190,27 @@ impl Stream {
         self.memory.pop_front();
     }
 
-    /// The batch in memory that holds this sequence number.
-    pub(super) fn memory_index_of(&self, seq_num: u64) -> Option<usize> {
-        let first = self.memory.front()?.batch.first_seq_num();
-        let index = self.memory.partition_point(|batch| batch.batch.end_seq_num() <= seq_num);
-        (seq_num >= first && index < self.memory.len()).then_some(index)
+    /// The batches in memory from the one on that holds this sequence number; `None` where none does.
+    pub(super) fn memory_from(&self, seq_num: u64) -> Option<impl Iterator<Item = &MemoryBatch>> {
+        let in_memory = (self.memory_start()..self.journaled.seq_num).contains(&seq_num);
+        in_memory.then(|| self.memory.range(self.memory_index(seq_num)..))
+    }
+
+    /// Searched from the end in doubling steps: nearly everyone who reads from memory is near the tail, and there are many of
+    /// them for each append.
+    fn memory_index(&self, seq_num: u64) -> usize {
+        let end = self.memory.len();
+        let mut step = 1;
+        while step < end && self.memory[end - step].batch.first_seq_num() > seq_num {
+            step *= 2;
+        }
+        let (mut low, mut high) = (end.saturating_sub(step), end);
+        while low < high {
+            let middle = low.midpoint(high);
+            let is_below = self.memory[middle].batch.end_seq_num() <= seq_num;
+            (low, high) = if is_below { (middle + 1, high) } else { (low, middle) };
+        }
+        low
     }
 
     /// The first sequence number in memory; the tail where memory is empty.

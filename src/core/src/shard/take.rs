@@ -120,9 +120,14 @@ impl Taken {
         let cut_off = (end..part.batch.record_count()).map(|index| part.batch.record_metered_bytes(index));
         let metered_bytes = part.metered_bytes - cut_off.sum::<u64>();
         let records = u64::from(end - part.from);
-        let slice = part.batch.slice(part.from..end);
-        self.bytes += slice.len() as u64;
-        self.parts.extend(slice.parts());
+        if records == u64::from(part.batch.record_count()) {
+            self.bytes += part.batch.bytes().len() as u64;
+            self.parts.push(part.batch.bytes().clone());
+        } else {
+            let slice = part.batch.slice(part.from..end);
+            self.bytes += slice.len() as u64;
+            self.parts.extend(slice.parts());
+        }
         self.records += records;
         self.metered_bytes += metered_bytes;
         bounds.subtract(records, metered_bytes);

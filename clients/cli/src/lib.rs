@@ -5,7 +5,7 @@
 //! [`miette::Report`]; [`conclude`] prints them and says how the process should end.
 //!
 //! The route of an appended line: [`input`] reads and parses it on a thread of its own, [`verbs::append`] packs batches and
-//! keeps them in flight. The route of a read record: [`copy`] takes batches from a read session, [`format`] renders them,
+//! keeps them in flight. The route of a read record: [`copy`] takes batches from a read session, [`mod@format`] renders them,
 //! [`output`] writes them on a thread of its own.
 #![forbid(unsafe_code)]
 

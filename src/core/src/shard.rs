@@ -1,9 +1,9 @@
 //! The state machine of one core.
 //!
-//! The route of an append: [`request`] -> [`append`] (checked, numbered, stamped) -> [`writer`] (the journal's blocks) ->
-//! [`acks`] (stable: acknowledged, readers woken) -> [`sealing`] and [`publishing`] (chunks). The route of a read: [`read`]
-//! (where it starts) -> [`serve`] (whose turn it is) -> [`take`] (which records) from memory or [`history`] -> [`follow`] (at the
-//! tail). [`load`] brings streams in that are not in memory.
+//! The route of an append: `request` -> `append` (checked, numbered, stamped) -> `writer` (the journal's blocks) ->
+//! `acks` (stable: acknowledged, readers woken) -> `sealing` and `publishing` (chunks). The route of a read: `read`
+//! (where it starts) -> `serve` (whose turn it is) -> `take` (which records) from memory or `history` -> `follow` (at the
+//! tail). `load` brings streams in that are not in memory.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

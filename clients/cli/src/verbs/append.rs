@@ -1,6 +1,6 @@
 //! `append BASIN/STREAM`: one record per input line, through a producer; one line on stderr per acknowledged batch.
 //!
-//! Two tasks: this one feeds lines to the producer, the other ([`acks`]) waits for the outcomes in order. Only the second
+//! Two tasks: this one feeds lines to the producer, the other (`acks`) waits for the outcomes in order. Only the second
 //! knows what is stored, so everything said about "stored up to line N" comes from it.
 
 mod acks;

@@ -3,7 +3,7 @@
 /// Whose first bytes they are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Foreign {
-    /// An HTTP/1 request line.
+    /// An HTTP/1 request line; from a server, a status line.
     Http,
     /// HTTP/2 with prior knowledge.
     Http2,
@@ -13,7 +13,7 @@ pub enum Foreign {
     Text,
 }
 
-const HTTP_METHODS: [&[u8]; 8] = [b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC", b"CONN"];
+const HTTP_STARTS: [&[u8]; 9] = [b"HTTP", b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC", b"CONN"];
 
 const HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     content-type: text/plain; charset=utf-8\r\n\
@@ -45,12 +45,14 @@ impl Foreign {
     }
 }
 
-/// Whether a connection's first bytes are another protocol's. `None` if they may be a hello's, or are fewer than 4.
+/// Whether a connection's first bytes, in either direction, are another protocol's. `None` if they may be a hello's, or
+/// are fewer than 4.
 ///
-/// A hello cannot be mistaken: read as a little-endian length, each of these starts is far above `HELLO_BODY_BYTES_MAX`.
+/// A hello cannot be mistaken: read as a little-endian length, each of these starts is far above
+/// `HELLO_BODY_BYTES_MAX`.
 pub fn foreign(first: &[u8]) -> Option<Foreign> {
     let first: &[u8; 4] = first.first_chunk()?;
-    if HTTP_METHODS.iter().any(|method| *method == first) {
+    if HTTP_STARTS.iter().any(|start| *start == first) {
         return Some(Foreign::Http);
     }
     match first {
@@ -70,6 +72,7 @@ mod tests {
     fn first_bytes_tell_the_protocol() {
         assert_eq!(foreign(b"GET / HTTP/1.1\r\n"), Some(Foreign::Http));
         assert_eq!(foreign(b"OPTIONS * HTTP/1.1\r\n"), Some(Foreign::Http));
+        assert_eq!(foreign(b"HTTP/1.1 400 Bad Request\r\n"), Some(Foreign::Http));
         assert_eq!(foreign(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Some(Foreign::Http2));
         assert_eq!(foreign(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]), Some(Foreign::Tls));
         assert_eq!(foreign(b"hello?\r\n"), Some(Foreign::Text));

@@ -25,7 +25,7 @@ fn another_protocol_on_the_port() {
     insta::assert_snapshot!(complaint(&addr, "ls"), @"
         exit 1
         Error:   × there is no connection to a server
-          ╰─▶ this is no Riverrun server, it answers in text
+          ╰─▶ this is no Riverrun server, it answers in HTTP
           help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and
                 that the server there is running
         ");

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use riverrun_client::{Client, Error, ReadOptions, ReadSession, ReadSessionConfig};
+use riverrun_client::{Client, Error, ReadEvent, ReadOptions, ReadSession, ReadSessionConfig};
 use riverrun_protocol::Batch;
 use riverrun_protocol::request::{ReadParams, ReadStart};
 
@@ -31,6 +31,9 @@ pub struct Plan {
 
 /// How long an interrupted read waits for what is on its way to a pipe that nobody may be reading.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A server speaks at least every 15 s (`s2-semantics.md` C8); this is a silence to be told.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// How the reading side ended.
 enum End {
@@ -102,8 +105,9 @@ async fn transfer(globals: &Globals, plan: &Plan, output: &Output, opened_at: &O
     };
     let mut progress = plan.progress();
     session.next_seq_num().into_iter().for_each(|first| _ = opened_at.set(first));
-    while let Some(batch) = session.next_batch().await {
-        let batch = batch.map_err(|error| interrupted_by(globals, plan, &error))?;
+    while let Some(event) = next_event(globals, &mut session).await {
+        let event = event.map_err(|error| Failure::of_read(globals, not_all(plan), &error))?;
+        let ReadEvent::Batch(batch) = event else { continue };
         let piece = render(plan.format, &batch).map_err(|error| Failure::new(not_all(plan), error, ""))?;
         progress.add(piece.records, piece.data.len() as u64);
         if output.write(piece).await.is_err() {
@@ -112,6 +116,19 @@ async fn transfer(globals: &Globals, plan: &Plan, output: &Output, opened_at: &O
     }
     progress.finish();
     Ok(())
+}
+
+/// The session reconnects by itself; whoever waits for its records should know that it does.
+async fn next_event(globals: &Globals, session: &mut ReadSession) -> Option<Result<ReadEvent, Error>> {
+    if let Ok(event) = tokio::time::timeout(SILENCE_MAX, session.next_event()).await {
+        return event;
+    }
+    remark(&format!("nothing was heard from {} for {SILENCE_MAX:?}; still trying", globals.addr));
+    let event = session.next_event().await;
+    if matches!(event, Some(Ok(_))) {
+        remark(&format!("{} is back", globals.addr));
+    }
+    event
 }
 
 async fn open(client: &Client, plan: &Plan) -> Result<ReadSession, Error> {
@@ -139,10 +156,6 @@ async fn not_read(globals: &Globals, client: &Client, plan: &Plan, error: &Error
         Some(tail) => unwritten::explain(plan, tail, failure),
         None => nearest::improve(client, &plan.uri, error, failure).await,
     }
-}
-
-fn interrupted_by(globals: &Globals, plan: &Plan, error: &Error) -> Failure {
-    Failure::of_read(globals, not_all(plan), error)
 }
 
 fn not_all(plan: &Plan) -> String {

@@ -7,11 +7,11 @@
 //! | 2 | usage: the command line was not understood |
 //! | 3 | may or may not have been done: records may have been stored without an ack |
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io;
 use std::process::ExitCode;
 
-use miette::{Diagnostic, MietteHandlerOpts};
+use miette::{Diagnostic, MietteHandlerOpts, ReportHandler};
 use riverrun_client::{Error, NotDone, Outcome, Terminal};
 use riverrun_protocol::ErrorCode;
 
@@ -91,10 +91,17 @@ impl Failure {
 /// is a 1.
 pub fn conclude(result: miette::Result<()>) -> ExitCode {
     let Err(report) = result else { return ExitCode::SUCCESS };
-    // Commands in the help are there to be pasted: never broken into lines. A hook that is set already has its reasons.
-    let _ = miette::set_hook(Box::new(|_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build())));
-    remark(&format!("Error: {report:?}"));
+    remark(&format!("Error: {}", Unwrapped(&*report)));
     ExitCode::from(exit_code(&report))
+}
+
+/// A diagnostic whose lines are never broken: the commands in its help are there to be pasted.
+struct Unwrapped<'a>(&'a dyn Diagnostic);
+
+impl fmt::Display for Unwrapped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        MietteHandlerOpts::new().wrap_lines(false).build().debug(self.0, f)
+    }
 }
 
 fn exit_code(report: &miette::Report) -> u8 {

@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressFinish, ProgressStyle};
 
 /// Shorter transfers show nothing.
 const QUIET: Duration = Duration::from_secs(1);
@@ -102,7 +102,9 @@ fn new_bar(bytes_total: Option<u64>, elapsed: Duration) -> ProgressBar {
         Some(total) => (ProgressBar::new(total), "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} to go"),
         None => (ProgressBar::new_spinner(), "{spinner} {msg} {bytes} {bytes_per_sec} {elapsed}"),
     };
-    bar.with_elapsed(elapsed).with_style(ProgressStyle::with_template(template).expect("both templates are constants"))
+    // An interrupted transfer drops its bar, which must not stay behind half drawn.
+    let bar = bar.with_elapsed(elapsed).with_finish(ProgressFinish::AndClear);
+    bar.with_style(ProgressStyle::with_template(template).expect("both templates are constants"))
 }
 
 fn summary(done: &str, records: u64, bytes: u64, bytes_total: Option<u64>, elapsed: Duration) -> String {

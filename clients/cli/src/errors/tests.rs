@@ -32,30 +32,30 @@ fn refused(code: ErrorCode, message: &str) -> Error {
 #[test]
 fn no_server_says_how_to_start_one() {
     let refused = "Connection refused (os error 111)";
-    insta::assert_snapshot!(unreachable("127.0.0.1:5252", refused), @"
-        exit 1
-          × there is no connection to a server
-          ╰─▶ 127.0.0.1:5252: Connection refused (os error 111)
-          help: start one in another terminal with `riverrun serve`, or name another with --addr or RIVERRUN_ADDR
-        ");
-    insta::assert_snapshot!(unreachable("localhost:7000", refused), @"
-        exit 1
-          × there is no connection to a server
-          ╰─▶ localhost:7000: Connection refused (os error 111)
-          help: start one in another terminal with `riverrun serve --listen localhost:7000`, or name another with --addr or RIVERRUN_ADDR
-        ");
-    insta::assert_snapshot!(unreachable("192.0.2.1:5252", refused), @"
-        exit 1
-          × there is no connection to a server
-          ╰─▶ 192.0.2.1:5252: Connection refused (os error 111)
-          help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
-        ");
-    insta::assert_snapshot!(unreachable("nowhere:5252", "failed to lookup address information"), @"
-        exit 1
-          × there is no connection to a server
-          ╰─▶ nowhere:5252: failed to lookup address information
-          help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
-        ");
+    insta::assert_snapshot!(unreachable("127.0.0.1:5252", refused), @r"
+    exit 1
+      × there is no connection to a server
+      ╰─▶ 127.0.0.1:5252: Connection refused (os error 111)
+      help: start one in another terminal with `riverrun serve`, or name another with --addr or RIVERRUN_ADDR
+    ");
+    insta::assert_snapshot!(unreachable("localhost:7000", refused), @r"
+    exit 1
+      × there is no connection to a server
+      ╰─▶ localhost:7000: Connection refused (os error 111)
+      help: start one in another terminal with `riverrun serve --listen localhost:7000`, or name another with --addr or RIVERRUN_ADDR
+    ");
+    insta::assert_snapshot!(unreachable("192.0.2.1:5252", refused), @r"
+    exit 1
+      × there is no connection to a server
+      ╰─▶ 192.0.2.1:5252: Connection refused (os error 111)
+      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
+    ");
+    insta::assert_snapshot!(unreachable("nowhere:5252", "failed to lookup address information"), @r"
+    exit 1
+      × there is no connection to a server
+      ╰─▶ nowhere:5252: failed to lookup address information
+      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
+    ");
 }
 
 #[test]
@@ -63,24 +63,24 @@ fn another_protocol_on_the_port_is_named() {
     let why = "this is no Riverrun server, it answers in HTTP".into();
     let error = Error::Terminal(Terminal::Violation { why });
     let failure = Failure::of_read(&globals("127.0.0.1:80"), "there is no connection to a server", &error);
-    insta::assert_snapshot!(shown(&failure), @"
-        exit 1
-          × there is no connection to a server
-          ╰─▶ this is no Riverrun server, it answers in HTTP
-          help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
-        ");
+    insta::assert_snapshot!(shown(&failure), @r"
+    exit 1
+      × there is no connection to a server
+      ╰─▶ this is no Riverrun server, it answers in HTTP
+      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
+    ");
 }
 
 #[test]
 fn a_refusal_is_told_in_the_server_s_words() {
     let error = refused(ErrorCode::Overloaded, "4096 requests are in progress on this connection");
     let failure = Failure::of_write(&globals("127.0.0.1:5252"), "the basin demo-basin was not created", &error);
-    insta::assert_snapshot!(shown(&failure), @"
-        exit 1
-          × the basin demo-basin was not created
-          ╰─▶ 4096 requests are in progress on this connection
-          help: try again later
-        ");
+    insta::assert_snapshot!(shown(&failure), @r"
+    exit 1
+      × the basin demo-basin was not created
+      ╰─▶ 4096 requests are in progress on this connection
+      help: try again later
+    ");
 }
 
 #[test]
@@ -113,28 +113,28 @@ fn unwritten_at(start: ReadStart, count: Option<u64>, tail: (u64, u64)) -> Strin
 #[test]
 fn c4_where_nothing_is_written_yet_the_tail_and_the_way_out_are_told() {
     let tail = (42, 1_771_390_606_217);
-    insta::assert_snapshot!(unwritten_at(ReadStart::SeqNum(50), None, tail), @"
-        exit 1
-          × my-basin-1/logs cannot be read
-          ╰─▶ nothing is written there yet; the tail is 42 @ 1771390606217: the next record will be 42, the last one is of 2026-02-18T04:56:46.217Z
-          help: add --clamp to start at the tail and wait for what comes
-        ");
-    insta::assert_snapshot!(unwritten_at(ReadStart::SeqNum(50), Some(1), tail), @"
-        exit 1
-          × my-basin-1/logs cannot be read
-          ╰─▶ nothing is written there yet; the tail is 42 @ 1771390606217: the next record will be 42, the last one is of 2026-02-18T04:56:46.217Z
-          help: start earlier, or add --clamp and leave the bounds away to wait for what comes
-        ");
-    insta::assert_snapshot!(unwritten_at(ReadStart::TailOffset(0), Some(1), tail), @"
-        exit 1
-          × my-basin-1/logs cannot be read
-          ╰─▶ nothing is written there yet; the tail is 42 @ 1771390606217: the next record will be 42, the last one is of 2026-02-18T04:56:46.217Z
-          help: leave the bounds away to wait for what comes, or start earlier, with --tail-offset or --seq-num
-        ");
-    insta::assert_snapshot!(unwritten_at(ReadStart::TailOffset(10), Some(10), (0, 0)), @"
-        exit 1
-          × my-basin-1/logs cannot be read
-          ╰─▶ nothing was ever written to it
-          help: append something first, or wait for it with `riverrun read my-basin-1/logs`
-        ");
+    insta::assert_snapshot!(unwritten_at(ReadStart::SeqNum(50), None, tail), @r"
+    exit 1
+      × my-basin-1/logs cannot be read
+      ╰─▶ nothing is written there yet; the tail is 42 @ 1771390606217: the next record will be 42, the last one is of 2026-02-18T04:56:46.217Z
+      help: add --clamp to start at the tail and wait for what comes
+    ");
+    insta::assert_snapshot!(unwritten_at(ReadStart::SeqNum(50), Some(1), tail), @r"
+    exit 1
+      × my-basin-1/logs cannot be read
+      ╰─▶ nothing is written there yet; the tail is 42 @ 1771390606217: the next record will be 42, the last one is of 2026-02-18T04:56:46.217Z
+      help: start earlier, or add --clamp and leave the bounds away to wait for what comes
+    ");
+    insta::assert_snapshot!(unwritten_at(ReadStart::TailOffset(0), Some(1), tail), @r"
+    exit 1
+      × my-basin-1/logs cannot be read
+      ╰─▶ nothing is written there yet; the tail is 42 @ 1771390606217: the next record will be 42, the last one is of 2026-02-18T04:56:46.217Z
+      help: leave the bounds away to wait for what comes, or start earlier, with --tail-offset or --seq-num
+    ");
+    insta::assert_snapshot!(unwritten_at(ReadStart::TailOffset(10), Some(10), (0, 0)), @r"
+    exit 1
+      × my-basin-1/logs cannot be read
+      ╰─▶ nothing was ever written to it
+      help: append something first, or wait for it with `riverrun read my-basin-1/logs`
+    ");
 }

@@ -29,11 +29,12 @@ use report::End;
 /// acknowledged batch: `[APPENDED] FIRST..END // tail: SEQ_NUM @ TIMESTAMP`.
 #[derive(clap::Args, Clone, PartialEq, Eq, Debug)]
 #[command(after_help = "\
-A record has at most 1 MiB. A line that is too long or no record ends the append: everything in front of it is stored, nothing
-behind it is sent. Ctrl-C waits for what was sent, then says where it stopped and how to go on; a second one does not wait.
+A record has at most 1 MiB. A line that is too long or no record ends the append: everything in front of it is stored, \
+nothing behind it is sent. Ctrl-C waits for what was sent, then says where it stopped and how to go on; a second one does not \
+wait.
 
-Exit codes: 0 all is stored (or Ctrl-C); 1 failed, with the stored lines told; 2 usage; 3 the outcome of some lines is unknown,
-they may have been stored.
+Exit codes: 0 all is stored (or Ctrl-C); 1 failed, with the stored lines told; 2 usage; 3 the outcome of some lines is \
+unknown, they may have been stored.
 
 Examples:
   echo hello | riverrun append my-basin-1/logs

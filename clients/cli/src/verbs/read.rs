@@ -17,9 +17,11 @@ use crate::uri::StreamUri;
 /// Without a bound (--count, --bytes, --until) it follows for ever. With one it ends when the bound is met, or at the tail.
 #[derive(clap::Args, Clone, PartialEq, Eq, Debug)]
 #[command(after_help = "\
-Text output is byte for byte what was appended, each record ended by a line feed: nothing is decoded or replaced (S2's CLI
+Text output is byte for byte what was appended, each record ended by a line feed: nothing is decoded or replaced (S2's CLI \
 replaces what is not UTF-8). Command records, which text cannot show, go to stderr.
-Ctrl-C says where it stopped and prints the command that goes on from there. Times are milliseconds since 1970 or RFC 3339.
+
+Ctrl-C says where it stopped and prints the command that goes on from there. Times are milliseconds since 1970 or \
+RFC 3339.
 
 Examples:
   riverrun read my-basin-1/logs --seq-num 0

@@ -1,8 +1,10 @@
 //! `status`: what the server says about itself.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use riverrun_client::StatusReport;
+use serde::Serialize;
 
 use crate::Globals;
 use crate::console::print;
@@ -41,7 +43,7 @@ pub async fn run(globals: &Globals, args: Status) -> Result<(), Failure> {
 
 fn table(addr: &str, status: &StatusReport) -> String {
     let uptime = humantime::format_duration(Duration::from_secs(status.uptime_ms / 1000)).to_string();
-    let mut rows: Vec<(&str, String)> = vec![
+    let about = [
         ("address", addr.to_owned()),
         ("version", status.version.clone()),
         ("store", status.store.clone()),
@@ -52,28 +54,47 @@ fn table(addr: &str, status: &StatusReport) -> String {
         ("connections", status.connections.to_string()),
         ("open streams", status.streams_open.to_string()),
     ];
-    rows.extend(status.counters.iter().map(|(name, value)| (name.as_str(), value.to_string())));
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+    let counters = status.counters.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect::<Vec<_>>();
+    if counters.is_empty() {
+        return aligned("", &about);
+    }
+    format!("{}counters\n{}", aligned("", &about), aligned("  ", &counters))
 }
 
-/// The keys are stable: scripts read them.
+fn aligned(indent: &str, rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    rows.iter().map(|(name, value)| format!("{indent}{name:width$}  {value}\n")).collect()
+}
+
+/// The names and their order are stable: scripts read them.
+#[derive(Serialize)]
+struct Report<'a> {
+    address: &'a str,
+    version: &'a str,
+    store: &'a str,
+    level: &'static str,
+    shards: u16,
+    epoch: u64,
+    uptime_ms: u64,
+    connections: u64,
+    streams_open: u64,
+    counters: BTreeMap<&'a str, u64>,
+}
+
 fn json(addr: &str, status: &StatusReport) -> String {
-    let counters: serde_json::Map<_, _> =
-        status.counters.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
-    let report = serde_json::json!({
-        "address": addr,
-        "version": status.version,
-        "store": status.store,
-        "level": status.level.name(),
-        "shards": status.shards,
-        "epoch": status.epoch,
-        "uptime_ms": status.uptime_ms,
-        "connections": status.connections,
-        "streams_open": status.streams_open,
-        "counters": counters,
-    });
-    format!("{report}\n")
+    let report = Report {
+        address: addr,
+        version: &status.version,
+        store: &status.store,
+        level: status.level.name(),
+        shards: status.shards,
+        epoch: status.epoch,
+        uptime_ms: status.uptime_ms,
+        connections: status.connections,
+        streams_open: status.streams_open,
+        counters: status.counters.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+    };
+    serde_json::to_string(&report).expect("numbers and strings always serialize") + "\n"
 }
 
 fn survives(level: riverrun_protocol::Level) -> &'static str {
@@ -105,22 +126,23 @@ mod tests {
     #[test]
     fn a_table_for_people() {
         insta::assert_snapshot!(table("127.0.0.1:5252", &status()), @r"
-        address         127.0.0.1:5252
-        version         riverrun/0.1.0
-        store           fs:./riverrun-data/objects
-        an ack means    on this server's disk; survives a crash and a power cut
-        shards          2
-        epoch           3
-        uptime          1h 2m 3s
-        connections     4
-        open streams    17
-        appends_acked   12
-        journal_blocks  7
+        address       127.0.0.1:5252
+        version       riverrun/0.1.0
+        store         fs:./riverrun-data/objects
+        an ack means  on this server's disk; survives a crash and a power cut
+        shards        2
+        epoch         3
+        uptime        1h 2m 3s
+        connections   4
+        open streams  17
+        counters
+          appends_acked   12
+          journal_blocks  7
         ");
     }
 
     #[test]
     fn json_for_scripts() {
-        insta::assert_snapshot!(json("127.0.0.1:5252", &status()), @r#"{"address":"127.0.0.1:5252","connections":4,"counters":{"appends_acked":12,"journal_blocks":7},"epoch":3,"level":"journal","shards":2,"store":"fs:./riverrun-data/objects","streams_open":17,"uptime_ms":3723000,"version":"riverrun/0.1.0"}"#);
+        insta::assert_snapshot!(json("127.0.0.1:5252", &status()), @r#"{"address":"127.0.0.1:5252","version":"riverrun/0.1.0","store":"fs:./riverrun-data/objects","level":"journal","shards":2,"epoch":3,"uptime_ms":3723000,"connections":4,"streams_open":17,"counters":{"appends_acked":12,"journal_blocks":7}}"#);
     }
 }

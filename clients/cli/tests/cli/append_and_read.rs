@@ -15,7 +15,7 @@ fn noise(seed: u64, bytes: usize) -> Vec<u8> {
 #[test]
 fn j2_each_batch_is_acknowledged_on_stderr_in_s2_s_form() {
     let model = Model::with_basin(BASIN);
-    let ran = run_with(&model.addr, "append test-basin/logs", b"one\ntwo\nthree\n");
+    let ran = run_with(&model.addr, "append test-basin/logs --linger 1h", b"one\ntwo\nthree\n");
     assert_eq!((ran.code, ran.stdout.as_slice()), (Some(0), &b""[..]));
     assert_eq!(ran.stderr, "[APPENDED] 0..3 // tail: 3 @ 1771390606217\n");
 }
@@ -38,7 +38,7 @@ fn files_are_read_and_appended_to() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("from"), folder.path().join("to"));
     std::fs::write(&from, "a\nb\nno line feed at the end").unwrap();
-    let ran = run(&model.addr, &format!("append test-basin/files -i {}", from.display()));
+    let ran = run(&model.addr, &format!("append test-basin/files --linger 1h -i {}", from.display()));
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "[APPENDED] 0..3 // tail: 3 @ 1771390606217\n"));
     for args in ["--seq-num 0 -n 1", "--seq-num 1 -n 5"] {
         run(&model.addr, &format!("read test-basin/files {args} -o {}", to.display())).quietly();

@@ -1,13 +1,20 @@
 //! The outcomes of the appended lines, in order.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use futures::FutureExt;
 use riverrun_client::{Error, Outcome, RecordAck, RecordTicket};
 use riverrun_protocol::response::AppendAck;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
+use crate::console::remark;
 use crate::progress::Progress;
+
+/// Acks take milliseconds; longer than this is worth a word.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// Consecutive lines that the producer has taken in.
 #[derive(Debug, Default)]
@@ -88,7 +95,7 @@ async fn collect(mut fed: mpsc::Receiver<Fed>, mut progress: Progress, shared: A
     while let Some(Fed { tickets, input_bytes }) = fed.recv().await {
         let lines = tickets.len() as u64;
         for ticket in tickets {
-            let outcome = ticket.await;
+            let outcome = outcome_of(ticket).await;
             let failed = outcome.is_err();
             let acked = shared.outcomes.lock().unwrap_or_else(PoisonError::into_inner).note(outcome);
             if failed {
@@ -101,6 +108,19 @@ async fn collect(mut fed: mpsc::Receiver<Fed>, mut progress: Progress, shared: A
         progress.add(lines, input_bytes);
     }
     progress.finish();
+}
+
+/// The producer reconnects by itself; whoever waits for acks should know that it does.
+async fn outcome_of(mut ticket: RecordTicket) -> Result<RecordAck, Error> {
+    // Most tickets have their outcome with their batch's first: no clock is read for those.
+    if let Some(outcome) = (&mut ticket).now_or_never() {
+        return outcome;
+    }
+    if let Ok(outcome) = timeout(SILENCE_MAX, &mut ticket).await {
+        return outcome;
+    }
+    remark(&format!("no ack has come for {SILENCE_MAX:?}; still waiting"));
+    ticket.await
 }
 
 /// S2's form (`s2-semantics.md` J2): the numbers of the batch, its end exclusive, and the stream's tail.

@@ -37,55 +37,55 @@ fn shown(failure: &Failure) -> String {
 fn d4_lines_that_may_be_stored_are_told_with_how_to_find_out() {
     let error = Error::MaybeDone(MaybeDone::Disconnected(Disconnect::Closed));
     let outcomes = Outcomes { maybe: 1000, ..outcomes(2000) };
-    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes)), @"
-        exit 3
-          × lines 2001 to 3000 may or may not have been appended to my-basin-1/logs
-          ╰─▶ the server closed the connection before the answer came
-          help: lines 1 to 2000 are stored; see what is there behind them:
-                riverrun read my-basin-1/logs --seq-num 2100
-                If nothing is, go on with
-                tail -n +2001 app.log | riverrun append my-basin-1/logs
-        ");
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes)), @r"
+    exit 3
+      × lines 2001 to 3000 may or may not have been appended to my-basin-1/logs
+      ╰─▶ the server closed the connection before the answer came
+      help: lines 1 to 2000 are stored; see what is there behind them:
+            riverrun read my-basin-1/logs --seq-num 2100
+            If nothing is, go on with
+            tail -n +2001 app.log | riverrun append my-basin-1/logs
+    ");
 }
 
 #[test]
 fn a_refusal_tells_what_is_stored_and_how_to_go_on() {
     let error = Error::NotDone(NotDone::TimedOut { after: std::time::Duration::from_secs(10) });
-    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes(2000))), @"
-        exit 1
-          × appending to my-basin-1/logs ended in front of line 2001
-          ╰─▶ the request could not be sent within 10s
-          help: it is safe to try again
-                lines 1 to 2000 are stored; to go on behind them:
-                tail -n +2001 app.log | riverrun append my-basin-1/logs
-        ");
-    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes(0))), @"
-        exit 1
-          × nothing was appended to my-basin-1/logs
-          ╰─▶ the request could not be sent within 10s
-          help: it is safe to try again
-        ");
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes(2000))), @r"
+    exit 1
+      × appending to my-basin-1/logs ended in front of line 2001
+      ╰─▶ the request could not be sent within 10s
+      help: it is safe to try again
+            lines 1 to 2000 are stored; to go on behind them:
+            tail -n +2001 app.log | riverrun append my-basin-1/logs
+    ");
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes(0))), @r"
+    exit 1
+      × nothing was appended to my-basin-1/logs
+      ╰─▶ the request could not be sent within 10s
+      help: it is safe to try again
+    ");
 }
 
 #[test]
 fn a_bad_line_is_named_with_what_is_stored() {
     let why = LineError::RecordTooLarge { metered_bytes: 2_000_000 };
     let error = InputError::Line { line: 3, why };
-    insta::assert_snapshot!(shown(&bad_input(&globals(), &args("my app.log"), &error, &outcomes(2))), @"
-        exit 1
-          × line 3 of my app.log is no record
-          ╰─▶ the record has 2000000 metered bytes; the most is 1048576 (1 MiB), of which a body may have 8 less
-          help: lines 1 to 2 are stored, nothing behind was sent; mend the line, then go on with
-                tail -n +3 'my app.log' | riverrun append my-basin-1/logs
-        ");
+    insta::assert_snapshot!(shown(&bad_input(&globals(), &args("my app.log"), &error, &outcomes(2))), @r"
+    exit 1
+      × line 3 of my app.log is no record
+      ╰─▶ the record has 2000000 metered bytes; the most is 1048576 (1 MiB), of which a body may have 8 less
+      help: lines 1 to 2 are stored, nothing behind was sent; mend the line, then go on with
+            tail -n +3 'my app.log' | riverrun append my-basin-1/logs
+    ");
     let error = InputError::Line { line: 1, why: LineError::Json("EOF".into()) };
-    insta::assert_snapshot!(shown(&bad_input(&globals(), &args("-"), &error, &outcomes(0))), @"
-        exit 1
-          × line 1 of stdin is no record
-          ╰─▶ it is not a JSON record: EOF
-          help: no line is stored, nothing behind was sent; mend the line, then go on with
-                riverrun append my-basin-1/logs, fed from line 1 of the input on
-        ");
+    insta::assert_snapshot!(shown(&bad_input(&globals(), &args("-"), &error, &outcomes(0))), @r"
+    exit 1
+      × line 1 of stdin is no record
+      ╰─▶ it is not a JSON record: EOF
+      help: no line is stored, nothing behind was sent; mend the line, then go on with
+            riverrun append my-basin-1/logs, fed from line 1 of the input on
+    ");
 }
 
 #[test]
@@ -97,13 +97,13 @@ fn an_interrupt_tells_where_it_stopped() {
 
 #[test]
 fn a_second_interrupt_leaves_the_outcome_open() {
-    insta::assert_snapshot!(shown(&given_up(&globals(), &args("app.log"), &outcomes(10))), @"
-        exit 3
-          × what was sent behind line 10 may or may not have been appended to my-basin-1/logs
-          ╰─▶ its acknowledgements were not waited for
-          help: lines 1 to 10 are stored; see what is there behind them:
-                riverrun read my-basin-1/logs --seq-num 110
-                If nothing is, go on with
-                tail -n +11 app.log | riverrun append my-basin-1/logs
-        ");
+    insta::assert_snapshot!(shown(&given_up(&globals(), &args("app.log"), &outcomes(10))), @r"
+    exit 3
+      × what was sent behind line 10 may or may not have been appended to my-basin-1/logs
+      ╰─▶ its acknowledgements were not waited for
+      help: lines 1 to 10 are stored; see what is there behind them:
+            riverrun read my-basin-1/logs --seq-num 110
+            If nothing is, go on with
+            tail -n +11 app.log | riverrun append my-basin-1/logs
+    ");
 }

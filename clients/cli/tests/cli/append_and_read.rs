@@ -62,6 +62,27 @@ fn j5_json_comes_back_with_headers_and_times() {
 }
 
 #[test]
+fn c1_reads_start_and_end_where_they_are_told_to() {
+    let model = Model::with_basin(BASIN);
+    let lines: String = (0..20).map(|n| format!("{{\"timestamp\":{},\"body\":\"{n}\"}}\n", 1000 + n)).collect();
+    run_with(&model.addr, "append test-basin/n --format json", lines.as_bytes());
+    for (args, first, end) in [
+        ("--seq-num 3 --count 4", 3, 7),
+        ("--tail-offset 2 --count 10", 18, 20),
+        ("--timestamp 1005 --until 1008", 5, 8),
+        ("--timestamp 1970-01-01T00:00:01.005Z --until 1970-01-01T00:00:01.008Z", 5, 8),
+        // Longer ago than 1970: from the first record on. Any later start would lie behind `until`, which is refused.
+        ("--ago 100000d --until 1002", 0, 2),
+        ("-s 18 -n 100", 18, 20),
+    ] {
+        let args = format!("read test-basin/n {args}");
+        let wanted: String = (first..end).map(|n| format!("{n}\n")).collect();
+        assert_eq!(String::from_utf8(run(&model.addr, &args).quietly()).unwrap(), wanted, "{args}");
+    }
+    assert_eq!(run(&model.addr, "tail test-basin/n -n 2").quietly(), b"18\n19\n");
+}
+
+#[test]
 fn many_short_lines_fill_batches() {
     let model = Model::with_basin(BASIN);
     let input: String = (0..10_000).map(|n| format!("{n}\n")).collect();

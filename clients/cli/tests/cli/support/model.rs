@@ -143,7 +143,11 @@ impl Connection {
     /// `None` cuts the connection.
     fn on_frame(&self, header: FrameHeader, body: &[u8], sessions: &mut BTreeMap<u64, StreamRef>) -> Option<()> {
         let id = header.id;
-        let answer = match Request::parse(header.kind, body).unwrap() {
+        let request = match Request::parse(header.kind, body) {
+            Ok(request) => request,
+            Err(error) => return self.answer(id, Err(error.into())),
+        };
+        let answer = match request {
             Request::OpenAppendSession(target) => {
                 let opened = self.opened(&target, true);
                 sessions.insert(id, target);

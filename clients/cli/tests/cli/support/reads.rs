@@ -15,10 +15,12 @@ pub fn start_of(stream: &[Batch], params: &ReadParams, tail: Position) -> Outcom
         || Outcome::Unwritten(ErrorFrame { tail: Some(tail), ..ErrorFrame::new(ErrorCode::Unwritten, "unwritten") });
     let start = match params.start {
         ReadStart::TailOffset(offset) => tail.seq_num.saturating_sub(offset),
-        ReadStart::SeqNum(seq_num) if seq_num > tail.seq_num && !params.clamp => return unwritten(),
-        ReadStart::SeqNum(seq_num) => seq_num.min(tail.seq_num),
-        ReadStart::Timestamp(timestamp) if timestamp > tail.timestamp && !params.clamp => return unwritten(),
-        ReadStart::Timestamp(timestamp) => return Outcome::From(first_at_or_after(stream, timestamp, tail)),
+        ReadStart::SeqNum(seq_num) if seq_num <= tail.seq_num => seq_num,
+        ReadStart::Timestamp(timestamp) if timestamp <= tail.timestamp => {
+            return Outcome::From(first_at_or_after(stream, timestamp, tail));
+        }
+        _ if params.clamp => tail.seq_num,
+        _ => return unwritten(),
     };
     if start == tail.seq_num && !follows { unwritten() } else { Outcome::From(start) }
 }

@@ -45,7 +45,7 @@ pub struct Rendered {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LineError {
     #[error(
-        "the record has {metered_bytes} metered bytes; the most is {BATCH_METERED_BYTES_MAX} (1 MiB), of which a body may have 8 less"
+        "the record has {metered_bytes} metered bytes; the most is {BATCH_METERED_BYTES_MAX} (1 MiB), 8 of which each record takes"
     )]
     RecordTooLarge { metered_bytes: u64 },
     #[error("the line has more than {LINE_BYTES_MAX} bytes (8 MiB)")]

@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(bodies, ["one", "two"]);
         assert_eq!(
             error.unwrap(),
-            "line 3: the record has 1048584 metered bytes; the most is 1048576 (1 MiB), of which a body may have 8 less"
+            "line 3: the record has 1048584 metered bytes; the most is 1048576 (1 MiB), 8 of which each record takes"
         );
     }
 

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine};
 use bytes::Bytes;
 use riverrun_protocol::Record;
 use riverrun_protocol::batch::RecordView;
@@ -43,7 +43,7 @@ impl Spelling for Base64 {
     }
 
     fn decode(text: String, field: &'static str) -> Result<Bytes, LineError> {
-        let bytes = STANDARD.decode(text).map_err(|e| LineError::Base64 { field, why: e.to_string() })?;
+        let bytes = STANDARD.decode(&text).map_err(|e| LineError::Base64 { field, why: not_base64(&text, e) })?;
         Ok(Bytes::from(bytes))
     }
 }
@@ -68,6 +68,9 @@ struct Output<'a> {
 }
 
 pub(super) fn parse<S: Spelling>(line: &[u8]) -> Result<Record, LineError> {
+    if line.trim_ascii().is_empty() {
+        return Err(LineError::Json("it is empty".to_owned()));
+    }
     let input: Input = serde_json::from_slice(line).map_err(|e| LineError::Json(without_position(&e)))?;
     let headers = input
         .headers
@@ -90,6 +93,20 @@ pub(super) fn render<S: Spelling>(record: &RecordView, out: &mut Vec<u8>) {
     };
     serde_json::to_writer(&mut *out, &line).expect("numbers and strings always serialize, and a Vec takes any bytes");
     out.push(b'\n');
+}
+
+/// The crate's own words name symbols by their codes.
+fn not_base64(text: &str, error: DecodeError) -> String {
+    // In front of the symbol at fault there are only those of base64, a byte each.
+    let symbol = |at: usize| text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or_default();
+    match error {
+        DecodeError::InvalidByte(at, _) => format!("its character {} is {:?}", at + 1, symbol(at)),
+        DecodeError::InvalidLastSymbol(at, _) => {
+            format!("its character {} is {:?}, which cannot end it", at + 1, symbol(at))
+        }
+        DecodeError::InvalidLength(_) => "its length is no multiple of 4".to_owned(),
+        DecodeError::InvalidPadding => "it is not padded with = to a multiple of 4".to_owned(),
+    }
 }
 
 /// serde_json counts lines within what it was given, always 1 here; only the column helps.

@@ -80,14 +80,18 @@ fn what_is_not_utf8_is_exact_in_text_and_base64_and_replaced_in_json() {
 #[test]
 fn lines_that_are_no_records_say_why() {
     let why = |format, line: &str| parse(format, line).unwrap_err().to_string();
-    insta::assert_snapshot!(why(Format::Json, ""), @"it is not a JSON record: EOF while parsing a value at column 0");
+    insta::assert_snapshot!(why(Format::Json, ""), @"it is not a JSON record: it is empty");
     insta::assert_snapshot!(why(Format::Json, "hello"), @"it is not a JSON record: expected value at column 1");
     insta::assert_snapshot!(why(Format::Json, r#"{"timestamp":-1}"#), @"it is not a JSON record: invalid value: integer `-1`, expected u64 at column 15");
-    insta::assert_snapshot!(why(Format::JsonBase64, r#"{"body":"?"}"#), @"the body is not base64: Invalid symbol 63, offset 0.");
+    insta::assert_snapshot!(why(Format::JsonBase64, r#"{"body":"?"}"#), @"the body is not base64: its character 1 is '?'");
+    insta::assert_snapshot!(why(Format::JsonBase64, r#"{"headers":[["aGk=","é"]]}"#), @"the value of a header is not base64: its character 1 is 'é'");
+    insta::assert_snapshot!(why(Format::JsonBase64, r#"{"body":"aGl="}"#), @"the body is not base64: its character 3 is 'l', which cannot end it");
+    insta::assert_snapshot!(why(Format::JsonBase64, r#"{"body":"aGk"}"#), @"the body is not base64: it is not padded with = to a multiple of 4");
+    insta::assert_snapshot!(why(Format::JsonBase64, r#"{"body":"aGkhx"}"#), @"the body is not base64: its length is no multiple of 4");
     insta::assert_snapshot!(why(Format::Json, r#"{"headers":[["a","b"],["","c"]]}"#), @"a header's name is empty, which only a command record's single header may be");
     insta::assert_snapshot!(why(Format::Json, r#"{"headers":[["","Fence"]]}"#), @"the command record is not valid: unknown command");
     insta::assert_snapshot!(why(Format::Json, r#"{"headers":[["","trim"]],"body":"42"}"#), @"the command record is not valid: invalid `trim` command: earliest sequence number to trim to was 2 bytes, must be 8");
-    insta::assert_snapshot!(why(Format::Text, &"x".repeat((1 << 20) - 7)), @"the record has 1048577 metered bytes; the most is 1048576 (1 MiB), of which a body may have 8 less");
+    insta::assert_snapshot!(why(Format::Text, &"x".repeat((1 << 20) - 7)), @"the record has 1048577 metered bytes; the most is 1048576 (1 MiB), 8 of which each record takes");
 }
 
 #[test]

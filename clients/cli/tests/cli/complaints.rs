@@ -169,7 +169,7 @@ fn a_line_that_is_no_record() {
     exit 1
     [APPENDED] 0..1 // tail: 1 @ 1771390606217
     Error:   × line 2 of stdin is no record
-      ╰─▶ the record has 1048584 metered bytes; the most is 1048576 (1 MiB), of which a body may have 8 less
+      ╰─▶ the record has 1048584 metered bytes; the most is 1048576 (1 MiB), 8 of which each record takes
       help: line 1 is stored, nothing behind was sent; mend the line, then go on with
             riverrun --addr 127.0.0.1:5252 append test-basin/text --linger 1h, fed from line 2 of the input on
     ");

@@ -74,7 +74,7 @@ fn a_bad_line_is_named_with_what_is_stored() {
     insta::assert_snapshot!(shown(&bad_input(&globals(), &args("my app.log"), &error, &outcomes(2))), @r"
     exit 1
       × line 3 of my app.log is no record
-      ╰─▶ the record has 2000000 metered bytes; the most is 1048576 (1 MiB), of which a body may have 8 less
+      ╰─▶ the record has 2000000 metered bytes; the most is 1048576 (1 MiB), 8 of which each record takes
       help: lines 1 to 2 are stored, nothing behind was sent; mend the line, then go on with
             tail -n +3 'my app.log' | riverrun append my-basin-1/logs
     ");

@@ -23,6 +23,11 @@ pub fn parse_timestamp_ms(text: &str) -> Result<u64, TimeError> {
     u64::try_from(ms).map_err(|_| TimeError::TooEarly)
 }
 
+/// Reads a duration. humantime's own message names the place of the error and no way out.
+pub fn parse_duration(text: &str) -> Result<humantime::Duration, String> {
+    text.parse().map_err(|e: humantime::DurationError| format!("{e}; write it like 5ms, 90s, 15m, 1h 30m or 2d"))
+}
+
 /// The timestamp `ago` before `now`; never below 0.
 pub fn ago_ms(now: SystemTime, ago: Duration) -> u64 {
     now.checked_sub(ago).and_then(|then| ms_since_epoch(then).ok()).unwrap_or(0)

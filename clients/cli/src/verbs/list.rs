@@ -19,7 +19,7 @@ Examples:
   riverrun ls my-basin-1
   riverrun ls my-basin-1/logs/ -n 10")]
 pub struct Ls {
-    /// Nothing lists basins; a basin, perhaps with a prefix of stream names, its streams
+    /// The basin whose streams to list, perhaps with a prefix of their names; without it, basins are listed
     #[arg(value_name = "BASIN[/PREFIX]")]
     pub target: Option<BasinAndPrefix>,
     #[command(flatten)]

@@ -9,6 +9,7 @@ use crate::console::{Reader, print};
 use crate::errors::Failure;
 use crate::interrupt::Interrupt;
 use crate::server;
+use crate::time::parse_duration;
 
 /// Round trips kept for the percentiles; beyond it, the first ones are forgotten.
 const SAMPLES_MAX: usize = 1 << 20;
@@ -26,7 +27,7 @@ pub struct Ping {
     #[arg(short, long, default_value_t = 10)]
     pub count: u64,
     /// The wait between two of them
-    #[arg(short, long, default_value = "100ms")]
+    #[arg(short, long, default_value = "100ms", value_parser = parse_duration, value_name = "DURATION")]
     pub interval: humantime::Duration,
 }
 

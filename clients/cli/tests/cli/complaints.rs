@@ -118,6 +118,18 @@ fn what_is_no_name() {
 
     For more information, try '--help'.
     ");
+    insta::assert_snapshot!(complaint(&addr, "read test-basin/logs --ago yesterday"), @r"
+    exit 2
+    error: invalid value 'yesterday' for '--ago <DURATION>': expected number at 0; write it like 5ms, 90s, 15m, 1h 30m or 2d
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(complaint(&addr, "read test-basin/logs --timestamp 2026-02-18T00:00:00Z --until 1771286400000"), @r"
+    exit 2
+    Error:   × test-basin/logs cannot be read
+      ╰─▶ it would start at 2026-02-18T00:00:00.000Z, which is not earlier than --until, 2026-02-17T00:00:00.000Z
+      help: start earlier, with --timestamp or --ago, or leave out --until
+    ");
     insta::assert_snapshot!(complaint(&addr, "ls test-basin/a -p b"), @r"
     exit 2
     Error:   × nothing was listed

@@ -105,8 +105,8 @@ async fn transfer(globals: &Globals, plan: &Plan, output: &Output, opened_at: &O
     };
     let mut progress = plan.progress();
     session.next_seq_num().into_iter().for_each(|first| _ = opened_at.set(first));
-    while let Some(event) = next_event(globals, &mut session).await {
-        let event = event.map_err(|error| Failure::of_read(globals, not_all(plan), &error))?;
+    while let Some(event) = next_event(globals, &mut session, &progress).await {
+        let event = event.map_err(|error| Failure::of_call(globals, not_all(plan), &error))?;
         let ReadEvent::Batch(batch) = event else { continue };
         let piece = render(plan.format, &batch).map_err(|error| Failure::new(not_all(plan), error, ""))?;
         progress.add(piece.records, piece.data.len() as u64);
@@ -119,14 +119,18 @@ async fn transfer(globals: &Globals, plan: &Plan, output: &Output, opened_at: &O
 }
 
 /// The session reconnects by itself; whoever waits for its records should know that it does.
-async fn next_event(globals: &Globals, session: &mut ReadSession) -> Option<Result<ReadEvent, Error>> {
+async fn next_event(
+    globals: &Globals,
+    session: &mut ReadSession,
+    progress: &Progress,
+) -> Option<Result<ReadEvent, Error>> {
     if let Ok(event) = tokio::time::timeout(SILENCE_MAX, session.next_event()).await {
         return event;
     }
-    remark(&format!("nothing was heard from {} for {SILENCE_MAX:?}; still trying", globals.addr));
+    progress.line(&format!("nothing was heard from {} for {SILENCE_MAX:?}; still trying", globals.addr));
     let event = session.next_event().await;
     if matches!(event, Some(Ok(_))) {
-        remark(&format!("{} is back", globals.addr));
+        progress.line(&format!("{} is back", globals.addr));
     }
     event
 }
@@ -151,10 +155,10 @@ fn render(format: Format, batch: &Batch) -> Result<Piece, riverrun_protocol::Dec
 }
 
 async fn not_read(globals: &Globals, client: &Client, plan: &Plan, error: &Error) -> Failure {
-    let failure = Failure::of_read(globals, format!("{} cannot be read", plan.uri), error);
+    let failure = Failure::of_call(globals, format!("{} cannot be read", plan.uri), error);
     match error.unwritten() {
-        Some(tail) => unwritten::explain(plan, tail, failure),
-        None => nearest::improve(client, &plan.uri, error, failure).await,
+        Some(tail) => unwritten::explain(globals, plan, tail, failure),
+        None => nearest::improve(globals, client, &plan.uri, error, failure).await,
     }
 }
 
@@ -181,7 +185,7 @@ fn conclude(
             Ok(())
         }
         End::Read(Err(failure)) if written.records > 0 => Err(match rest {
-            Some(rest) => Failure { advice: format!("{}\n{}", failure.advice, rest.stopped(globals)), ..failure },
+            Some(rest) => failure.advise(&rest.stopped(globals)),
             None => failure,
         }),
         End::Read(result) => result,

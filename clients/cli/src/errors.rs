@@ -9,6 +9,7 @@
 
 use std::fmt::{self, Display};
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use miette::{Diagnostic, MietteHandlerOpts, ReportHandler};
@@ -74,16 +75,45 @@ impl Failure {
         Self::new(what, error, advice)
     }
 
-    /// A call that changes nothing: whatever became of it, repeating it is safe.
-    pub fn of_read(globals: &Globals, what: impl Into<String>, error: &Error) -> Self {
+    /// Adds a line to the advice.
+    #[must_use]
+    pub fn advise(mut self, line: &str) -> Self {
+        if !self.advice.is_empty() {
+            self.advice.push('\n');
+        }
+        self.advice.push_str(line);
+        self
+    }
+
+    /// No connection was made, so nothing was asked.
+    pub fn of_connect(globals: &Globals, error: &Error) -> Self {
+        let failure = Self::of_call(globals, "there is no connection to a server", error);
+        match error {
+            // The client says what listens there instead. That is no server's fault, as it would be on an open connection.
+            Error::Terminal(Terminal::Violation { why }) => Self { why: Why(why.clone()), ..failure },
+            _ => failure,
+        }
+    }
+
+    /// A call that may be repeated: it changes nothing, or nothing came of it.
+    pub fn of_call(globals: &Globals, what: impl Into<String>, error: &Error) -> Self {
         let (why, advice) = explain(globals, error);
         Self::new(what, why, advice)
     }
 
-    /// A call that has an effect. Says so if it may have had it, and ends the process with a code of its own then.
-    pub fn of_write(globals: &Globals, what: impl Into<String>, error: &Error) -> Self {
-        let failure = Self::of_read(globals, what, error);
-        if error.outcome() == Outcome::MaybeDone { failure.with_exit(Exit::Ambiguous) } else { failure }
+    /// A call that should have created `thing`. Says so if it may have, and ends the process with a code of its own then.
+    pub fn of_creation(globals: &Globals, thing: &str, error: &Error) -> Self {
+        if error.code() == Some(ErrorCode::AlreadyExists) {
+            let advice = "use it as it is, or choose another name";
+            return Self::new(format!("{thing} was not created"), "there is one of this name", advice);
+        }
+        let failure = Self::of_call(globals, format!("{thing} was not created"), error);
+        if error.outcome() != Outcome::MaybeDone {
+            return failure;
+        }
+        let what = format!("{thing} may or may not have been created");
+        let advice = "create it again: where it exists by now, that is refused and changes nothing".to_owned();
+        Self { what, advice, ..failure }.with_exit(Exit::Ambiguous)
     }
 }
 
@@ -91,7 +121,7 @@ impl Failure {
 /// is a 1.
 pub fn conclude(result: miette::Result<()>) -> ExitCode {
     let Err(report) = result else { return ExitCode::SUCCESS };
-    remark(&format!("Error: {}", Unwrapped(&*report)));
+    remark(format!("Error: {}", Unwrapped(&*report)).trim_end());
     ExitCode::from(exit_code(&report))
 }
 
@@ -108,43 +138,56 @@ fn exit_code(report: &miette::Report) -> u8 {
     report.downcast_ref::<Failure>().map_or(Exit::Failed, |failure| failure.exit) as u8
 }
 
-/// (why, what to do) of a client's error.
+/// (why, what to do) of a client's error, where repeating does no harm.
 fn explain(globals: &Globals, error: &Error) -> (String, String) {
     match error {
         Error::NotDone(NotDone::Connect { address, why }) => explain_connect(globals, address, why),
         Error::NotDone(NotDone::Poisoned { first }) => explain(globals, first),
-        Error::Terminal(Terminal::Violation { why }) => (why.clone(), other_address()),
-        _ => match error.refusal() {
-            Some(refusal) if refusal.code == ErrorCode::Invalid => (refusal.message.clone(), String::new()),
-            Some(refusal) => (refusal.message.clone(), error.advice().to_owned()),
-            None => (error.why(), error.advice().to_owned()),
-        },
+        Error::Terminal(Terminal::Violation { .. }) => {
+            (error.why(), check_address("a Riverrun server of a version that fits listens there"))
+        }
+        _ => (in_the_server_s_words(error), advice(error).to_owned()),
+    }
+}
+
+fn in_the_server_s_words(error: &Error) -> String {
+    error.refusal().map_or_else(|| error.why(), |refusal| refusal.message.clone())
+}
+
+fn advice(error: &Error) -> &'static str {
+    match error {
+        Error::MaybeDone(_) => "it is safe to try again",
+        // The server's words say what to change.
+        _ if error.code() == Some(ErrorCode::Invalid) => "",
+        _ => error.advice(),
     }
 }
 
 fn explain_connect(globals: &Globals, address: &str, why: &str) -> (String, String) {
     let why = format!("{address}: {why}");
     // The client has the operating system's text only; it is the same in every locale that Rust's std uses.
-    if why.to_lowercase().contains("refused") && is_loopback(&globals.addr) {
-        let serve = match globals.addr.as_str() {
-            crate::ADDR_DEFAULT => "riverrun serve".to_owned(),
-            addr => format!("riverrun serve --listen {addr}"),
-        };
-        return (
-            why,
-            format!("start one in another terminal with `{serve}`, or name another with --addr or RIVERRUN_ADDR"),
-        );
-    }
-    (why, other_address())
+    let serve = serve_at(&globals.addr).filter(|_| why.to_lowercase().contains("refused"));
+    let advice = match serve {
+        Some(serve) => {
+            format!("start one in another terminal with `{serve}`, or name another with --addr or RIVERRUN_ADDR")
+        }
+        None => check_address("the server there is running"),
+    };
+    (why, advice)
 }
 
-fn other_address() -> String {
-    "check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running".to_owned()
+fn check_address(and_that: &str) -> String {
+    format!("check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that {and_that}")
 }
 
-fn is_loopback(addr: &str) -> bool {
-    let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host).trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+/// The command that starts a server at `addr`, where that is on this machine. `serve` takes no host names.
+fn serve_at(addr: &str) -> Option<String> {
+    let numeric = addr.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let listen: SocketAddr = numeric.as_deref().unwrap_or(addr).parse().ok()?;
+    listen.ip().is_loopback().then(|| match listen.to_string() {
+        default if default == crate::ADDR_DEFAULT => "riverrun serve".to_owned(),
+        other => format!("riverrun serve --listen {other}"),
+    })
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub async fn connect(globals: &Globals) -> Result<Client, Failure> {
     };
     let doing = format!("connecting to {}", globals.addr);
     let connected = patiently(&doing, Client::connect(globals.addr.clone(), config)).await;
-    connected.map_err(|error| Failure::of_read(globals, "there is no connection to a server", &error))
+    connected.map_err(|error| Failure::of_connect(globals, &error))
 }
 
 /// The stream's handle. Sends nothing.

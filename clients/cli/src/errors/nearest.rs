@@ -6,7 +6,8 @@ use riverrun_client::{Client, Error, ListOptions};
 use riverrun_protocol::ErrorCode;
 
 use super::Failure;
-use crate::resume::quoted;
+use crate::Globals;
+use crate::resume::CommandLine;
 use crate::uri::StreamUri;
 
 /// Names looked at; a basin with more streams gets a suggestion from the first of them only.
@@ -17,36 +18,43 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LIKENESS_MIN: f64 = 0.6;
 
 /// Adds advice to `failure` where `error` says that the basin or the stream does not exist.
-pub async fn improve(client: &Client, uri: &StreamUri, error: &Error, failure: Failure) -> Failure {
+pub async fn improve(globals: &Globals, client: &Client, uri: &StreamUri, error: &Error, failure: Failure) -> Failure {
     let basin = uri.0.basin.as_str();
     if error.code() != Some(ErrorCode::StreamNotFound) {
-        return improve_basin(client, basin, error, failure).await;
+        return improve_basin(globals, client, basin, error, failure).await;
     }
     let stream = uri.0.stream.as_str();
     let near = within_patience(stream_near(client, basin, stream)).await;
-    let create = format!("create it with `riverrun create-stream {}`", quoted(&uri.to_string()));
+    let create = format!("create it with `{}`", CommandLine::new(globals, "create-stream").word(uri));
     Failure {
         why: super::Why(format!("the basin {basin} has no stream `{stream}`")),
         advice: match near {
             Some(near) => format!("did you mean {basin}/{near}? Or {create}"),
-            None => format!("{create}, or see what there is with `riverrun ls {basin}`"),
+            None => format!("{create}, or see what there is with `{}`", CommandLine::new(globals, "ls").word(basin)),
         },
         ..failure
     }
 }
 
 /// [`improve`] where no stream is involved.
-pub async fn improve_basin(client: &Client, basin: &str, error: &Error, failure: Failure) -> Failure {
+pub async fn improve_basin(
+    globals: &Globals,
+    client: &Client,
+    basin: &str,
+    error: &Error,
+    failure: Failure,
+) -> Failure {
     if error.code() != Some(ErrorCode::BasinNotFound) {
         return failure;
     }
     let near = within_patience(basin_near(client, basin)).await;
-    let create = format!("create it with `riverrun create-basin {basin} --create-stream-on-append`");
+    let create = CommandLine::new(globals, "create-basin").word(basin).flag("--create-stream-on-append", true);
+    let create = format!("create it with `{create}`");
     Failure {
         why: super::Why(format!("there is no basin `{basin}`")),
         advice: match near {
             Some(near) => format!("did you mean {near}? Or {create}"),
-            None => format!("{create}, or see what there is with `riverrun ls`"),
+            None => format!("{create}, or see what there is with `{}`", CommandLine::new(globals, "ls")),
         },
         ..failure
     }

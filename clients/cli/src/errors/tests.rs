@@ -22,7 +22,7 @@ fn shown(failure: &Failure) -> String {
 
 fn unreachable(addr: &str, why: &str) -> String {
     let error = Error::NotDone(NotDone::Connect { address: addr.into(), why: why.into() });
-    shown(&Failure::of_read(&globals(addr), "there is no connection to a server", &error))
+    shown(&Failure::of_connect(&globals(addr), &error))
 }
 
 fn refused(code: ErrorCode, message: &str) -> Error {
@@ -42,7 +42,7 @@ fn no_server_says_how_to_start_one() {
     exit 1
       × there is no connection to a server
       ╰─▶ localhost:7000: Connection refused (os error 111)
-      help: start one in another terminal with `riverrun serve --listen localhost:7000`, or name another with --addr or RIVERRUN_ADDR
+      help: start one in another terminal with `riverrun serve --listen 127.0.0.1:7000`, or name another with --addr or RIVERRUN_ADDR
     ");
     insta::assert_snapshot!(unreachable("192.0.2.1:5252", refused), @r"
     exit 1
@@ -59,27 +59,56 @@ fn no_server_says_how_to_start_one() {
 }
 
 #[test]
-fn another_protocol_on_the_port_is_named() {
-    let why = "this is no Riverrun server, it answers in HTTP".into();
-    let error = Error::Terminal(Terminal::Violation { why });
-    let failure = Failure::of_read(&globals("127.0.0.1:80"), "there is no connection to a server", &error);
+fn a_server_on_this_machine_is_started_where_it_is_looked_for() {
+    assert_eq!(serve_at("localhost:5252").as_deref(), Some("riverrun serve"));
+    assert_eq!(serve_at("[::1]:7000").as_deref(), Some("riverrun serve --listen [::1]:7000"));
+    for elsewhere in ["192.0.2.1:5252", "example.org:5252", "localhost", ""] {
+        assert_eq!(serve_at(elsewhere), None, "{elsewhere}");
+    }
+}
+
+#[test]
+fn another_protocol_is_named_at_connecting_and_blamed_on_the_server_later() {
+    let violation = |why: &str| Error::Terminal(Terminal::Violation { why: why.into() });
+    let globals = globals("127.0.0.1:80");
+    let failure = Failure::of_connect(&globals, &violation("this is no Riverrun server, it answers in HTTP"));
     insta::assert_snapshot!(shown(&failure), @r"
     exit 1
       × there is no connection to a server
       ╰─▶ this is no Riverrun server, it answers in HTTP
-      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
+      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that a Riverrun server of a version that fits listens there
+    ");
+    let failure = Failure::of_call(&globals, "my-basin-1/logs could not be read to the end", &violation("a gap at 7"));
+    insta::assert_snapshot!(shown(&failure), @r"
+    exit 1
+      × my-basin-1/logs could not be read to the end
+      ╰─▶ the server broke the protocol: a gap at 7
+      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that a Riverrun server of a version that fits listens there
     ");
 }
 
 #[test]
 fn a_refusal_is_told_in_the_server_s_words() {
+    let globals = globals("127.0.0.1:5252");
     let error = refused(ErrorCode::Overloaded, "4096 requests are in progress on this connection");
-    let failure = Failure::of_write(&globals("127.0.0.1:5252"), "the basin demo-basin was not created", &error);
-    insta::assert_snapshot!(shown(&failure), @r"
+    insta::assert_snapshot!(shown(&Failure::of_creation(&globals, "the basin demo-basin", &error)), @r"
     exit 1
       × the basin demo-basin was not created
       ╰─▶ 4096 requests are in progress on this connection
       help: try again later
+    ");
+    let error = refused(ErrorCode::AlreadyExists, "no");
+    insta::assert_snapshot!(shown(&Failure::of_creation(&globals, "the basin demo-basin", &error)), @r"
+    exit 1
+      × the basin demo-basin was not created
+      ╰─▶ there is one of this name
+      help: use it as it is, or choose another name
+    ");
+    let error = refused(ErrorCode::Invalid, "the prefix has 600 bytes; the most is 512");
+    insta::assert_snapshot!(shown(&Failure::of_call(&globals, "nothing was listed", &error)), @r"
+    exit 1
+      × nothing was listed
+      ╰─▶ the prefix has 600 bytes; the most is 512
     ");
 }
 
@@ -87,9 +116,23 @@ fn a_refusal_is_told_in_the_server_s_words() {
 fn d4_only_what_may_have_had_an_effect_is_ambiguous() {
     let error = Error::MaybeDone(MaybeDone::TimedOut { after: std::time::Duration::from_secs(10) });
     let globals = globals("127.0.0.1:5252");
-    assert_eq!(Failure::of_write(&globals, "x", &error).exit, Exit::Ambiguous);
-    assert_eq!(Failure::of_read(&globals, "x", &error).exit, Exit::Failed);
-    assert_eq!(Failure::of_write(&globals, "x", &refused(ErrorCode::Invalid, "no")).exit, Exit::Failed);
+    insta::assert_snapshot!(shown(&Failure::of_creation(&globals, "the stream my-basin-1/logs", &error)), @r"
+    exit 3
+      × the stream my-basin-1/logs may or may not have been created
+      ╰─▶ no answer came within 10s
+      help: create it again: where it exists by now, that is refused and changes nothing
+    ");
+    insta::assert_snapshot!(shown(&Failure::of_call(&globals, "the tail of my-basin-1/logs is not known", &error)), @r"
+    exit 1
+      × the tail of my-basin-1/logs is not known
+      ╰─▶ no answer came within 10s
+      help: it is safe to try again
+    ");
+}
+
+#[test]
+fn advice_comes_line_by_line() {
+    assert_eq!(Failure::new("a", "b", "").advise("one").advise("two").advice, "one\ntwo");
 }
 
 #[test]
@@ -107,7 +150,12 @@ fn unwritten_at(start: ReadStart, count: Option<u64>, tail: (u64, u64)) -> Strin
         output: Target::Stdout,
     };
     let failure = Failure::new("my-basin-1/logs cannot be read", "", "");
-    shown(&unwritten::explain(&plan, Position { seq_num: tail.0, timestamp: tail.1 }, failure))
+    shown(&unwritten::explain(
+        &globals("127.0.0.1:7000"),
+        &plan,
+        Position { seq_num: tail.0, timestamp: tail.1 },
+        failure,
+    ))
 }
 
 #[test]
@@ -123,18 +171,21 @@ fn c4_where_nothing_is_written_yet_the_tail_and_the_way_out_are_told() {
     exit 1
       × my-basin-1/logs cannot be read
       ╰─▶ nothing is written there yet; the tail is 42 @ 1771390606217: the next record will be 42, the last one is of 2026-02-18T04:56:46.217Z
-      help: start earlier, or add --clamp and leave the bounds away to wait for what comes
+      help: start earlier, or add --clamp and leave out the bounds (--count, --bytes, --until) to wait for what comes
     ");
     insta::assert_snapshot!(unwritten_at(ReadStart::TailOffset(0), Some(1), tail), @r"
     exit 1
       × my-basin-1/logs cannot be read
       ╰─▶ nothing is written there yet; the tail is 42 @ 1771390606217: the next record will be 42, the last one is of 2026-02-18T04:56:46.217Z
-      help: leave the bounds away to wait for what comes, or start earlier, with --tail-offset or --seq-num
+      help: leave out the bounds (--count, --bytes, --until) to wait for what comes, or start earlier, with --tail-offset or --seq-num
     ");
     insta::assert_snapshot!(unwritten_at(ReadStart::TailOffset(10), Some(10), (0, 0)), @r"
     exit 1
       × my-basin-1/logs cannot be read
       ╰─▶ nothing was ever written to it
-      help: append something first, or wait for it with `riverrun read my-basin-1/logs`
+      help: append something first, or wait for it with `riverrun --addr 127.0.0.1:7000 read my-basin-1/logs`
     ");
+    // Nowhere is early enough in an empty stream.
+    let beyond = unwritten_at(ReadStart::SeqNum(5), Some(10), (0, 0));
+    assert_eq!(beyond, unwritten_at(ReadStart::TailOffset(10), Some(10), (0, 0)));
 }

@@ -68,7 +68,7 @@ pub async fn run(globals: &Globals, args: Append) -> Result<(), Failure> {
         () = interrupt.wait() => return Ok(()),
         client = server::connect(globals) => client?,
     };
-    let producer = start_producer(&client, &args).map_err(|e| Failure::of_read(globals, what, &e))?;
+    let producer = start_producer(&client, &args).map_err(|e| Failure::of_call(globals, what, &e))?;
     let (fed, awaited) = mpsc::channel(CHUNKS_AWAITED_MAX);
     let acks = Acks::start(awaited, Progress::new("appended", progress_mode(input_bytes), input_bytes));
     let mut feeder = Feeder { lines: input::start(input, args.format), producer, fed, unreported: Fed::default() };

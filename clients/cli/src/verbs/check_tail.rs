@@ -27,8 +27,8 @@ pub async fn run(globals: &Globals, args: CheckTail) -> Result<(), Failure> {
     match server::patiently("asking for the tail", tail).await {
         Ok(tail) => print(&format!("{tail}\n")).map(|_| ()),
         Err(error) => {
-            let failure = Failure::of_read(globals, what, &error);
-            Err(nearest::improve(&client, &args.uri, &error, failure).await)
+            let failure = Failure::of_call(globals, what, &error);
+            Err(nearest::improve(globals, &client, &args.uri, &error, failure).await)
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `create-basin BASIN`.
 
 use riverrun_client::BasinOptions;
-use riverrun_protocol::ErrorCode;
 
 use crate::Globals;
 use crate::console::remark;
@@ -33,14 +32,8 @@ pub async fn run(globals: &Globals, args: CreateBasin) -> Result<(), Failure> {
         create_stream_on_append: args.create_stream_on_append,
         create_stream_on_read: args.create_stream_on_read,
     };
-    let what = format!("the basin {} was not created", args.basin);
     let created = server::patiently("creating the basin", client.create_basin(args.basin.0.as_str(), options)).await;
-    created.map_err(|error| match error.code() {
-        Some(ErrorCode::AlreadyExists) => {
-            Failure::new(what, "there is one of this name", "use it as it is, or choose another name")
-        }
-        _ => Failure::of_write(globals, what, &error),
-    })?;
+    created.map_err(|error| Failure::of_creation(globals, &format!("the basin {}", args.basin), &error))?;
     remark("Basin created");
     Ok(())
 }

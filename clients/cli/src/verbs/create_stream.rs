@@ -1,7 +1,5 @@
 //! `create-stream BASIN/STREAM`.
 
-use riverrun_protocol::ErrorCode;
-
 use crate::Globals;
 use crate::console::remark;
 use crate::errors::{Failure, nearest};
@@ -22,17 +20,15 @@ pub struct CreateStream {
 
 pub async fn run(globals: &Globals, args: CreateStream) -> Result<(), Failure> {
     let client = server::connect(globals).await?;
-    let what = format!("the stream {} was not created", args.uri);
     let (basin, stream) = (args.uri.0.basin.as_str(), args.uri.0.stream.as_str());
     match server::patiently("creating the stream", client.create_stream(basin, stream)).await {
-        Ok(_) => remark("Stream created"),
-        Err(error) if error.code() == Some(ErrorCode::AlreadyExists) => {
-            return Err(Failure::new(what, "there is one of this name", "use it as it is, or choose another name"));
+        Ok(_) => {
+            remark("Stream created");
+            Ok(())
         }
         Err(error) => {
-            let failure = Failure::of_write(globals, what, &error);
-            return Err(nearest::improve(&client, &args.uri, &error, failure).await);
+            let failure = Failure::of_creation(globals, &format!("the stream {}", args.uri), &error);
+            Err(nearest::improve(globals, &client, &args.uri, &error, failure).await)
         }
     }
-    Ok(())
 }

@@ -85,7 +85,7 @@ pub async fn basins(globals: &Globals, page: Page) -> Result<(), Failure> {
     };
     walk(page, lines).await.map_err(|error| {
         let what = "the basins could not be listed".to_owned();
-        error.explained(|error| Failure::of_read(globals, what, error))
+        error.explained(|error| Failure::of_call(globals, what, error))
     })
 }
 
@@ -108,8 +108,8 @@ pub async fn streams(globals: &Globals, target: BasinAndPrefix, mut page: Page) 
 }
 
 async fn not_listed(globals: &Globals, client: &Client, basin: &str, error: &Error) -> Failure {
-    let failure = Failure::of_read(globals, format!("the streams of {basin} could not be listed"), error);
-    nearest::improve_basin(client, basin, error, failure).await
+    let failure = Failure::of_call(globals, format!("the streams of {basin} could not be listed"), error);
+    nearest::improve_basin(globals, client, basin, error, failure).await
 }
 
 /// A prefix may stand behind the basin or in `--prefix`, not in both.

@@ -48,7 +48,7 @@ async fn measure(globals: &Globals, client: &Client, args: &Ping, samples: &mut 
             tokio::time::sleep(*args.interval).await;
         }
         let round_trip = server::patiently("waiting for the answer", client.ping()).await;
-        let round_trip = round_trip.map_err(|e| Failure::of_read(globals, "the ping was not answered", &e))?;
+        let round_trip = round_trip.map_err(|e| Failure::of_call(globals, "the ping was not answered", &e))?;
         if samples.len() == SAMPLES_MAX {
             samples.drain(..SAMPLES_MAX / 2);
         }

@@ -33,7 +33,7 @@ pub enum Output {
 pub async fn run(globals: &Globals, args: Status) -> Result<(), Failure> {
     let client = server::connect(globals).await?;
     let status = server::patiently("asking for the status", client.status()).await;
-    let status = status.map_err(|error| Failure::of_read(globals, "there is no status", &error))?;
+    let status = status.map_err(|error| Failure::of_call(globals, "the server did not tell its status", &error))?;
     let text = match args.output {
         Output::Table => table(&globals.addr, &status),
         Output::Json => json(&globals.addr, &status),

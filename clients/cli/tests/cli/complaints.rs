@@ -25,14 +25,14 @@ fn another_protocol_on_the_port() {
     exit 1
     Error:   × there is no connection to a server
       ╰─▶ this is no Riverrun server, it answers in HTTP
-      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
+      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that a Riverrun server of a version that fits listens there
     ");
     let addr = answering(&[0; 64]);
     insta::assert_snapshot!(complaint(&addr, "ls"), @r"
     exit 1
     Error:   × there is no connection to a server
       ╰─▶ kind 0x00 is no response that this version knows at byte 0
-      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that the server there is running
+      help: check the address, given by --addr or RIVERRUN_ADDR as HOST:PORT, and that a Riverrun server of a version that fits listens there
     ");
 }
 
@@ -45,32 +45,32 @@ fn names_that_do_not_exist() {
     exit 1
     Error:   × test-basim/logs cannot be read
       ╰─▶ there is no basin `test-basim`
-      help: did you mean test-basin? Or create it with `riverrun create-basin test-basim --create-stream-on-append`
+      help: did you mean test-basin? Or create it with `riverrun --addr 127.0.0.1:5252 create-basin test-basim --create-stream-on-append`
     ");
     insta::assert_snapshot!(complaint(&model.addr, "check-tail test-basin/lgos"), @r"
     exit 1
     Error:   × the tail of test-basin/lgos is not known
       ╰─▶ the basin test-basin has no stream `lgos`
-      help: did you mean test-basin/logs? Or create it with `riverrun create-stream test-basin/lgos`
+      help: did you mean test-basin/logs? Or create it with `riverrun --addr 127.0.0.1:5252 create-stream test-basin/lgos`
     ");
     insta::assert_snapshot!(complaint(&model.addr, "ls xxxxxxxx"), @r"
     exit 1
     Error:   × the streams of xxxxxxxx could not be listed
       ╰─▶ there is no basin `xxxxxxxx`
-      help: create it with `riverrun create-basin xxxxxxxx --create-stream-on-append`, or see what there is with `riverrun ls`
+      help: create it with `riverrun --addr 127.0.0.1:5252 create-basin xxxxxxxx --create-stream-on-append`, or see what there is with `riverrun --addr 127.0.0.1:5252 ls`
     ");
     insta::assert_snapshot!(complaint(&model.addr, "create-stream xxxxxxxx/logs"), @r"
     exit 1
     Error:   × the stream xxxxxxxx/logs was not created
       ╰─▶ there is no basin `xxxxxxxx`
-      help: create it with `riverrun create-basin xxxxxxxx --create-stream-on-append`, or see what there is with `riverrun ls`
+      help: create it with `riverrun --addr 127.0.0.1:5252 create-basin xxxxxxxx --create-stream-on-append`, or see what there is with `riverrun --addr 127.0.0.1:5252 ls`
     ");
     let ran = run_with(&model.addr, "append test-basin/payments", b"x\n");
     insta::assert_snapshot!(ran.complaint(&model.addr), @r"
     exit 1
     Error:   × nothing was appended to test-basin/payments
       ╰─▶ the basin test-basin has no stream `payments`
-      help: create it with `riverrun create-stream test-basin/payments`, or see what there is with `riverrun ls test-basin`
+      help: create it with `riverrun --addr 127.0.0.1:5252 create-stream test-basin/payments`, or see what there is with `riverrun --addr 127.0.0.1:5252 ls test-basin`
     ");
 }
 
@@ -152,13 +152,13 @@ fn c4_a_start_that_is_not_written_yet() {
     exit 1
     Error:   × test-basin/logs cannot be read
       ╰─▶ nothing is written there yet; the tail is 2 @ 1771390606217: the next record will be 2, the last one is of 2026-02-18T04:56:46.217Z
-      help: leave the bounds away to wait for what comes, or start earlier, with --tail-offset or --seq-num
+      help: leave out the bounds (--count, --bytes, --until) to wait for what comes, or start earlier, with --tail-offset or --seq-num
     ");
     insta::assert_snapshot!(complaint(&model.addr, "tail test-basin/empty"), @r"
     exit 1
     Error:   × test-basin/empty cannot be read
       ╰─▶ nothing was ever written to it
-      help: append something first, or wait for it with `riverrun read test-basin/empty`
+      help: append something first, or wait for it with `riverrun --addr 127.0.0.1:5252 read test-basin/empty`
     ");
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn report(
     let failure = match (&outcomes.error, end) {
         (Some(error), _) => {
             let failure = failed(globals, args, error, outcomes);
-            nearest::improve(client, &args.uri, error, failure).await
+            nearest::improve(globals, client, &args.uri, error, failure).await
         }
         (None, _) if outcomes.given_up => given_up(globals, args, outcomes),
         (None, End::BadInput(error)) => bad_input(globals, args, &error, outcomes),
@@ -52,12 +52,12 @@ fn failed(globals: &Globals, args: &Append, error: &riverrun_client::Error, outc
         let what =
             format!("lines {first} to {} may or may not have been appended to {uri}", first + outcomes.maybe - 1);
         let advice = compare_advice(globals, args, outcomes);
-        return Failure { advice, ..Failure::of_write(globals, what, error).with_exit(Exit::Ambiguous) };
+        return Failure { advice, ..Failure::of_call(globals, what, error).with_exit(Exit::Ambiguous) };
     }
     if outcomes.stored == 0 {
-        return Failure::of_write(globals, format!("nothing was appended to {uri}"), error);
+        return Failure::of_call(globals, format!("nothing was appended to {uri}"), error);
     }
-    let failure = Failure::of_write(globals, format!("appending to {uri} ended in front of line {first}"), error);
+    let failure = Failure::of_call(globals, format!("appending to {uri} ended in front of line {first}"), error);
     let (stored, resume) = (stored(outcomes.stored), resume(globals, args, outcomes.stored));
     let advice = format!("{}\n{stored}; to go on behind them:\n{resume}", failure.advice);
     Failure { advice, ..failure }

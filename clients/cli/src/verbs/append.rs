@@ -7,6 +7,7 @@ mod acks;
 mod report;
 
 use std::io::{IsTerminal, stderr};
+use std::time::Duration;
 
 use riverrun_client::{Client, OnAmbiguous, Producer, ProducerConfig, RecordTicket};
 use tokio::sync::mpsc;
@@ -18,6 +19,7 @@ use crate::input::{self, Chunk, InputError, Source};
 use crate::interrupt::Interrupt;
 use crate::progress::{Mode, Progress};
 use crate::server;
+use crate::time::parse_duration;
 use crate::uri::StreamUri;
 
 use acks::{Acks, Fed};
@@ -51,8 +53,18 @@ pub struct Append {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// How long a record waits for others to share a batch with
-    #[arg(long, default_value = "5ms", value_name = "DURATION")]
+    #[arg(long, default_value = "5ms", value_name = "DURATION", value_parser = parse_linger)]
     pub linger: humantime::Duration,
+}
+
+/// As clap's default spells it.
+const LINGER_DEFAULT: Duration = Duration::from_millis(5);
+/// Nobody waits longer for a batch to fill, and adding it to a time never overflows.
+const LINGER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn parse_linger(text: &str) -> Result<humantime::Duration, String> {
+    let linger = parse_duration(text)?;
+    if *linger > LINGER_MAX { Err("the most is 1day".to_owned()) } else { Ok(linger) }
 }
 
 /// Chunks of records whose outcome is awaited. The producer's own limits (bytes and batches in flight) are reached earlier
@@ -70,7 +82,8 @@ pub async fn run(globals: &Globals, args: Append) -> Result<(), Failure> {
     };
     let producer = start_producer(&client, &args).map_err(|e| Failure::of_call(globals, what, &e))?;
     let (fed, awaited) = mpsc::channel(CHUNKS_AWAITED_MAX);
-    let acks = Acks::start(awaited, Progress::new("appended", progress_mode(input_bytes), input_bytes));
+    let progress = Progress::new("appended", progress_mode(input_bytes), input_bytes);
+    let acks = Acks::start(awaited, progress, *args.linger);
     let mut feeder = Feeder { lines: input::start(input, args.format), producer, fed, unreported: Fed::default() };
     let end = tokio::select! {
         biased;
@@ -119,7 +132,8 @@ impl Feeder {
                 // Cancel-safe: until it resolves, the record has not been taken in.
                 let ticket: RecordTicket = match self.producer.append(record).await {
                     Ok(ticket) => ticket,
-                    Err(_) => return End::Failed,
+                    // Mostly a line before has failed, and the outcomes tell that; but they know nothing of this one.
+                    Err(error) => return End::Refused(error),
                 };
                 self.unreported.tickets.push(ticket);
             }
@@ -142,5 +156,18 @@ impl Feeder {
             () = closing => false,
             () = interrupt.wait() => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linger_has_a_limit() {
+        assert_eq!(parse_linger("5ms").map(|linger| *linger), Ok(LINGER_DEFAULT));
+        assert_eq!(parse_linger("24h").map(|linger| *linger), Ok(LINGER_MAX));
+        assert_eq!(parse_linger("18446744073709551615s"), Err("the most is 1day".to_owned()));
+        assert!(parse_linger("soon").is_err());
     }
 }

@@ -124,6 +124,12 @@ fn what_is_no_name() {
 
     For more information, try '--help'.
     ");
+    insta::assert_snapshot!(complaint(&addr, "append test-basin/logs --linger 2days"), @r"
+    exit 2
+    error: invalid value '2days' for '--linger <DURATION>': the most is 1day
+
+    For more information, try '--help'.
+    ");
     insta::assert_snapshot!(complaint(&addr, "read test-basin/logs --timestamp 2026-02-18T00:00:00Z --until 1771286400000"), @r"
     exit 2
     Error:   × test-basin/logs cannot be read
@@ -172,7 +178,7 @@ fn a_line_that_is_no_record() {
     Error:   × line 3 of stdin is no record
       ╰─▶ it is not a JSON record: expected ident at column 2
       help: lines 1 to 2 are stored, nothing behind was sent; mend the line, then go on with
-            riverrun --addr 127.0.0.1:5252 append test-basin/json --format json --linger 1h, fed from line 3 of the input on
+            ... | tail -n +3 | riverrun --addr 127.0.0.1:5252 append test-basin/json --format json --linger 1h
     ");
     let mut long = b"first\n".to_vec();
     long.resize(long.len() + (1 << 20), b'x');
@@ -183,7 +189,7 @@ fn a_line_that_is_no_record() {
     Error:   × line 2 of stdin is no record
       ╰─▶ the record has 1048584 metered bytes; the most is 1048576 (1 MiB), 8 of which each record takes
       help: line 1 is stored, nothing behind was sent; mend the line, then go on with
-            riverrun --addr 127.0.0.1:5252 append test-basin/text --linger 1h, fed from line 2 of the input on
+            ... | tail -n +2 | riverrun --addr 127.0.0.1:5252 append test-basin/text --linger 1h
     ");
     assert_eq!(run(&model.addr, "check-tail test-basin/text").quietly(), b"1 @ 1771390606217\n");
 }
@@ -203,9 +209,9 @@ fn d4_an_outcome_that_nobody_knows() {
     [APPENDED] 1000..2000 // tail: 2000 @ 1771390606217
     Error:   × lines 2001 to 2500 may or may not have been appended to test-basin/logs
       ╰─▶ the server closed the connection before the answer came
-      help: lines 1 to 2000 are stored; see what is there behind them:
-            riverrun --addr 127.0.0.1:5252 read test-basin/logs --seq-num 2000
-            If nothing is, go on with
+      help: lines 1 to 2000 are stored; see whether more of the input is:
+            riverrun --addr 127.0.0.1:5252 read test-basin/logs --seq-num 2000 --count 500
+            If not, go on with
             tail -n +2001 app.log | riverrun --addr 127.0.0.1:5252 append test-basin/logs --linger 1h
     ");
 }

@@ -61,7 +61,7 @@ fn a_growing_input_is_appended_as_it_comes_and_an_interrupt_loses_nothing() {
     let said = ran.stderr.lines().last().unwrap().replace(&model.addr, "HERE");
     assert_eq!(
         said,
-        "stopped: lines 1 to 2 are stored, the last one as 1; resume: riverrun --addr HERE append test-basin/logs, fed from line 3 of the input on"
+        "stopped: lines 1 to 2 are stored, the last one as 1; resume: ... | tail -n +3 | riverrun --addr HERE append test-basin/logs"
     );
 }
 

@@ -10,10 +10,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::console::remark;
 use crate::progress::Progress;
 
-/// Acks take milliseconds; longer than this is worth a word.
+/// Acks take milliseconds once their batch is sent; longer than this is worth a word.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// Consecutive lines that the producer has taken in.
@@ -70,9 +69,9 @@ struct Shared {
 }
 
 impl Acks {
-    pub(super) fn start(fed: mpsc::Receiver<Fed>, progress: Progress) -> Self {
+    pub(super) fn start(fed: mpsc::Receiver<Fed>, progress: Progress, linger: Duration) -> Self {
         let shared = Arc::new(Shared::default());
-        let task = tokio::spawn(collect(fed, progress, shared.clone()));
+        let task = tokio::spawn(collect(fed, progress, linger, shared.clone()));
         Self { shared, task }
     }
 
@@ -91,11 +90,11 @@ impl Acks {
     }
 }
 
-async fn collect(mut fed: mpsc::Receiver<Fed>, mut progress: Progress, shared: Arc<Shared>) {
+async fn collect(mut fed: mpsc::Receiver<Fed>, mut progress: Progress, linger: Duration, shared: Arc<Shared>) {
     while let Some(Fed { tickets, input_bytes }) = fed.recv().await {
         let lines = tickets.len() as u64;
         for ticket in tickets {
-            let outcome = outcome_of(ticket).await;
+            let outcome = outcome_of(ticket, linger, &progress).await;
             let failed = outcome.is_err();
             let acked = shared.outcomes.lock().unwrap_or_else(PoisonError::into_inner).note(outcome);
             if failed {
@@ -111,15 +110,15 @@ async fn collect(mut fed: mpsc::Receiver<Fed>, mut progress: Progress, shared: A
 }
 
 /// The producer reconnects by itself; whoever waits for acks should know that it does.
-async fn outcome_of(mut ticket: RecordTicket) -> Result<RecordAck, Error> {
+async fn outcome_of(mut ticket: RecordTicket, linger: Duration, progress: &Progress) -> Result<RecordAck, Error> {
     // Most tickets have their outcome with their batch's first: no clock is read for those.
     if let Some(outcome) = (&mut ticket).now_or_never() {
         return outcome;
     }
-    if let Ok(outcome) = timeout(SILENCE_MAX, &mut ticket).await {
+    if let Ok(outcome) = timeout(linger + SILENCE_MAX, &mut ticket).await {
         return outcome;
     }
-    remark(&format!("no ack has come for {SILENCE_MAX:?}; still waiting"));
+    progress.line(&format!("no ack has come for {SILENCE_MAX:?}; still waiting"));
     ticket.await
 }
 

@@ -41,10 +41,20 @@ fn d4_lines_that_may_be_stored_are_told_with_how_to_find_out() {
     exit 3
       × lines 2001 to 3000 may or may not have been appended to my-basin-1/logs
       ╰─▶ the server closed the connection before the answer came
-      help: lines 1 to 2000 are stored; see what is there behind them:
-            riverrun read my-basin-1/logs --seq-num 2100
-            If nothing is, go on with
+      help: lines 1 to 2000 are stored; see whether more of the input is:
+            riverrun read my-basin-1/logs --seq-num 2100 --count 1000
+            If not, go on with
             tail -n +2001 app.log | riverrun append my-basin-1/logs
+    ");
+    let outcomes = Outcomes { maybe: 1, ..Outcomes::default() };
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("-"), &error, &outcomes)), @r"
+    exit 3
+      × line 1 may or may not have been appended to my-basin-1/logs
+      ╰─▶ the server closed the connection before the answer came
+      help: see whether any of the input is stored:
+            riverrun tail my-basin-1/logs -n 1
+            If not, go on with
+            riverrun append my-basin-1/logs
     ");
 }
 
@@ -56,7 +66,7 @@ fn a_refusal_tells_what_is_stored_and_how_to_go_on() {
       × appending to my-basin-1/logs ended in front of line 2001
       ╰─▶ the request could not be sent within 10s
       help: it is safe to try again
-            lines 1 to 2000 are stored; to go on behind them:
+            lines 1 to 2000 are stored; to go on with line 2001:
             tail -n +2001 app.log | riverrun append my-basin-1/logs
     ");
     insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &error, &outcomes(0))), @r"
@@ -84,14 +94,22 @@ fn a_bad_line_is_named_with_what_is_stored() {
       × line 1 of stdin is no record
       ╰─▶ it is not a JSON record: EOF
       help: no line is stored, nothing behind was sent; mend the line, then go on with
-            riverrun append my-basin-1/logs, fed from line 1 of the input on
+            riverrun append my-basin-1/logs
+    ");
+    let error = InputError::Read { lines_read: 1, source: std::io::Error::other("bad sector") };
+    insta::assert_snapshot!(shown(&bad_input(&globals(), &args("app.log"), &error, &outcomes(1))), @r"
+    exit 1
+      × app.log could not be read to its end
+      ╰─▶ bad sector
+      help: line 1 is stored; to go on with line 2:
+            tail -n +2 app.log | riverrun append my-basin-1/logs
     ");
 }
 
 #[test]
 fn an_interrupt_tells_where_it_stopped() {
     insta::assert_snapshot!(interrupted(&globals(), &args("app.log"), &outcomes(2000)), @"stopped: lines 1 to 2000 are stored, the last one as 2099; resume: tail -n +2001 app.log | riverrun append my-basin-1/logs");
-    insta::assert_snapshot!(interrupted(&globals(), &args("-"), &outcomes(1)), @"stopped: line 1 is stored, the last one as 100; resume: riverrun append my-basin-1/logs, fed from line 2 of the input on");
+    insta::assert_snapshot!(interrupted(&globals(), &args("-"), &outcomes(1)), @"stopped: line 1 is stored, the last one as 100; resume: ... | tail -n +2 | riverrun append my-basin-1/logs");
     insta::assert_snapshot!(interrupted(&globals(), &args("app.log"), &outcomes(0)), @"stopped: no line is stored; resume: riverrun append my-basin-1/logs -i app.log");
 }
 
@@ -101,9 +119,18 @@ fn a_second_interrupt_leaves_the_outcome_open() {
     exit 3
       × what was sent behind line 10 may or may not have been appended to my-basin-1/logs
       ╰─▶ its acknowledgements were not waited for
-      help: lines 1 to 10 are stored; see what is there behind them:
-            riverrun read my-basin-1/logs --seq-num 110
-            If nothing is, go on with
+      help: lines 1 to 10 are stored; see whether more of the input is:
+            riverrun read my-basin-1/logs --seq-num 110 --count 10
+            If not, go on with
             tail -n +11 app.log | riverrun append my-basin-1/logs
+    ");
+    insta::assert_snapshot!(shown(&given_up(&globals(), &args("app.log"), &outcomes(0))), @r"
+    exit 3
+      × what was sent may or may not have been appended to my-basin-1/logs
+      ╰─▶ its acknowledgements were not waited for
+      help: see whether any of the input is stored:
+            riverrun tail my-basin-1/logs -n 10
+            If not, go on with
+            riverrun append my-basin-1/logs -i app.log
     ");
 }

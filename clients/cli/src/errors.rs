@@ -157,8 +157,9 @@ fn in_the_server_s_words(error: &Error) -> String {
 fn advice(error: &Error) -> &'static str {
     match error {
         Error::MaybeDone(_) => "it is safe to try again",
-        // The server's words say what to change.
-        _ if error.code() == Some(ErrorCode::Invalid) => "",
+        // What the reason names is to be changed; "change the request" says no more.
+        Error::NotDone(NotDone::InvalidInput { .. }) => "",
+        _ if error.refusal().is_some_and(|refusal| !refusal.code.is_retryable()) => "",
         _ => error.advice(),
     }
 }

@@ -110,6 +110,8 @@ fn a_refusal_is_told_in_the_server_s_words() {
       × nothing was listed
       ╰─▶ the prefix has 600 bytes; the most is 512
     ");
+    let error = Error::NotDone(NotDone::InvalidInput { why: "the prefix has 600 bytes; the most is 512".into() });
+    assert_eq!(Failure::of_call(&globals, "nothing was listed", &error).advice, "");
 }
 
 #[test]

@@ -71,7 +71,9 @@ impl RecoveryError {
             Self::JournalsMissing { .. } => {
                 "start with the data directory of that node; if it is lost, --accept-journal-loss gives up what only it held"
             }
-            Self::JournalNewer { .. } => "start the version that wrote it, or a newer one",
+            Self::JournalNewer { .. } | Self::Stored { error: StoredError::Newer { .. }, .. } => {
+                "start the version that wrote it, or a newer one; nothing was changed"
+            }
             Self::JournalRead(_) => "check the disk and the permissions of the data directory",
             Self::Stored { .. } | Self::JournalDamaged(_) | Self::Batch { .. } | Self::Replay { .. } => {
                 "keep a copy of the data directory and the store as they are, and check the disk: stored bytes were changed"

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use riverrun_core::event::ConnectionId;
 use riverrun_core::limits::LARGE_FRAME_BYTES_MIN;
 use riverrun_protocol::frame::{FrameHeader, FrameKind};
-use riverrun_protocol::limits::FRAME_HEADER_BYTES;
+use riverrun_protocol::limits::{FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
 
 use super::output::Output;
 use crate::uring::Socket;
@@ -19,6 +19,10 @@ pub const FRAME_DEADLINE: Duration = Duration::from_secs(30);
 pub const LINGER_DEADLINE: Duration = Duration::from_secs(2);
 /// A peer that takes none of our bytes while this much waits for it is not read from.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
+/// Appends on their way to other cores: beyond it the connection is not read from, so that their shards need not refuse any.
+pub const FORWARDED_BYTES_MAX: usize = 4 << 20;
+/// Control calls of one connection side by side: a listing's answer can have half a megabyte. The next ones wait.
+pub const CONTROL_CALLS_MAX: usize = 16;
 /// What one receive asks for after a large frame: the next one's head, with little of its body, so that the body is received
 /// in place.
 pub const HEAD_RECEIVE_BYTES: usize = 4096;
@@ -62,6 +66,10 @@ pub struct Connection {
     pub receive_bytes_next: usize,
     /// Shards that have no room for this connection's appends now.
     pub stopped_by: BTreeSet<u16>,
+    /// Bytes of appends on their way to shards on other cores.
+    pub forwarded_bytes: usize,
+    /// Calls of the control plane in progress; their answers are not counted before they are there.
+    pub control_calls: usize,
     pub output: Output,
     pub sending: bool,
     /// Requests in progress and open sessions, by id (bounded by `CONNECTION_REQUESTS_MAX`).
@@ -88,6 +96,8 @@ impl Connection {
             received: BytesMut::new(),
             receive_bytes_next: usize::MAX,
             stopped_by: BTreeSet::new(),
+            forwarded_bytes: 0,
+            control_calls: 0,
             output: Output::default(),
             sending: false,
             routes: HashMap::new(),
@@ -109,13 +119,42 @@ impl Connection {
         self.ended && self.output.is_empty() && (self.closing || self.routes.is_empty())
     }
 
+    /// Whether its deadline has passed. While we do not read from it, because a shard has no room or its output is not taken,
+    /// the rest of its frame cannot come, and its time begins anew.
+    pub fn is_late(&mut self, now: Duration) -> bool {
+        if self.greeted && !self.closing && !self.may_receive() {
+            self.deadline = self.deadline.map(|_| now + FRAME_DEADLINE);
+        }
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
     /// Back-pressure: whether more bytes may be taken from the socket.
     pub fn may_receive(&self) -> bool {
         if self.ended {
             return false;
         }
         self.closing
-            || (self.stopped_by.is_empty() && self.moving_to.is_none() && self.output.bytes() < OUTPUT_BYTES_MAX)
+            || (self.stopped_by.is_empty()
+                && self.moving_to.is_none()
+                && self.may_take_frames()
+                && self.forwarded_bytes < FORWARDED_BYTES_MAX
+                && self.output.bytes() < OUTPUT_BYTES_MAX)
+    }
+
+    /// Whether a frame that was received may be handled now.
+    pub fn may_take_frames(&self) -> bool {
+        self.control_calls < CONTROL_CALLS_MAX
+    }
+
+    /// After received bytes were handled as far as they go: the time for the rest of a frame that has begun. It is counted from
+    /// when that frame's first bytes were seen, so it begins anew whenever a frame before it was used up.
+    pub fn await_rest_of_frame(&mut self, used_any: bool, now: Duration) {
+        if !self.greeted || self.closing {
+            return;
+        }
+        let since = self.deadline.filter(|_| !used_any).unwrap_or(now + FRAME_DEADLINE);
+        let partial = !self.received.is_empty() && self.moving_to.is_none();
+        self.deadline = partial.then_some(since);
     }
 }
 
@@ -125,8 +164,78 @@ pub fn is_large(header: &FrameHeader) -> bool {
     append && header.body_bytes as usize + FRAME_HEADER_BYTES >= LARGE_FRAME_BYTES_MIN
 }
 
-/// Whether this kind of frame may be this long.
-pub fn length_allowed(header: &FrameHeader) -> bool {
+/// Whether this kind of frame may be this long; before the hello, none may be longer than a hello.
+pub fn length_allowed(header: &FrameHeader, greeted: bool) -> bool {
+    if !greeted {
+        return header.body_bytes as usize <= HELLO_BODY_BYTES_MAX;
+    }
     let append = header.kind == FrameKind::Append as u8 || header.kind == FrameKind::SessionAppend as u8;
     append || header.body_bytes <= CONTROL_BODY_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::rc::Rc;
+
+    use super::*;
+
+    fn connection(greeted: bool) -> Connection {
+        let socket: OwnedFd = UnixStream::pair().expect("a pair").0.into();
+        let mut connection = Connection::new(ConnectionId::new(0, 1), Rc::new(socket), String::new());
+        connection.greeted = greeted;
+        connection.deadline = Some(FRAME_DEADLINE);
+        connection
+    }
+
+    /// A frame that is cut off by our own back-pressure is not the peer's delay.
+    #[test]
+    fn a_deadline_does_not_run_while_we_do_not_read() {
+        let mut connection = connection(true);
+        connection.stopped_by.insert(0);
+        assert!(!connection.is_late(FRAME_DEADLINE * 3));
+        connection.stopped_by.clear();
+        assert!(!connection.is_late(FRAME_DEADLINE * 4 - Duration::from_millis(1)));
+        assert!(connection.is_late(FRAME_DEADLINE * 4));
+    }
+
+    /// A producer whose socket never runs dry leaves the beginning of a frame behind every receive.
+    #[test]
+    fn a_frames_time_begins_with_its_own_first_byte() {
+        let mut connection = connection(true);
+        connection.deadline = None;
+        connection.received.extend_from_slice(b"begin");
+        for second in 0..120 {
+            let now = Duration::from_secs(second);
+            connection.await_rest_of_frame(true, now);
+            assert!(!connection.is_late(now));
+        }
+        let last = Duration::from_secs(119);
+        connection.await_rest_of_frame(false, last + FRAME_DEADLINE / 2);
+        assert!(connection.is_late(last + FRAME_DEADLINE), "more bytes of the same frame win no time");
+        connection.received.clear();
+        connection.await_rest_of_frame(true, last);
+        assert_eq!(connection.deadline, None);
+    }
+
+    #[test]
+    fn the_hello_and_the_last_goodbye_are_awaited_whatever_waits() {
+        let mut not_greeted = connection(false);
+        not_greeted.moving_to = Some(1);
+        assert!(not_greeted.is_late(FRAME_DEADLINE));
+        let mut closing = connection(true);
+        (closing.closing, closing.moving_to) = (true, Some(1));
+        assert!(closing.is_late(FRAME_DEADLINE));
+    }
+
+    #[test]
+    fn nothing_before_the_hello_is_longer_than_a_hello() {
+        let header = |kind: FrameKind, body_bytes| FrameHeader { body_bytes, kind: kind as u8, flags: 0, id: 0 };
+        assert!(length_allowed(&header(FrameKind::Hello, HELLO_BODY_BYTES_MAX as u32), false));
+        assert!(!length_allowed(&header(FrameKind::Hello, HELLO_BODY_BYTES_MAX as u32 + 1), false));
+        assert!(!length_allowed(&header(FrameKind::Append, 1 << 20), false));
+        assert!(length_allowed(&header(FrameKind::Append, 1 << 20), true));
+        assert!(!length_allowed(&header(FrameKind::Ping, CONTROL_BODY_BYTES_MAX + 1), true));
+    }
 }

@@ -56,6 +56,10 @@ pub enum Output {
 pub enum Flow {
     StopReceiving,
     ResumeReceiving,
+    /// A forwarded append of this size is in the hands of its shard.
+    Handled {
+        bytes: usize,
+    },
     Close,
 }
 
@@ -98,6 +102,17 @@ impl ForwardedRequest {
             ShardRequest::CloseReadSession => ShardRequest::CloseReadSession,
         };
         Self { request, small_batch }
+    }
+
+    /// Bytes of the append it carries, if any.
+    pub fn append_bytes(&self) -> usize {
+        match &self.request {
+            ShardRequest::Append { batch: BatchBytes::Received { frame, .. }, .. }
+            | ShardRequest::SessionAppend(BatchBytes::Received { frame, .. }) => {
+                self.small_batch.as_ref().map_or(frame.len(), Vec::len)
+            }
+            _ => 0,
+        }
     }
 
     /// Hands the request to `handle` as it was.

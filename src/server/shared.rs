@@ -95,6 +95,8 @@ impl Shared {
         let mut sum = Sum::default();
         self.shards.iter().for_each(|shard| sum.add(shard));
         sum.count("cpu_ms_total", process_cpu_ms());
+        // Each shard counts those that it knows: one with streams on two shards would count twice, one without any not at all.
+        sum.counters.insert("connections", sum.connections);
         sum
     }
 

@@ -31,6 +31,9 @@ use journal::JournalWrites;
 pub const CONNECTIONS_MAX: usize = 20_000;
 /// How often deadlines of connections are looked at.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// How long, and how often, a broken shard waits for its last answers to be taken.
+const FAREWELL_TURN: Duration = Duration::from_millis(10);
+const FAREWELL_TURNS_MAX: usize = 20;
 /// After the system ran out of descriptors, how long no connection is accepted (reliability.md F28).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -77,7 +80,12 @@ pub struct Worker {
     accepting: bool,
     accept_again_at: Option<Duration>,
     next_sweep: Duration,
+    /// Connections that found no receive buffer.
+    starved: Vec<ConnectionId>,
+    draining: bool,
     stopping: bool,
+    /// Why the shard cannot go on.
+    fatal: Option<String>,
 }
 
 impl Worker {
@@ -102,7 +110,10 @@ impl Worker {
             accepting: false,
             accept_again_at: None,
             next_sweep: now.monotonic + SWEEP_INTERVAL,
+            starved: Vec::new(),
+            draining: false,
             stopping: false,
+            fatal: None,
         }
     }
 
@@ -110,7 +121,7 @@ impl Worker {
     ///
     /// # Errors
     /// The ring broke, or the shard cannot go on: the process must end.
-    pub fn run(mut self) -> Result<(), String> {
+    pub fn run(&mut self) -> Result<(), String> {
         let event = self.mailbox.event().clone();
         self.ring.wake_on(tag::WAKE, &event);
         loop {
@@ -118,16 +129,43 @@ impl Worker {
             self.take_mail();
             self.reach_timeouts();
             self.shard.flush(self.now, &mut self.actions);
-            self.carry_out_all()?;
+            self.carry_out_all();
             self.publish_counters();
-            if self.stopping && self.connections.values().all(|c| c.output.is_empty()) {
+            if let Some(reason) = self.fatal.take() {
+                self.say_farewell()?;
+                return Err(reason);
+            }
+            if self.stopping && self.connections.is_empty() {
                 return Ok(());
             }
             self.wait()?;
+            self.feed_starved();
             while let Some(completion) = self.ring.pop() {
                 self.on_completion(completion);
             }
         }
+    }
+
+    /// The last answers say what became of each request; whoever does not take them soon learns it from the broken connection.
+    fn say_farewell(&mut self) -> Result<(), String> {
+        for _ in 0..FAREWELL_TURNS_MAX {
+            if !self.connections.values().any(|c| c.sending) {
+                break;
+            }
+            self.ring.turn(Some(FAREWELL_TURN)).map_err(|error| format!("io_uring_enter failed: {error}"))?;
+            while let Some(completion) = self.ring.pop() {
+                if let Completion::Sent { tag, parts, outcome } = completion {
+                    self.on_sent(tag & tag::VALUE, parts, outcome);
+                }
+            }
+            self.start_sends();
+        }
+        Ok(())
+    }
+
+    /// Before those whose bytes have just been handled: sockets that are always readable would take every buffer again.
+    fn feed_starved(&mut self) {
+        std::mem::take(&mut self.starved).into_iter().for_each(|id| self.receive(id));
     }
 
     fn wait(&mut self) -> Result<(), String> {
@@ -152,9 +190,12 @@ impl Worker {
 
     fn on_mail(&mut self, mail: Mail) {
         match mail {
-            Mail::Request { connection, id, request } => request.with(|request| {
-                self.tell(Event::RequestReceived { connection, id, request });
-            }),
+            Mail::Request { connection, id, request } => self.on_forwarded(connection, id, request),
+            Mail::Happened(Event::DrainRequested) => {
+                self.draining = true;
+                self.tell(Event::DrainRequested);
+                self.tell_clients_of_drain();
+            }
             Mail::Output { from, connection, id, output } => self.put_out(from, connection, id, output),
             Mail::Flow { from, connection, flow } => self.on_flow(from, connection, flow),
             Mail::Happened(event) => self.tell(event),
@@ -163,8 +204,15 @@ impl Worker {
                 self.tell(Event::JournalFileReady { file: id, bytes });
             }
             Mail::Moved(moved) => self.adopt(*moved),
-            Mail::Stop => self.stopping = true,
+            Mail::Stop => self.stop(),
         }
+    }
+
+    /// Says goodbye to every connection; each has `LINGER_DEADLINE` to take what waits for it.
+    fn stop(&mut self) {
+        self.stopping = true;
+        let ids: Vec<ConnectionId> = self.connections.values().map(|c| c.id).collect();
+        ids.into_iter().for_each(|id| self.close_after_output(id));
     }
 
     fn tell(&mut self, event: Event<'_>) {
@@ -198,9 +246,10 @@ impl Worker {
 
     /// Ends connections whose deadline has passed.
     fn sweep(&mut self) {
-        let late = |c: &&Connection| c.deadline.is_some_and(|d| d <= self.now.monotonic);
-        let late: Vec<u64> = self.connections.values().filter(late).map(|c| c.id.0).collect();
-        late.into_iter().for_each(|id| self.time_out(ConnectionId(id)));
+        let now = self.now.monotonic;
+        let late = |c: &mut Connection| c.is_late(now).then_some(c.id);
+        let late: Vec<ConnectionId> = self.connections.values_mut().filter_map(late).collect();
+        late.into_iter().for_each(|id| self.time_out(id));
     }
 
     fn accept(&mut self) {

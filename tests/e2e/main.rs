@@ -2,8 +2,11 @@
 
 mod support;
 
+mod dump_proxy;
+mod embedded;
 mod errors;
 mod followers;
+mod forbidden;
 mod idle;
 mod journal;
 mod kill;

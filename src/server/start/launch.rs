@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -231,9 +232,19 @@ fn start_shards(
 
 fn run_shard(parts: WorkerParts, features: Features, failure: &Failure) {
     let index = parts.index;
-    let ring = Ring::new(features).map_err(|refused| refused.to_string());
-    if let Err(reason) = ring.and_then(|ring| Worker::new(parts, ring).run()) {
-        failure.report(format!("shard {index}: {reason}"));
+    let report = |reason: String| failure.report(format!("shard {index}: {reason}"));
+    let mut worker = match Ring::new(features) {
+        Ok(ring) => Worker::new(parts, ring),
+        Err(refused) => return report(refused.to_string()),
+    };
+    // Reported before the worker goes: its ring waits for what the kernel still has in hand.
+    match std::panic::catch_unwind(AssertUnwindSafe(|| worker.run())) {
+        Ok(Ok(())) => {}
+        Ok(Err(reason)) => report(reason),
+        Err(panic) => {
+            report("its thread panicked".to_owned());
+            std::panic::resume_unwind(panic);
+        }
     }
 }
 

@@ -8,17 +8,16 @@ use crate::server::mail::{Flow, Mail, Output};
 use crate::server::side::SideOrder;
 
 impl Worker {
-    pub(super) fn carry_out_all(&mut self) -> Result<(), String> {
-        let mut actions = std::mem::take(&mut self.actions);
-        for action in actions.drain(..) {
-            self.carry_out(action)?;
+    /// Carrying out may tell the shard something (a connection that broke), and so give rise to more.
+    pub(super) fn carry_out_all(&mut self) {
+        while !self.actions.is_empty() {
+            let actions = std::mem::take(&mut self.actions);
+            actions.into_iter().for_each(|action| self.carry_out(action));
         }
-        self.actions = actions;
         self.start_sends();
-        Ok(())
     }
 
-    fn carry_out(&mut self, action: Action) -> Result<(), String> {
+    fn carry_out(&mut self, action: Action) {
         let shard = self.index;
         match action {
             Action::Reply { connection, id, response } => self.say(connection, id, Output::Reply(response)),
@@ -41,10 +40,10 @@ impl Worker {
             Action::LoadPages { load, stream_id, chunk, from, bytes_max } => {
                 self.side.order(SideOrder::LoadPages { shard, load, stream_id, chunk, from, bytes_max });
             }
-            Action::Fatal { reason } => return Err(reason),
+            // What was decided together with it is carried out: the answers that say what became of each request.
+            Action::Fatal { reason } => self.fatal = self.fatal.take().or(Some(reason)),
             Action::Drained => self.shared.drained(shard),
         }
-        Ok(())
     }
 
     fn say(&mut self, connection: ConnectionId, id: u64, output: Output) {

@@ -6,11 +6,11 @@ use riverrun_protocol::error::{DecodeError, ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::frame::{FrameHeader, FrameKind};
 use riverrun_protocol::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, CONNECTION_REQUESTS_MAX, FRAME_BODY_BYTES_MAX};
 use riverrun_protocol::request::{Hello, Request};
-use riverrun_protocol::response::{HelloAccepted, Response};
+use riverrun_protocol::response::{HelloAccepted, Push, Response};
 
 use super::{CONNECTIONS_MAX, Worker};
 use crate::server::connection::{Route, Target};
-use crate::server::mail::{ForwardedRequest, Mail};
+use crate::server::mail::{Flow, ForwardedRequest, Mail, Output};
 use crate::server::shared::AGENT;
 use crate::server::side::SideOrder;
 use crate::server::sorting::{ControlRequest, FrameBytes, Sorted, StreamRequest};
@@ -90,11 +90,24 @@ impl Worker {
             agent: AGENT.to_owned(),
         };
         self.reply_here(id, frame_id, &Response::HelloAccepted(accepted));
+        if self.draining {
+            self.put_out(None, id, 0, Output::Push(Push::Draining));
+        }
         true
+    }
+
+    /// The server is about to stop: clients are told once, whatever they have in progress.
+    pub(super) fn tell_clients_of_drain(&mut self) {
+        let greeted = self.connections.values().filter(|c| c.greeted && !c.closing);
+        let greeted: Vec<ConnectionId> = greeted.map(|c| c.id).collect();
+        greeted.into_iter().for_each(|id| self.put_out(None, id, 0, Output::Push(Push::Draining)));
     }
 
     fn ask_control(&mut self, id: ConnectionId, frame_id: u64, request: ControlRequest) {
         if self.take_route(id, frame_id, Route::Once(Target::Control)) {
+            if let Some(connection) = self.connections.get_mut(&id.0) {
+                connection.control_calls += 1;
+            }
             self.side.order(SideOrder::Control { shard: self.index, connection: id, id: frame_id, request });
         }
     }
@@ -177,14 +190,24 @@ impl Worker {
     }
 
     fn deliver(&mut self, id: ConnectionId, frame_id: u64, shard: u16, request: ShardRequest<'_>) {
-        if let Some(connection) = self.connections.get_mut(&id.0) {
-            connection.known_to.insert(shard);
-        }
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.known_to.insert(shard);
         if shard == self.index {
             return self.tell(Event::RequestReceived { connection: id, id: frame_id, request });
         }
         let request = ForwardedRequest::new(request);
+        connection.forwarded_bytes += request.append_bytes();
         self.peers[usize::from(shard)].post(Mail::Request { connection: id, id: frame_id, request });
+    }
+
+    /// A request that another core received.
+    pub(super) fn on_forwarded(&mut self, connection: ConnectionId, id: u64, request: ForwardedRequest) {
+        let bytes = request.append_bytes();
+        request.with(|request| self.tell(Event::RequestReceived { connection, id, request }));
+        if bytes > 0 {
+            let flow = Flow::Handled { bytes };
+            self.peers[usize::from(connection.home_shard())].post(Mail::Flow { from: self.index, connection, flow });
+        }
     }
 
     pub(super) fn tell_shard_of_end(&mut self, shard: u16, id: ConnectionId) {
@@ -218,7 +241,15 @@ impl Worker {
     pub(super) fn refuse_bytes(&mut self, id: ConnectionId, cause: &DecodeError) {
         tracing::info!(connection = id.0, %cause, "closing a connection for bytes that are no frame");
         let code = if cause.code == ErrorCode::Unsupported { ErrorCode::Unsupported } else { ErrorCode::BadFrame };
-        self.fail_here(id, 0, &error(code, cause.to_string()));
+        self.end_with(id, code, cause.to_string());
+    }
+
+    /// The connection's last frame. It speaks of the bytes that were refused and of all that is in progress, of which some may
+    /// have been done.
+    fn end_with(&mut self, id: ConnectionId, code: ErrorCode, message: String) {
+        let in_progress = self.connections.get(&id.0).is_some_and(|c| !c.routes.is_empty());
+        let outcome = if in_progress { Outcome::MaybeDone } else { Outcome::NotDone };
+        self.fail_here(id, 0, &ErrorFrame { outcome, ..error(code, message) });
         self.close_after_output(id);
     }
 
@@ -236,8 +267,7 @@ impl Worker {
             return self.forget(id);
         }
         let message = if connection.greeted { "a frame did not arrive in time" } else { "no hello arrived in time" };
-        self.fail_here(id, 0, &error(ErrorCode::Timeout, message.to_owned()));
-        self.close_after_output(id);
+        self.end_with(id, ErrorCode::Timeout, message.to_owned());
     }
 }
 

@@ -58,6 +58,9 @@ impl Worker {
             connection.deadline = None;
             connection.received = moved.received;
         }
+        if self.stopping {
+            return self.close_after_output(id);
+        }
         self.take_kept(id);
         self.receive(id);
     }

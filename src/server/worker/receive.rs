@@ -6,7 +6,7 @@
 use std::io;
 use std::net::Shutdown;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use riverrun_core::buffer;
 use riverrun_core::event::ConnectionId;
 use riverrun_protocol::error::{DecodeError, ErrorCode};
@@ -55,8 +55,8 @@ impl Worker {
                 self.ring.give_back(buffer);
                 self.receive(id);
             }
-            // Every buffer of the pool is lent out within this turn: they are back by the time this is submitted.
-            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.receive(id),
+            // Every buffer of the pool was lent out: this connection is the first to get one of those that come back.
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.starved.push(id),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.receive(id),
             Ok(None) => self.end_of_input(id),
             Err(_) => self.forget(id),
@@ -86,37 +86,47 @@ impl Worker {
         if connection.closing {
             return;
         }
-        if connection.received.is_empty() {
-            self.take_frames(id, bytes);
-        } else {
+        if !connection.received.is_empty() {
             connection.received.extend_from_slice(bytes);
-            self.take_kept(id);
+            return self.take_kept(id);
         }
+        let used = self.take_frames(id, bytes);
+        self.keep(id, BytesMut::from(&bytes[used..]), used > 0);
     }
 
     /// Handles what was kept, as far as it goes.
     pub(super) fn take_kept(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        let kept = std::mem::take(&mut connection.received);
-        self.take_frames(id, &kept);
+        let mut kept = std::mem::take(&mut connection.received);
+        let used = self.take_frames(id, &kept);
+        kept.advance(used);
+        // Behind the last whole frame there is usually nothing: no idle connection holds on to a buffer.
+        self.keep(id, if kept.is_empty() { BytesMut::new() } else { kept }, used > 0);
     }
 
-    fn take_frames(&mut self, id: ConnectionId, bytes: &[u8]) {
+    /// Returns how many bytes are used up.
+    fn take_frames(&mut self, id: ConnectionId, bytes: &[u8]) -> usize {
         match self.handle_frames(id, bytes) {
-            Progress::LargeFrame { used, frame_bytes } => self.begin_large_frame(id, &bytes[used..], frame_bytes),
-            Progress::Used(used) | Progress::Over(used) => self.keep(id, &bytes[used..]),
+            Progress::LargeFrame { used, frame_bytes } => {
+                self.begin_large_frame(id, &bytes[used..], frame_bytes);
+                bytes.len()
+            }
+            Progress::Used(used) | Progress::Over(used) => {
+                if let Some(connection) = self.connections.get_mut(&id.0) {
+                    connection.receive_bytes_next = usize::MAX;
+                }
+                used
+            }
+        }
+    }
+
+    fn keep(&mut self, id: ConnectionId, rest: BytesMut, used_any: bool) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if !matches!(connection.receiving, Receiving::Frame { .. }) {
+            connection.received = rest;
+            connection.await_rest_of_frame(used_any, self.now.monotonic);
         }
         self.move_if_quiet(id);
-    }
-
-    fn keep(&mut self, id: ConnectionId, rest: &[u8]) {
-        let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        connection.received.extend_from_slice(rest);
-        if connection.greeted && !connection.closing {
-            let partial = !rest.is_empty() && connection.moving_to.is_none();
-            let since = connection.deadline.unwrap_or(self.now.monotonic + FRAME_DEADLINE);
-            connection.deadline = partial.then_some(since);
-        }
     }
 
     fn handle_frames(&mut self, id: ConnectionId, bytes: &[u8]) -> Progress {
@@ -126,12 +136,18 @@ impl Worker {
             if connection.closing {
                 return Progress::Over(bytes.len());
             }
+            if !connection.may_take_frames() {
+                return Progress::Used(used);
+            }
             if !connection.greeted && frame::foreign(&bytes[used..]).is_some() {
                 self.turn_away_foreigner(id, &bytes[used..]);
                 return Progress::Over(bytes.len());
             }
             match frame::cut(&bytes[used..]) {
                 Ok(Cut::Complete { header, body, consumed }) => {
+                    if !self.may_be_that_long(id, used, &header) {
+                        return Progress::Over(bytes.len());
+                    }
                     let body = &bytes[used..][body];
                     if !self.on_frame(id, header, FrameBytes::Shared(body)) {
                         return Progress::Over(used);
@@ -150,11 +166,8 @@ impl Worker {
     /// A frame has begun: is it allowed to be that long, and does it get a buffer of its own?
     fn incomplete(&mut self, id: ConnectionId, used: usize, have: usize, header: Option<FrameHeader>) -> Progress {
         let Some(header) = header else { return Progress::Used(used) };
-        let greeted = self.connections.get(&id.0).is_some_and(|c| c.greeted);
-        if !connection::length_allowed(&header) || (!greeted && connection::is_large(&header)) {
-            let what = format!("a frame of kind {:#04x} with a body of {} bytes", header.kind, header.body_bytes);
-            self.refuse_bytes(id, &DecodeError { what, offset: used, code: ErrorCode::BadFrame });
-            return Progress::Over(used);
+        if !self.may_be_that_long(id, used, &header) {
+            return Progress::Over(have);
         }
         // What is claimed costs nothing: memory is set aside once some of the frame is there (reliability.md D18).
         let begun = have - used >= LARGE_FRAME_BEGUN_BYTES_MIN;
@@ -162,6 +175,17 @@ impl Worker {
             true => Progress::LargeFrame { used, frame_bytes: FRAME_HEADER_BYTES + header.body_bytes as usize },
             false => Progress::Used(used),
         }
+    }
+
+    /// Refuses the connection's bytes if not.
+    fn may_be_that_long(&mut self, id: ConnectionId, offset: usize, header: &FrameHeader) -> bool {
+        let greeted = self.connections.get(&id.0).is_some_and(|c| c.greeted);
+        let allowed = connection::length_allowed(header, greeted);
+        if !allowed {
+            let what = format!("a frame of kind {:#04x} with a body of {} bytes", header.kind, header.body_bytes);
+            self.refuse_bytes(id, &DecodeError { what, offset, code: ErrorCode::BadFrame });
+        }
+        allowed
     }
 
     fn begin_large_frame(&mut self, id: ConnectionId, begun: &[u8], frame_bytes: usize) {
@@ -185,8 +209,11 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         let Receiving::Frame { frame_bytes } = connection.receiving else { return };
         connection.receiving = Receiving::Nothing;
+        let closing = connection.closing;
         match outcome {
             Ok(0) => self.end_of_input(id),
+            // It was told that this frame was refused: it must not be carried out after all.
+            Ok(_) if closing => self.receive(id),
             Ok(_) if frame.len() < frame_bytes => self.continue_large_frame(id, frame, frame_bytes),
             Ok(_) => self.large_frame_arrived(id, frame),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {

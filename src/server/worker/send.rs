@@ -10,7 +10,7 @@ use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::response::Response;
 
 use super::{Worker, tag};
-use crate::server::connection::{LINGER_DEADLINE, Route};
+use crate::server::connection::{LINGER_DEADLINE, Route, Target};
 use crate::server::listener;
 use crate::server::mail::{Flow, Mail, Output};
 
@@ -56,7 +56,21 @@ impl Worker {
             (Some(Route::AppendSession { .. }), Output::Reply(_)) => false,
         };
         if over {
-            connection.routes.remove(&frame_id);
+            let route = connection.routes.remove(&frame_id);
+            if route == Some(Route::Once(Target::Control)) {
+                self.end_control_call(id);
+            }
+        }
+    }
+
+    /// Frames may have waited for it.
+    fn end_control_call(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let waited = !connection.may_take_frames();
+        connection.control_calls -= 1;
+        if waited {
+            self.take_kept(id);
+            self.receive(id);
         }
     }
 
@@ -105,7 +119,8 @@ impl Worker {
     fn after_send(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(&id.0) else { return };
         if !connection.output.is_empty() {
-            return self.send(id);
+            self.send(id);
+            return self.receive(id);
         }
         if connection.closing {
             listener::shut_down(&connection.socket, Shutdown::Write);
@@ -138,6 +153,10 @@ impl Worker {
             }
             Flow::ResumeReceiving => {
                 connection.stopped_by.remove(&from);
+                self.receive(id);
+            }
+            Flow::Handled { bytes } => {
+                connection.forwarded_bytes -= bytes;
                 self.receive(id);
             }
             Flow::Close => self.close_after_output(id),

@@ -82,6 +82,7 @@ impl Shard {
 
     fn session_gathered(&mut self, turn: &mut Turn<'_>, key: ReaderKey, taken: Taken, stopped: Stopped) {
         if !taken.is_empty() {
+            self.counters.pushes += 1;
             self.count_read(&taken);
             self.push_records(turn, key, taken);
         }
@@ -170,7 +171,6 @@ impl Shard {
     }
 
     fn count_read(&mut self, taken: &Taken) {
-        self.counters.pushes += 1;
         self.counters.read_records += taken.records;
         self.counters.read_bytes += taken.bytes;
     }

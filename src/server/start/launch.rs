@@ -74,7 +74,7 @@ pub(super) fn launch(
         taken.store.objects(),
         taken.catalog.clone(),
         taken.recovered.index.clone(),
-        Encoder::new(Offload::threads(COMPRESSIONS_AT_ONCE)),
+        Encoder::new(Offload::background(COMPRESSIONS_AT_ONCE).map_err(system)?),
         taken.writer,
     );
     let loader = Loader::new(LoaderParts {

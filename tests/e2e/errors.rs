@@ -21,9 +21,42 @@ fn tidy(text: &str, hide: &[(&str, &str)]) -> String {
     text.replace(" │ ", " ")
 }
 
-fn needs(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is missing in: {text}");
+fn folder(data: &Data) -> &str {
+    data.path().to_str().expect("UTF-8")
+}
+
+/// The time of the last record, which no two runs share.
+fn tail_time(server: &Server) -> String {
+    let tail = String::from_utf8(server.ok(&["check-tail", "tail-basin/s"])).expect("text");
+    tail.trim().rsplit(' ').next().expect("a time").to_owned()
+}
+
+/// A small file system of its own; `None` where this user may not mount one, and then there is nothing to test.
+struct Mount {
+    folder: tempfile::TempDir,
+}
+
+impl Mount {
+    fn tmpfs(options: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.path()).stderr(std::process::Stdio::null());
+        if mount.status().is_ok_and(|status| status.success()) {
+            return Some(Self { folder });
+        }
+        println!("skipped: no right to mount a small file system");
+        None
+    }
+
+    fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let unmounted = std::process::Command::new("umount").arg(self.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()), "umount {}", self.path().display());
     }
 }
 
@@ -31,7 +64,7 @@ fn needs(text: &str, parts: &[&str]) {
 fn the_server_is_not_running() {
     let address = free_address();
     let output = riverrun().args(["--addr", &address, "check-tail", "some-basin/s"]).output().expect("the binary runs");
-    needs(&said(&output, &[(&address, "ADDR")]), &["ADDR", "riverrun serve"]);
+    insta::assert_snapshot!(said(&output, &[(&address, "ADDR")]), @"");
 }
 
 #[test]
@@ -40,7 +73,7 @@ fn the_port_is_taken() {
     let address = listener.local_addr().expect("bound").to_string();
     let data = Data::new();
     let said = Server::try_start(&data.data(), &["--listen", &address]).expect_err("taken");
-    needs(&tidy(&said, &[(&address, "ADDR")]), &["cannot listen on ADDR", "in use", "--listen"]);
+    insta::assert_snapshot!(tidy(&said, &[(&address, "ADDR")]), @"");
 }
 
 #[test]
@@ -48,40 +81,46 @@ fn the_data_folder_cannot_be_used() {
     let data = Data::new();
     std::fs::write(data.data(), b"a file").expect("written");
     let said = Server::try_start(&data.data(), &[]).expect_err("a file is in the way");
-    needs(&tidy(&said, &[]), &["--data"]);
+    insta::assert_snapshot!(tidy(&said, &[(folder(&data), "FOLDER")]), @"");
+}
+
+/// A read-only file system: permissions would not stop a test that runs as root.
+#[test]
+fn the_data_folder_is_not_writable() {
+    let Some(mount) = Mount::tmpfs("ro") else { return };
+    let said = Server::try_start(&mount.path().join("data"), &[]).expect_err("read-only");
+    insta::assert_snapshot!(tidy(&said, &[(mount.path().to_str().expect("UTF-8"), "FOLDER")]), @"");
+}
+
+#[test]
+fn the_data_folder_is_locked() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    let said = Server::try_start(&data.data(), &[]).expect_err("locked");
+    let pid = server.pid().to_string();
+    insta::assert_snapshot!(tidy(&said, &[(folder(&data), "FOLDER"), (&pid, "PID")]), @"");
 }
 
 #[test]
 fn an_address_that_others_reach_is_refused() {
     let data = Data::new();
     let said = Server::try_start(&data.data(), &["--listen", "0.0.0.0:0"]).expect_err("refused");
-    needs(&tidy(&said, &[]), &["0.0.0.0:0", "no access tokens", "loopback"]);
+    insta::assert_snapshot!(tidy(&said, &[]), @"");
 }
 
 #[test]
 fn an_unknown_store_names_those_that_work() {
     let data = Data::new();
     let said = Server::try_start(&data.data(), &["--store", "s3://bucket"]).expect_err("refused");
-    needs(&tidy(&said, &[]), &["s3://bucket", "fs:", "memory:"]);
+    insta::assert_snapshot!(tidy(&said, &[]), @"");
 }
 
 #[test]
 fn the_disk_is_full() {
-    // A file system of 2 MiB: not even one journal file fits. Needs the right to mount one; without it there is nothing to test.
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let mount = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
-        .arg(folder.path())
-        .stderr(std::process::Stdio::null())
-        .status();
-    if !mount.is_ok_and(|status| status.success()) {
-        println!("skipped: no right to mount a small file system");
-        return;
-    }
-    let said = Server::try_start(&folder.path().join("data"), &[]).err();
-    let unmounted = std::process::Command::new("umount").arg(folder.path()).status().expect("umount runs");
-    assert!(unmounted.success());
-    needs(&tidy(&said.expect("no space"), &[]), &["space", "--data"]);
+    // Not even one journal file fits.
+    let Some(mount) = Mount::tmpfs("size=2m") else { return };
+    let said = Server::try_start(&mount.path().join("data"), &[]).expect_err("no space");
+    insta::assert_snapshot!(tidy(&said, &[(mount.path().to_str().expect("UTF-8"), "FOLDER")]), @"");
 }
 
 #[test]
@@ -90,18 +129,19 @@ fn unknown_names_come_with_the_nearest_one() {
     let server = data.serve(&[]);
     server.ok(&["create-basin", "orders-basin"]);
     server.ok(&["create-stream", "orders-basin/checkout"]);
-    needs(&said(&server.cli(&["check-tail", "order-basin/checkout"]), &[]), &["order-basin", "orders-basin"]);
-    needs(&said(&server.cli(&["check-tail", "orders-basin/chekout"]), &[]), &["chekout", "checkout"]);
+    insta::assert_snapshot!(said(&server.cli(&["check-tail", "order-basin/checkout"]), &[]), @"");
+    insta::assert_snapshot!(said(&server.cli(&["check-tail", "orders-basin/chekout"]), &[]), @"");
 }
 
 #[test]
 fn bad_uris_say_what_a_good_one_is() {
     let data = Data::new();
     let server = data.serve(&[]);
-    for uri in ["http://some-basin/s", "some-basin", "s2://", "short/s"] {
-        let output = server.cli(&["check-tail", uri]);
-        needs(&said(&output, &[]), &[uri.trim_start_matches("s2://")]);
-    }
+    let said = |uri| said(&server.cli(&["check-tail", uri]), &[]);
+    insta::assert_snapshot!(said("http://some-basin/s"), @"");
+    insta::assert_snapshot!(said("some-basin"), @"");
+    insta::assert_snapshot!(said("s2://"), @"");
+    insta::assert_snapshot!(said("short/s"), @"");
 }
 
 #[test]
@@ -122,7 +162,7 @@ fn another_protocol_on_the_port_is_named() {
     let mut stop = std::net::TcpStream::connect(&address).expect("it listens");
     std::io::Write::write_all(&mut stop, b"stop").expect("written");
     web_server.join().expect("no panic");
-    needs(&said(&output, &[(&address, "ADDR")]), &["no Riverrun server", "--addr"]);
+    insta::assert_snapshot!(said(&output, &[(&address, "ADDR")]), @"");
 }
 
 #[test]
@@ -132,7 +172,7 @@ fn reading_at_the_tail_without_waiting_shows_the_tail() {
     server.ok(&["create-basin", "tail-basin", "--create-stream-on-append"]);
     server.feed(&["append", "tail-basin/s"], b"one\ntwo\n");
     let output = server.cli(&["read", "tail-basin/s", "--seq-num", "9", "--count", "1"]);
-    needs(&said(&output, &[]), &["tail", "2"]);
+    insta::assert_snapshot!(said(&output, &[(tail_time(&server).as_str(), "TIME")]), @"");
 }
 
 #[test]
@@ -145,6 +185,8 @@ fn a_line_that_is_too_long_is_named_and_what_came_before_it_is_stored() {
     std::fs::write(&path, input).expect("written");
     let output = server.cli(&["append", "long-lines/s", "-i", path.to_str().expect("UTF-8")]);
     assert!(!output.status.success());
-    needs(&tidy(&String::from_utf8_lossy(&output.stderr), &[]), &["line 3"]);
+    let said = tidy(&String::from_utf8_lossy(&output.stderr), &[(folder(&data), "FOLDER"), (&server.addr, "ADDR")]);
+    let report = said.find("Error:").map(|at| &said[at..]);
+    insta::assert_snapshot!(report.expect("a report"), @"");
     assert_eq!(server.ok(&["read", "long-lines/s", "--seq-num", "0", "--count", "9"]), b"first\nsecond\n");
 }

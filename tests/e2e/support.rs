@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -215,17 +214,12 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// An address nobody listens on now, for brokers that must come back where they were. Below the ports that the kernel gives to
-/// connections (`ip_local_port_range`), so that nobody takes it while the broker is away.
+/// An address nobody listens on now, for brokers that must come back where they were. Not 127.0.0.1, from which all clients here
+/// connect: one that tries again while the broker is away may be given this very port as its own, and then is connected to itself.
 pub fn free_address() -> String {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = std::process::id() as u16;
-    loop {
-        let port = 10_000 + (first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % 20_000;
-        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
-            return listener.local_addr().expect("bound").to_string();
-        }
-    }
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::new(127, 83, high, low), 0)).expect("a free port");
+    listener.local_addr().expect("bound").to_string()
 }
 
 /// Numbers from a seed.

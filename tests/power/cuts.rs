@@ -10,17 +10,22 @@ use rustix::fs::{SeekFrom, seek};
 use crate::log::{Entry, SECTOR_BYTES, WriteLog};
 use crate::support::Random;
 
-/// Which cuts to make, ascending, each as the number of entries before it. Just before a flush most is at stake: half of the
-/// cuts are there, a quarter just around, the rest anywhere.
-pub fn choose(log: &WriteLog, from: usize, wanted: usize, random: &mut Random) -> Vec<usize> {
+/// Behind the moment when a restarted broker had shown what it found: what was not made durable before it was shown is still in
+/// danger there.
+const SHORTLY: usize = 32;
+
+/// Which cuts to make, ascending, each as the number of entries before it. Just before a flush most is at stake: three in eight
+/// are there, one just around; two are shortly after one of the `shown` places, the rest anywhere.
+pub fn choose(log: &WriteLog, from: usize, shown: &[usize], wanted: usize, random: &mut Random) -> Vec<usize> {
     let places = from..=log.entries.len();
-    let before = |n: usize| log.entries.get(n).is_some_and(Entry::is_flush);
-    let around = |n: usize| before(n + 1) || n > 0 && before(n - 1);
-    let mut chosen = sample(places.clone().filter(|n| before(*n)), wanted.div_ceil(2), random);
-    chosen.extend(sample(places.clone().filter(|n| !before(*n) && around(*n)), wanted / 4, random));
-    let others: Vec<usize> = places.filter(|n| !chosen.contains(n)).collect();
+    let before = |n: &usize| log.entries.get(*n).is_some_and(Entry::is_flush);
+    let around = |n: &usize| before(&(n + 1)) || *n > 0 && before(&(n - 1));
+    let shortly = |n: &usize| shown.iter().any(|shown| (*shown..shown + SHORTLY).contains(n));
+    let mut chosen = sample(places.clone().filter(before), (wanted * 3).div_ceil(8), random);
+    chosen.extend(sample(places.clone().filter(|n| !chosen.contains(n) && around(n)), wanted / 8, random));
+    chosen.extend(sample(places.clone().filter(|n| !chosen.contains(n) && shortly(n)), wanted / 4, random));
     let missing = wanted - chosen.len();
-    chosen.extend(sample(others.into_iter(), missing, random));
+    chosen.extend(sample(places.filter(|n| !chosen.contains(n)), missing, random));
     chosen.into_iter().collect()
 }
 
@@ -182,17 +187,18 @@ mod tests {
     }
 
     #[test]
-    fn cuts_are_around_flushes_first_and_never_twice() {
+    fn cuts_are_where_most_is_at_stake_first_and_never_twice() {
         let log = log();
-        let random = &mut Random::new(1);
-        for _ in 0..20 {
-            let chosen = choose(&log, 0, 4, random);
+        for seed in 1..20 {
+            let random = &mut Random::new(seed);
+            let chosen = choose(&log, 0, &[4], 8, random);
+            assert_eq!(chosen, [0, 1, 2, 3, 4, 5]);
+            let chosen = choose(&log, 0, &[4], 4, random);
             assert!(
-                chosen.len() == 4 && chosen.contains(&1) && (chosen.contains(&0) || chosen.contains(&2)),
+                chosen.len() == 4 && chosen.contains(&1) && (chosen.contains(&4) || chosen.contains(&5)),
                 "{chosen:?}"
             );
+            assert_eq!(choose(&log, 3, &[], 100, random), [3, 4, 5]);
         }
-        assert_eq!(choose(&log, 0, 100, random), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(choose(&log, 3, 100, random), [3, 4, 5]);
     }
 }

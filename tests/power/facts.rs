@@ -81,8 +81,8 @@ impl Ledger {
         Self { log, inner: Arc::new(Mutex::new(Inner { facts: before, by_number })) }
     }
 
-    /// To be asked after the answer came: everything that made it true is in the log by now.
-    fn now(&self) -> u64 {
+    /// The log's length. To be asked after an answer came: everything that made it true is in the log by now.
+    pub fn now(&self) -> u64 {
         std::fs::metadata(&self.log).expect("the log").len()
     }
 

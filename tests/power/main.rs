@@ -99,7 +99,7 @@ fn run(folder: &Path, settings: Settings) {
         let script = Script { runtime: &runtime, before: known, sync_method, next: &mut next };
         let life = record(folder, &base, script, &mut random);
         let share = (settings.cuts / SYNC_METHODS.len()).max(1);
-        let places = cuts::choose(&life.log, life.from, share, &mut random);
+        let places = cuts::choose(&life.log, life.from, &life.shown, share, &mut random);
         let outages = Outages { runtime: &runtime, life: &life, next, keep: settings.keep };
         known = outages.happen(&base, places, &mut random, &mut totals);
         let method = sync_method.unwrap_or("as measured");

@@ -28,6 +28,8 @@ pub struct Life {
     pub facts: Facts,
     /// The log's entries when the first broker was started.
     pub from: usize,
+    /// And whenever a broker had shown what it found.
+    pub shown: Vec<usize>,
 }
 
 /// How blocks are made durable (docs/STORAGE.md): what the broker measures, then each of the ways there are.
@@ -51,8 +53,8 @@ pub fn live(script: Script<'_>, image: &Path, log: &Path, random: &mut Random) -
     if let Some(method) = script.sync_method {
         write_through_by(method, &disk.data());
     }
-    let begun = std::fs::metadata(log).expect("the log").len();
     let ledger = Ledger::new(log.to_owned(), script.before);
+    let (begun, mut shown) = (ledger.now(), Vec::new());
     let address = free_address();
     let mut followers = Vec::new();
     for round in 0..ROUNDS {
@@ -63,6 +65,7 @@ pub fn live(script: Script<'_>, image: &Path, log: &Path, random: &mut Random) -
         script.runtime.block_on(async {
             let client = records::connect(&address).await;
             look_around(&client, &ledger, round == 0).await;
+            shown.push(ledger.now());
             if round == 0 {
                 followers = (0..STREAMS).map(|n| follow(records::stream(&client, n), n, ledger.clone())).collect();
             }
@@ -77,7 +80,8 @@ pub fn live(script: Script<'_>, image: &Path, log: &Path, random: &mut Random) -
     }
     disk.finish();
     let log = WriteLog::open(log).expect("a complete log");
-    Life { from: log.at(begun), log, facts: ledger.facts() }
+    let shown = shown.into_iter().map(|length| log.at(length)).collect();
+    Life { from: log.at(begun), shown, log, facts: ledger.facts() }
 }
 
 /// What a broker remembers after it has measured this disk on this kernel.

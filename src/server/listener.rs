@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
@@ -14,12 +14,29 @@ const BACKLOG: i32 = 4096;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
+/// A killed predecessor's sockets outlive it for a moment, because operations of its rings still hold them: 25 ms were seen on a
+/// busy machine (reliability.md F20). Whoever else has the address keeps it longer.
+const PREDECESSOR_WAIT: Duration = Duration::from_secs(2);
+const PREDECESSOR_POLL: Duration = Duration::from_millis(2);
 
-/// A listener per shard on the same address (`SO_REUSEPORT`: the kernel spreads connections over them).
+/// A listener per shard on the same address (`SO_REUSEPORT`: the kernel spreads connections over them). Blocks while the address
+/// is taken, but not for long.
 ///
 /// # Errors
 /// The address is taken, not ours, or privileged.
 pub fn listen(address: SocketAddr, shards: usize) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
+    let begun = Instant::now();
+    loop {
+        match listen_now(address, shards) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < PREDECESSOR_WAIT => {
+                std::thread::park_timeout(PREDECESSOR_POLL);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn listen_now(address: SocketAddr, shards: usize) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
     // Other brokers of the same user could share the port silently through SO_REUSEPORT, so the first socket binds
     // without it: that fails if anybody listens there.
     drop(bind(address, false)?);
@@ -54,4 +71,28 @@ pub fn prepare(socket: &OwnedFd) -> String {
 /// Makes operations in flight on the socket complete. It closes when the last of them has.
 pub fn shut_down(socket: &OwnedFd, how: std::net::Shutdown) {
     let _ = SockRef::from(socket).shutdown(how);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn f20_a_killed_predecessor_s_sockets_are_waited_for() {
+        let (address, predecessor) = listen((Ipv4Addr::LOCALHOST, 0).into(), 2).expect("a free port");
+        assert_eq!(listen_now(address, 1).expect_err("taken").kind(), io::ErrorKind::AddrInUse);
+        let successor = std::thread::spawn(move || listen(address, 2));
+        std::thread::park_timeout(Duration::from_millis(50));
+        drop(predecessor);
+        let (same, listeners) = successor.join().expect("no panic").expect("free by now");
+        assert_eq!((same, listeners.len()), (address, 2));
+    }
+
+    #[test]
+    fn an_address_that_stays_taken_is_an_error() {
+        let (address, _holder) = listen((Ipv4Addr::LOCALHOST, 0).into(), 1).expect("a free port");
+        assert_eq!(listen(address, 1).expect_err("taken").kind(), io::ErrorKind::AddrInUse);
+    }
 }

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! RIVERRUN_POWER_CUT=1      run it
-//! RIVERRUN_POWER_CUTS=320   how many cuts
+//! RIVERRUN_POWER_CUTS=240   how many cuts
 //! RIVERRUN_SEED=1           another workload and other cuts
 //! RIVERRUN_POWER_KEEP=1     leave images and logs of a failure behind
 //! ```
@@ -49,7 +49,7 @@ impl Settings {
         };
         Self {
             seed: number("RIVERRUN_SEED", 1),
-            cuts: number("RIVERRUN_POWER_CUTS", 320) as usize,
+            cuts: number("RIVERRUN_POWER_CUTS", 240) as usize,
             keep: std::env::var_os("RIVERRUN_POWER_KEEP").is_some(),
         }
     }

@@ -2,11 +2,9 @@
 
 mod launch;
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
@@ -25,9 +23,6 @@ use crate::uring::{Features, Ring, RingRefused};
 
 /// How long a previous owner of the store or the journals may take to go away (reliability.md F20).
 const LOCK_WAIT: Duration = Duration::from_secs(10);
-/// How long a killed process's port may stay taken.
-const LISTEN_WAIT: Duration = Duration::from_secs(1);
-const LISTEN_PAUSE: Duration = Duration::from_millis(20);
 /// Pieces of recovery's reading and checking at the same time.
 const CHECKS_AT_ONCE: usize = 2;
 /// Threads of the tokio side.
@@ -114,25 +109,12 @@ pub(super) fn start(config: Config) -> Result<Broker, StartError> {
     config.check()?;
     probe_ring(config.uring_features)?;
     let shard_count = config.shard_count();
-    let (addr, listeners) = listen(config.listen, shard_count)?;
+    let (addr, listeners) = listener::listen(config.listen, shard_count)
+        .map_err(|source| StartError::Listen { addr: config.listen, source })?;
     let runtime = side_runtime()?;
     let clock = Clock::start();
     let taken = runtime.block_on(take_store(&config, clock))?;
     launch::launch(&config, clock, taken, runtime, addr, listeners)
-}
-
-/// A process that was just killed holds its port until the kernel has taken down its rings, which takes a moment more than its
-/// end: a supervisor that starts the next one at once would find the port taken.
-fn listen(addr: SocketAddr, shards: usize) -> Result<(SocketAddr, Vec<OwnedFd>), StartError> {
-    let deadline = Instant::now() + LISTEN_WAIT;
-    loop {
-        match listener::listen(addr, shards) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < deadline => {
-                std::thread::park_timeout(LISTEN_PAUSE);
-            }
-            outcome => return outcome.map_err(|source| StartError::Listen { addr, source }),
-        }
-    }
 }
 
 /// Fails for what no later step could mend, before anything is touched.

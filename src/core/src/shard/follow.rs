@@ -88,11 +88,12 @@ impl Shard {
         }
     }
 
-    /// A follower that cannot keep up goes back to catching up, and hears no heartbeat until it has: then one at once.
+    /// A follower that cannot keep up goes back to catching up, and hears no heartbeat until it has: then one at once. A single
+    /// read that waited is answered by what comes, however much that is: catching up ends it at the tail that it was admitted at.
     pub(super) fn note_lag(&mut self, key: ReaderKey) {
         let reader = &mut self.readers[key];
         let stream = &self.streams[reader.stream.expect("only an admitted reader is ready")];
-        if stream.stable.seq_num - reader.cursor > FOLLOW_LAG_RECORDS_MAX {
+        if reader.is_session() && stream.stable.seq_num - reader.cursor > FOLLOW_LAG_RECORDS_MAX {
             reader.phase = Phase::CatchUp;
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use riverrun_protocol::error::ErrorCode;
 use riverrun_protocol::request::ReadParams;
 
-use super::client::{Said, batch, batch_at, connection, from_seq};
+use super::client::{Said, batch, batch_at, connection, from_seq, target};
 use super::world::{Hold, World};
 use crate::event::{BatchBytes, Event, ShardRequest};
 
@@ -36,6 +36,21 @@ fn c9_a_wait_returns_the_first_live_batch_only_with_the_tail() {
     };
     w.turn(vec![input(&a), input(&b)]);
     assert_eq!(w.heard(c, 1), [Said::live(0, &["a", "b"], 3)]);
+}
+
+#[test]
+fn c9_a_wait_is_over_however_much_comes_at_once() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.read(c, 1, "s", waiting(0, 60));
+    let thousand = batch(&["x"; 1000]);
+    let append = |id| Event::RequestReceived {
+        connection: connection(2),
+        id,
+        request: ShardRequest::Append { target: target("s"), batch: BatchBytes::Borrowed(&thousand) },
+    };
+    w.turn((1..=26).map(append).collect());
+    assert_eq!(w.heard(c, 1), [Said::live(0, &["x"; 1000], 26_000)]);
 }
 
 #[test]

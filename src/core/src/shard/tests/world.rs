@@ -20,6 +20,8 @@ use crate::shard::{JournalConfig, Shard, ShardConfig};
 use crate::time::Now;
 
 pub(super) const BASIN: &str = "the-basin";
+/// Turns in which everything is done that one event gives rise to.
+const TURNS_MAX: usize = 10_000;
 pub(super) const WALL_MS: u64 = 1_000_000;
 
 /// What is held back instead of being done at once.
@@ -148,13 +150,14 @@ impl World {
     }
 
     fn settle(&mut self) {
-        loop {
+        for _ in 0..TURNS_MAX {
             let events = self.due_events();
             if events.is_empty() {
                 return;
             }
             self.one_turn(events);
         }
+        panic!("the shard goes on for ever although nothing happens");
     }
 
     /// What an eager driver reports after a turn.

@@ -24,7 +24,7 @@ impl Shard {
         if self.readers[key].load != PageLoad::None {
             return;
         }
-        if self.page_queue.is_empty() && self.may_load() {
+        if self.page_queue.is_empty() && self.may_load(key) {
             self.load_pages(turn, key);
         } else {
             self.readers[key].load = PageLoad::Queued;
@@ -39,33 +39,33 @@ impl Shard {
         let next = reader.loaded_end();
         let wanted = reader.bounds.count.is_none_or(|count| count > next - reader.cursor);
         let is_stored = next < stream.memory_start() && next < reader.limit(stream);
-        if wanted && is_stored && reader.loaded_bytes <= PAGE_LOAD_BYTES_MAX && self.may_load() {
+        if wanted && is_stored && reader.loaded_bytes <= PAGE_LOAD_BYTES_MAX && self.may_load(key) {
             self.want_pages(turn, key);
         }
     }
 
-    fn may_load(&mut self) -> bool {
+    fn may_load(&mut self, key: ReaderKey) -> bool {
         if self.page_loads_inflight >= PAGE_LOADS_INFLIGHT_MAX {
             return false;
         }
         let wanted = (self.page_loads_inflight + 1) * PAGE_LOAD_BYTES_MAX;
         if self.loaded_bytes + wanted > LOADED_BYTES_MAX {
-            self.reclaim_loaded(wanted);
+            self.reclaim_loaded(wanted, key);
         }
         self.loaded_bytes + wanted <= LOADED_BYTES_MAX
     }
 
-    /// Takes loaded pages away from readers that cannot send them now: they are cursors, and load them again when they can.
-    fn reclaim_loaded(&mut self, wanted: usize) {
+    /// Takes loaded pages away from readers that cannot send them now: they are cursors, and load them again when they can. Not
+    /// from the one that they are taken away for, which would never get on.
+    fn reclaim_loaded(&mut self, wanted: usize, keep: ReaderKey) {
         for key in self.holders.clone() {
             if self.loaded_bytes + wanted <= LOADED_BYTES_MAX {
                 return;
             }
             let reader = &mut self.readers[key];
             let is_blocked = !reader.is_ready || !self.connections[reader.connection].has_output_room();
-            if is_blocked {
-                self.loaded_bytes -= std::mem::take(&mut reader.loaded_bytes);
-                reader.loaded.clear();
+            if is_blocked && key != keep {
+                self.loaded_bytes -= reader.drop_held();
                 self.holders.remove(&key);
             }
         }
@@ -73,8 +73,8 @@ impl Shard {
 
     /// Readers that were waiting for a place get what has become free.
     pub(super) fn start_queued_loads(&mut self, turn: &mut Turn<'_>) {
-        while !self.page_queue.is_empty() && self.may_load() {
-            let Some(key) = self.page_queue.pop_front() else { return };
+        while let Some(key) = self.page_queue.front().copied().filter(|key| self.may_load(*key)) {
+            self.page_queue.pop_front();
             self.readers[key].load = PageLoad::None;
             self.load_pages(turn, key);
         }

@@ -142,6 +142,35 @@ impl Reader {
         bytes
     }
 
+    /// What a single read has gathered so far; a session keeps nothing from one push to the next.
+    pub(super) fn take_gathered(&mut self) -> Taken {
+        match &mut self.kind {
+            ReaderKind::Session { .. } => Taken::default(),
+            ReaderKind::Single(taken) => std::mem::take(taken),
+        }
+    }
+
+    /// Its part of the shard's loaded pages.
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.kind {
+            ReaderKind::Session { .. } => self.loaded_bytes,
+            ReaderKind::Single(taken) => self.loaded_bytes + taken.bytes as usize,
+        }
+    }
+
+    /// Lets go of everything it holds: a single read begins again where it began to gather. Returns the bytes.
+    pub(super) fn drop_held(&mut self) -> usize {
+        let bytes = self.held_bytes();
+        self.loaded.clear();
+        self.loaded_bytes = 0;
+        let gathered = self.take_gathered();
+        if let Some(first) = gathered.first_seq_num {
+            self.cursor = first;
+            self.bounds.restore(gathered.records, gathered.metered_bytes);
+        }
+        bytes
+    }
+
     /// The wait is a gap between records, not a total: every delivery pushes it out (C7).
     pub(super) fn on_delivered(&mut self, now: Duration) {
         self.wait_until = self.wait.map(|wait| now + wait);

@@ -65,11 +65,8 @@ impl Shard {
     /// Returns the bytes it sent.
     fn step(&mut self, turn: &mut Turn<'_>, key: ReaderKey) -> u64 {
         self.note_lag(key);
-        let reader = &mut self.readers[key];
-        let mut taken = match &mut reader.kind {
-            ReaderKind::Session { .. } => Taken::default(),
-            ReaderKind::Single(taken) => std::mem::take(taken),
-        };
+        let mut taken = self.readers[key].take_gathered();
+        self.loaded_bytes -= taken.bytes as usize;
         let stopped = self.gather(key, &mut taken);
         let bytes = taken.bytes;
         if self.readers[key].is_session() {
@@ -96,12 +93,19 @@ impl Shard {
         }
     }
 
-    /// A single read gathers until a bound or the tail; from a wait it returns with the first batch that comes (C9).
+    /// A single read gathers until a bound or the tail; from a wait it returns with the first batch that comes (C9). What it has
+    /// gathered counts among the loaded pages while it waits for more of them.
     fn single_gathered(&mut self, turn: &mut Turn<'_>, key: ReaderKey, taken: Taken, stopped: Stopped) {
         let found_any = !taken.is_empty();
+        self.loaded_bytes += taken.bytes as usize;
         self.readers[key].kind = ReaderKind::Single(taken);
         match stopped {
-            Stopped::NotLoaded => self.want_pages(turn, key),
+            Stopped::NotLoaded => {
+                if found_any {
+                    self.holders.insert(key);
+                }
+                self.want_pages(turn, key);
+            }
             Stopped::AtLimit if !found_any => self.on_tail_reached(turn, key),
             Stopped::AtLimit | Stopped::Ended | Stopped::Full => self.end_reader(turn, key),
         }
@@ -135,12 +139,14 @@ impl Shard {
             let next = taken.take(batch, &mut reader.cursor, &mut reader.bounds, fill);
             if batch.end_seq_num() <= reader.cursor {
                 self.loaded_bytes -= reader.drop_first_loaded();
+                if reader.loaded.is_empty() {
+                    self.holders.remove(&key);
+                }
             }
             if next == Next::Unwanted {
                 return Some(stopped_by(taken));
             }
         }
-        self.holders.remove(&key);
         None
     }
 
@@ -198,7 +204,7 @@ impl Shard {
         self.leave_tail(key);
         let mut reader = self.readers.remove(key)?;
         self.timers.disarm(key, &mut reader.timer);
-        self.loaded_bytes -= reader.loaded_bytes;
+        self.loaded_bytes -= reader.held_bytes();
         self.holders.remove(&key);
         if reader.load == PageLoad::Queued {
             self.page_queue.retain(|queued| *queued != key);

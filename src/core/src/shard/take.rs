@@ -31,6 +31,12 @@ impl Bounds {
         self.bytes = self.bytes.map(|bytes| bytes - metered_bytes);
     }
 
+    /// Takes back what was subtracted.
+    pub(super) fn restore(&mut self, records: u64, metered_bytes: u64) {
+        self.count = self.count.map(|count| count + records);
+        self.bytes = self.bytes.map(|bytes| bytes + metered_bytes);
+    }
+
     /// A limit that is reached exactly ends the read at once. (One that was zero from the start lets it begin: C4 comes first,
     /// and what then breaks the bound is a record.)
     fn is_exhausted(&self) -> bool {
@@ -42,6 +48,7 @@ impl Bounds {
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) parts: Vec<Bytes>,
+    pub(super) first_seq_num: Option<u64>,
     pub(super) records: u64,
     pub(super) metered_bytes: u64,
     /// Of `parts`.
@@ -128,6 +135,7 @@ impl Taken {
             self.bytes += slice.len() as u64;
             self.parts.extend(slice.parts());
         }
+        self.first_seq_num.get_or_insert(part.batch.first_seq_num() + u64::from(part.from));
         self.records += records;
         self.metered_bytes += metered_bytes;
         bounds.subtract(records, metered_bytes);

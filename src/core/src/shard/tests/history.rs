@@ -195,7 +195,31 @@ fn p13_loaded_pages_are_bounded_whatever_the_readers_take() {
     for serial in 0..300 {
         assert_eq!(w.heard(connection(serial), 1).len(), 6, "four pushes and a heartbeat for {serial}");
     }
-    assert_eq!(w.shard.loaded_bytes, 0);
+    assert_eq!((w.shard.loaded_bytes, w.shard.holders.len()), (0, 0));
+}
+
+#[test]
+fn p13_what_single_reads_gathered_is_bounded_and_gathered_again() {
+    let mut w = World::with(ShardConfig { tail_cache_bytes_max: 0, chunk_bytes_max: 600_000, ..config() });
+    let (a, b) = ("a".repeat(500_000), "b".repeat(500_000));
+    w.fill("s", &[&a, &b]);
+    w.publish();
+    assert_eq!(w.store.chunks.len(), 2);
+    w.hold(Hold::PageLoads);
+    for serial in 0..1000 {
+        w.read(connection(serial), 1, "s", from_seq(0));
+    }
+    // All get their first half, and then nobody the second.
+    for _ in 0..1000 {
+        w.load_some_pages();
+        assert!(w.shard.loaded_bytes <= LOADED_BYTES_MAX, "{}", w.shard.loaded_bytes);
+    }
+    assert!(w.shard.loaded_bytes > LOADED_BYTES_MAX / 2, "{}", w.shard.loaded_bytes);
+    w.release(Hold::PageLoads);
+    for serial in 0..1000 {
+        assert_eq!(w.heard(connection(serial), 1), [Said::records(0, &[&a, &b])], "{serial}");
+    }
+    assert_eq!((w.shard.loaded_bytes, w.shard.holders.len()), (0, 0));
 }
 
 #[test]

@@ -6,10 +6,16 @@ use riverrun_protocol::limits::{
     BASIN_NAME_BYTES_MAX, BATCH_BYTES_MAX, FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES, STREAM_NAME_BYTES_MAX,
 };
 
+use crate::buffer::ALIGN_BYTES;
+
 // ---- journal ----
 
 /// A journal block never holds more than this, so that one slow write cannot hold up everything behind it.
 pub const BLOCK_BYTES_MAX: usize = 4 << 20;
+/// The end of every journal file takes blocks without batches alone: two pages, written in turn, so that the newest of them is
+/// never overwritten. Such a block says that batches are not needed any more, which makes room where there is none; it could
+/// not be written if it needed room itself.
+pub const JOURNAL_FILE_RESERVED_BYTES: usize = 2 * ALIGN_BYTES;
 /// A block that has reached this size takes no more batches: what comes behind it travels in the next write, side by side.
 pub const BLOCK_BYTES_TARGET: usize = 1 << 20;
 /// Frames of at least this size are received into a buffer of their own and written from there, uncopied.
@@ -18,6 +24,9 @@ pub const LARGE_FRAME_BYTES_MIN: usize = 64 << 10;
 pub const JOURNAL_WRITES_INFLIGHT_MAX: usize = 4;
 /// Bytes accepted and not yet handed to a journal write; beyond it appends wait.
 pub const JOURNAL_WAITING_BYTES_MAX: usize = 8 << 20;
+/// How long a block may be without a place in a file before appends are refused (reliability.md F16). Longer than it takes to
+/// fill a new file with zeros; shorter than clients wait for an answer.
+pub const JOURNAL_PLACE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long nothing must happen before the journal spends a block on its watermark (design.md 6). Long enough that a client
 /// which appends one record after another does not pay two writes for each.
 pub const JOURNAL_IDLE: Duration = Duration::from_millis(10);
@@ -67,8 +76,12 @@ pub const FOLLOW_LAG_RECORDS_MAX: u64 = 25_000;
 pub const HEARTBEAT_PAUSE_MIN: Duration = Duration::from_secs(5);
 pub const HEARTBEAT_PAUSE_MAX: Duration = Duration::from_secs(15);
 
-/// Any batch fits an empty block, with the block's header and directory, padded.
-const _: () = assert!(BLOCK_BYTES_TARGET + BATCH_BYTES_MAX + (64 << 10) <= BLOCK_BYTES_MAX);
+/// Any batch, and any frame, fits a block below its target, with the block's header and directory, padded; and any block an empty
+/// file.
+const _: () = assert!(
+    BLOCK_BYTES_TARGET + FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES + (64 << 10)
+        <= BLOCK_BYTES_MAX - JOURNAL_FILE_RESERVED_BYTES
+);
 /// Any frame may wait.
 const _: () = assert!(FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES <= CONNECTION_WAITING_BYTES_MAX);
 const _: () = assert!(CONNECTION_WAITING_BYTES_STOP < CONNECTION_WAITING_BYTES_MAX);

@@ -200,6 +200,7 @@ impl Shard {
         let turn = &mut self.turn(now, actions);
         if !self.failed {
             self.write_accepted(turn);
+            self.refuse_without_space(turn);
             self.retry_due_chunks(turn);
             self.seal_due_chunks(turn);
             self.report_inherited(turn);
@@ -221,7 +222,8 @@ impl Shard {
         let journal = self.writer.journal().filter(|_| !self.failed);
         let watermark =
             journal.and_then(|journal| journal.watermark_at(self.backlog.needed_from(journal.next_number())));
-        [work_remains, lanes, watermark, self.timers.next()].into_iter().flatten().min()
+        let out_of_space = journal.and_then(journal_writer::JournalWriter::out_of_space_at);
+        [work_remains, lanes, watermark, out_of_space, self.timers.next()].into_iter().flatten().min()
     }
 
     pub fn counters(&self) -> ShardCounters {
@@ -251,6 +253,16 @@ impl Shard {
             if !self.admit_waiting(turn) {
                 return;
             }
+        }
+    }
+
+    /// The disk has had no room for what is accepted for too long: what only waits is told so, and had no effect (reliability.md
+    /// F16). What is accepted has its numbers, and stays.
+    fn refuse_without_space(&mut self, turn: &mut Turn<'_>) {
+        let now = turn.now.monotonic;
+        if self.writer.journal_mut().is_some_and(|journal| journal.check_space(now)) {
+            let why = "the disk has no room for another journal file, and nothing was published that frees one; try again";
+            self.refuse_waiting(turn, &append::overloaded(why));
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::limits::BLOCK_BYTES_MAX;
+use crate::buffer::ALIGN_BYTES;
+use crate::limits::{BLOCK_BYTES_MAX, JOURNAL_FILE_RESERVED_BYTES};
 
 /// The shard's journal files: those behind (`used`), the one being filled, those ahead (`ready`).
 #[derive(Debug, Default)]
@@ -20,12 +21,43 @@ struct UsedFile {
     last_block: u64,
 }
 
+/// ```text
+/// 0                              offset                          bytes - 8192  bytes - 4096  bytes
+/// | blocks, one behind the other | room for the next one ...     | reserved    | reserved    |
+/// ```
 #[derive(Debug)]
 struct CurrentFile {
     file: u32,
     bytes: u64,
     /// Where the next block goes.
     offset: u64,
+    /// The newest block in a reserved page.
+    reserved: Option<Reserved>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Reserved {
+    number: u64,
+    offset: u64,
+}
+
+impl CurrentFile {
+    /// Where batches may not go.
+    fn reserved_from(&self) -> u64 {
+        self.bytes - JOURNAL_FILE_RESERVED_BYTES as u64
+    }
+
+    fn has_room(&self, block_bytes: u64) -> bool {
+        self.offset + block_bytes <= self.reserved_from()
+    }
+
+    /// The reserved page that does not hold the newest block of these.
+    fn take_reserved(&mut self, number: u64) -> u64 {
+        let (one, other) = (self.reserved_from(), self.bytes - ALIGN_BYTES as u64);
+        let offset = if self.reserved.is_some_and(|newest| newest.offset == one) { other } else { one };
+        self.reserved = Some(Reserved { number, offset });
+        offset
+    }
 }
 
 impl JournalFiles {
@@ -52,7 +84,7 @@ impl JournalFiles {
     pub(super) fn place(&mut self, number: u64, block_bytes: u64) -> Option<(u32, u64)> {
         if !self.fits_current(block_bytes) {
             let (file, bytes) = self.ready.pop_front()?;
-            let full = self.current.replace(CurrentFile { file, bytes, offset: 0 });
+            let full = self.current.replace(CurrentFile { file, bytes, offset: 0, reserved: None });
             self.used.extend(full.map(|full| UsedFile { file: full.file, last_block: number - 1 }));
         }
         let current = self.current.as_mut()?;
@@ -61,13 +93,43 @@ impl JournalFiles {
         Some(place)
     }
 
-    /// Whether a block of this length has a place now.
-    pub(super) fn has_place(&self, block_bytes: u64) -> bool {
-        !self.ready.is_empty() || self.fits_current(block_bytes)
+    /// The place of block `number`, which holds no batches: a reserved page where the file being filled has no other.
+    pub(super) fn place_empty(&mut self, number: u64) -> Option<(u32, u64)> {
+        match &mut self.current {
+            Some(current) if !current.has_room(ALIGN_BYTES as u64) => {
+                Some((current.file, current.take_reserved(number)))
+            }
+            _ => self.place(number, ALIGN_BYTES as u64),
+        }
+    }
+
+    /// As [`JournalFiles::place_empty`], but never where the next block with batches could go.
+    pub(super) fn place_reserved(&mut self, number: u64) -> Option<(u32, u64)> {
+        self.current.as_mut().map(|current| (current.file, current.take_reserved(number)))
+    }
+
+    /// Whether a block without batches has a place now.
+    pub(super) fn has_empty_place(&self) -> bool {
+        self.current.is_some() || !self.ready.is_empty()
     }
 
     fn fits_current(&self, block_bytes: u64) -> bool {
-        self.current.as_ref().is_some_and(|current| current.offset + block_bytes <= current.bytes)
+        self.current.as_ref().is_some_and(|current| current.has_room(block_bytes))
+    }
+
+    /// Block `number`, the newest of all, is durable and says that none before it is needed. If it is in a reserved page, its
+    /// file is filled from the beginning again.
+    ///
+    /// What is overwritten then are blocks below `number`. That nobody needs them is said by block `number` itself until the
+    /// next block is durable, and from then on by that one as well: no block's `needed_from` is lower than its predecessor's. It
+    /// stays readable until then, because the next one goes to the beginning of the file or, if it holds no batches, to the
+    /// other reserved page.
+    pub(super) fn rewind(&mut self, number: u64) {
+        if let Some(current) = &mut self.current
+            && current.reserved.is_some_and(|reserved| reserved.number == number)
+        {
+            current.offset = 0;
+        }
     }
 
     /// Takes out the oldest used file that recovery does not need any more, given what the newest durable block says in its
@@ -91,6 +153,8 @@ mod tests {
     use super::*;
 
     const FILE_BYTES: u64 = BLOCK_BYTES_MAX as u64;
+    /// What of it batches may take.
+    const ROOM: u64 = FILE_BYTES - 8192;
 
     #[test]
     fn a_block_that_does_not_fit_goes_to_the_next_file() {
@@ -99,9 +163,9 @@ mod tests {
         files.on_ready(7, FILE_BYTES);
         files.on_ready(3, FILE_BYTES);
         assert_eq!(files.place(1, 4096), Some((7, 0)));
-        assert_eq!(files.place(2, FILE_BYTES - 4096), Some((7, 4096)));
+        assert_eq!(files.place(2, ROOM - 4096), Some((7, 4096)));
         assert_eq!(files.place(3, 4096), Some((3, 0)));
-        assert_eq!(files.place(4, FILE_BYTES), None);
+        assert_eq!(files.place(4, ROOM), None);
         assert_eq!(files.place(4, 8192), Some((3, 4096)), "a smaller block still fits");
     }
 
@@ -110,12 +174,38 @@ mod tests {
         let mut files = JournalFiles::default();
         files.on_ready(1, FILE_BYTES);
         files.on_ready(2, FILE_BYTES);
-        files.place(1, FILE_BYTES).unwrap();
-        files.place(2, FILE_BYTES).unwrap();
+        files.place(1, ROOM).unwrap();
+        files.place(2, ROOM).unwrap();
         assert_eq!(files.pop_released(1), None);
         assert!(!files.would_release(1) && files.would_release(2));
         assert_eq!(files.pop_released(2), Some(1));
         assert_eq!(files.pop_released(9), None, "the file being filled stays");
+    }
+
+    #[test]
+    fn f16_a_full_file_takes_blocks_without_batches_in_two_pages_in_turn() {
+        let mut files = JournalFiles::default();
+        assert_eq!(files.place_reserved(1), None);
+        files.on_ready(1, FILE_BYTES);
+        assert_eq!(files.place_empty(1), Some((1, 0)), "an ordinary place where there is one");
+        files.place(2, ROOM - 4096).unwrap();
+        assert_eq!(files.place_empty(3), Some((1, ROOM)));
+        assert_eq!(files.place_empty(4), Some((1, ROOM + 4096)), "the newest one is never overwritten");
+        assert_eq!(files.place_reserved(5), Some((1, ROOM)));
+        assert_eq!(files.place(6, 4096), None);
+    }
+
+    #[test]
+    fn f16_a_file_is_filled_again_when_a_block_in_its_reserve_says_so() {
+        let mut files = JournalFiles::default();
+        files.on_ready(1, FILE_BYTES);
+        files.place(1, ROOM).unwrap();
+        files.rewind(1);
+        assert_eq!(files.place(2, 4096), None, "block 1 is where the next one would go");
+        files.place_reserved(2).unwrap();
+        files.rewind(2);
+        assert_eq!(files.place(3, ROOM), Some((1, 0)));
+        assert_eq!(files.place_reserved(4), Some((1, ROOM + 4096)));
     }
 
     #[test]

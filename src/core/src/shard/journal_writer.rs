@@ -12,10 +12,12 @@ use super::acks::{DurableBlock, PendingAppend};
 use super::config::ShardConfig;
 use super::journal_files::JournalFiles;
 use crate::action::Action;
+use crate::buffer::ALIGN_BYTES;
 use crate::event::BatchBytes;
-use crate::journal::{BlockMeta, OpenBlock};
+use crate::journal::{BlockMeta, ClosedBlock, OpenBlock};
 use crate::limits::{
-    BLOCK_BYTES_MAX, BLOCK_BYTES_TARGET, JOURNAL_IDLE, JOURNAL_WAITING_BYTES_MAX, JOURNAL_WRITES_INFLIGHT_MAX,
+    BLOCK_BYTES_MAX, BLOCK_BYTES_TARGET, JOURNAL_FILE_RESERVED_BYTES, JOURNAL_IDLE, JOURNAL_PLACE_WAIT_MAX,
+    JOURNAL_WAITING_BYTES_MAX, JOURNAL_WRITES_INFLIGHT_MAX,
 };
 use crate::time::Now;
 
@@ -40,6 +42,10 @@ pub(super) struct JournalWriter {
     /// The newest block that holds batches.
     last_with_batches: u64,
     idle_since: Duration,
+    /// Since when the next block has had no place in a file.
+    placeless_since: Option<Duration>,
+    /// It has been without one for so long that nothing more is accepted.
+    out_of_space: bool,
     pub(super) files: JournalFiles,
 }
 
@@ -71,7 +77,7 @@ pub(super) struct Closed {
 
 impl Filling {
     fn new() -> Self {
-        Self { block: OpenBlock::new(BLOCK_BYTES_MAX), appends: Vec::new(), batch_bytes: 0 }
+        Self { block: OpenBlock::new(BLOCK_BYTES_MAX - JOURNAL_FILE_RESERVED_BYTES), appends: Vec::new(), batch_bytes: 0 }
     }
 
     fn has_room(&self, batch: &BatchBytes<'_>) -> bool {
@@ -116,6 +122,8 @@ impl JournalWriter {
             watermark_durable: 0,
             last_with_batches: 0,
             idle_since: Duration::ZERO,
+            placeless_since: None,
+            out_of_space: false,
             files: JournalFiles::default(),
         }
     }
@@ -137,11 +145,12 @@ impl JournalWriter {
         self.waiting_bytes == 0 && self.inflight.is_empty()
     }
 
-    /// Whether another batch may be accepted. Once full, the queue has room again at half.
+    /// Whether another batch may be accepted: not while the disk has no room for those that were. Once full, the queue has room
+    /// again at half.
     pub(super) fn has_room(&mut self) -> bool {
         let limit = if self.room { JOURNAL_WAITING_BYTES_MAX } else { JOURNAL_WAITING_BYTES_MAX / 2 };
         self.room = self.waiting_bytes < limit;
-        self.room
+        self.room && !self.out_of_space
     }
 
     /// Puts a checked batch into the block being filled; `stamp` writes the server's part on it and says what is to be done when
@@ -175,51 +184,62 @@ impl JournalWriter {
         if self.waiting_bytes == 0 || self.inflight.len() >= JOURNAL_WRITES_INFLIGHT_MAX {
             return None;
         }
-        let next = self.full.front().unwrap_or(&self.filling);
-        let place = self.files.place(self.next_number, next.block.block_bytes_if_closed() as u64)?;
-        Some(self.close(place, needed_from, now, actions))
+        let next = self.full.front().unwrap_or(&self.filling).block.block_bytes_if_closed();
+        let Some(place) = self.files.place(self.next_number, next as u64) else {
+            self.placeless_since.get_or_insert(now.monotonic);
+            return None;
+        };
+        (self.placeless_since, self.out_of_space) = (None, false);
+        let meta = self.meta(place, needed_from, now);
+        let mut full = self.full.pop_front();
+        let filling = full.as_mut().unwrap_or(&mut self.filling);
+        let closed = filling.block.close(meta);
+        let appends = std::mem::take(&mut filling.appends);
+        self.waiting_bytes -= std::mem::take(&mut filling.batch_bytes);
+        self.last_with_batches = closed.number;
+        Some(self.order(meta, closed, appends, actions))
     }
 
-    /// Orders a block without batches, which says how far the journal is known durable and what of it is still needed.
+    /// Orders a block without batches, which says how far the journal is known durable and what of it is still needed. Where
+    /// batches wait for a place it goes to the file's reserve, to make one.
     pub(super) fn write_watermark(&mut self, needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Option<Closed> {
-        assert!(self.is_idle(), "a block with batches carries the watermark as well");
-        let place = self.files.place(self.next_number, self.filling.block.block_bytes_if_closed() as u64)?;
-        Some(self.close(place, needed_from, now, actions))
+        assert!(self.inflight.is_empty(), "a block behind others carries no news that they do not");
+        let is_idle = self.is_idle();
+        let place = match is_idle {
+            true => self.files.place_empty(self.next_number)?,
+            false => self.files.place_reserved(self.next_number)?,
+        };
+        let meta = self.meta(place, needed_from, now);
+        let closed = if is_idle { self.filling.block.close(meta) } else { OpenBlock::new(ALIGN_BYTES).close(meta) };
+        Some(self.order(meta, closed, Vec::new(), actions))
     }
 
-    fn close(&mut self, place: (u32, u64), needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Closed {
-        let number = self.next_number;
-        let (file, offset) = place;
-        let meta = BlockMeta {
-            number,
+    fn meta(&self, (file, offset): (u32, u64), needed_from: u64, now: Now) -> BlockMeta {
+        BlockMeta {
+            number: self.next_number,
             file,
             offset,
             durable_watermark: self.durable,
             needed_from,
             wall_ms: now.wall_ms,
             ..self.meta
-        };
-        let mut full = self.full.pop_front();
-        let filling = full.as_mut().unwrap_or(&mut self.filling);
-        let closed = filling.block.close(meta);
-        let appends = std::mem::take(&mut filling.appends);
-        self.waiting_bytes -= std::mem::take(&mut filling.batch_bytes);
+        }
+    }
+
+    fn order(
+        &mut self,
+        meta: BlockMeta,
+        closed: ClosedBlock,
+        appends: Vec<PendingAppend>,
+        actions: &mut Vec<Action>,
+    ) -> Closed {
+        let BlockMeta { number, file, offset, needed_from, durable_watermark: watermark, .. } = meta;
         self.next_number += 1;
         self.meta.prev_header_crc = closed.header_crc;
-        self.idle_since = now.monotonic;
-        let batches = closed.batches.len();
-        if batches > 0 {
-            self.last_with_batches = number;
-        }
+        let (block_bytes, batches) = (u64::from(closed.block_bytes), closed.batches.len());
         actions.push(Action::WriteBlock { number, file, offset, buffers: closed.buffers });
-        let block_bytes = u64::from(closed.block_bytes);
         let block = DurableBlock { number, bytes: block_bytes, appends, batches: closed.batches };
-        self.inflight.push_back(InflightBlock {
-            block,
-            written: false,
-            needed_from,
-            watermark: meta.durable_watermark,
-        });
+        self.inflight.push_back(InflightBlock { block, written: false, needed_from, watermark });
         Closed { number, block_bytes, batches }
     }
 
@@ -237,16 +257,49 @@ impl JournalWriter {
         self.durable = block.number;
         self.durable_needed_from = needed_from;
         self.watermark_durable = watermark;
+        // None of its batches is needed, so that it has none, and nothing is behind it.
+        if needed_from == self.durable && self.next_number == self.durable + 1 && block.appends.is_empty() {
+            self.files.rewind(self.durable);
+        }
         Some(block)
     }
 
     /// When a watermark block is due, if nothing else happens: the newest batches are above every watermark on disk, so that
     /// recovery could take damage to them for a torn tail; or `needed_from` has moved so far that saying so frees a file.
     pub(super) fn watermark_at(&self, needed_from: u64) -> Option<Duration> {
+        if self.would_make_place(needed_from) {
+            return Some(self.idle_since);
+        }
         let ambiguous = self.watermark_durable < self.last_with_batches;
         let frees = needed_from > self.durable_needed_from && self.files.would_release(needed_from);
-        let possible = self.is_idle() && self.files.has_place(self.filling.block.block_bytes_if_closed() as u64);
+        let possible = self.is_idle() && self.files.has_empty_place();
         (possible && (ambiguous || frees)).then(|| self.idle_since + JOURNAL_IDLE)
+    }
+
+    /// Batches wait because no file has room for them, and a block that says `needed_from` would give a file back, or let the one
+    /// that is full be filled again: nothing in it is needed any more.
+    fn would_make_place(&self, needed_from: u64) -> bool {
+        self.placeless_since.is_some()
+            && self.inflight.is_empty()
+            && needed_from > self.durable_needed_from
+            && (needed_from == self.next_number || self.files.would_release(needed_from))
+    }
+
+    /// Accepted batches wait for room on the disk. What is published makes some.
+    pub(super) fn lacks_place(&self) -> bool {
+        self.placeless_since.is_some()
+    }
+
+    /// When nothing more is to be accepted, if the next block still has no place then.
+    pub(super) fn out_of_space_at(&self) -> Option<Duration> {
+        let since = self.placeless_since.filter(|_| !self.out_of_space)?;
+        Some(since + JOURNAL_PLACE_WAIT_MAX)
+    }
+
+    /// Whether the next block has had no place for too long.
+    pub(super) fn check_space(&mut self, now: Duration) -> bool {
+        self.out_of_space |= self.out_of_space_at().is_some_and(|at| at <= now);
+        self.out_of_space
     }
 
     /// The final block of a clean stop says that nothing is needed (unless the journal never held anything).

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::journal_writer::JournalWriter;
 use super::stream::StreamKey;
 use super::{Shard, Turn};
 use crate::action::Action;
@@ -42,7 +43,8 @@ pub(super) enum Urgency {
     None,
     /// The backlog is over half full: publish what there is, so that journal space comes free.
     Pressure,
-    /// Somebody waits for it: an ack (standard), older journals (recovered records), the end of the process.
+    /// Somebody waits for it: an ack (standard), older journals (recovered records), the end of the process, accepted batches for
+    /// which the disk has no room.
     Now,
 }
 
@@ -64,7 +66,8 @@ impl Shard {
     }
 
     fn urgency(&self, name: LaneName) -> Urgency {
-        if name == LaneName::Standard || self.draining || self.inherited_unsealed > 0 {
+        let lacks_place = self.writer.journal().is_some_and(JournalWriter::lacks_place);
+        if name == LaneName::Standard || self.draining || self.inherited_unsealed > 0 || lacks_place {
             return Urgency::Now;
         }
         if self.backlog.fill() > 0.5 { Urgency::Pressure } else { Urgency::None }

@@ -12,6 +12,7 @@ mod backlog;
 mod bounds;
 mod chunks;
 mod credit;
+mod disk_full;
 mod drain;
 mod follow;
 mod history;

@@ -65,7 +65,7 @@ impl Writer {
         }
     }
 
-    fn journal_mut(&mut self) -> Option<&mut JournalWriter> {
+    pub(super) fn journal_mut(&mut self) -> Option<&mut JournalWriter> {
         match self {
             Self::Journal(journal) => Some(journal),
             Self::Memory(_) => None,

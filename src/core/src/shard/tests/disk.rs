@@ -1,6 +1,7 @@
 //! A model of the journal's files, which looks at every block that it is given.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use riverrun_protocol::batch::Batch;
@@ -23,6 +24,10 @@ pub(super) struct Disk {
     pub(super) files: BTreeMap<u32, u64>,
     next_file: u32,
     free: Vec<u32>,
+    /// No new file can be made.
+    pub(super) full: bool,
+    /// Every write, in the order in which they were ordered: file, offset, bytes.
+    pub(super) writes: Vec<(u32, u64, Bytes)>,
 }
 
 #[derive(Debug)]
@@ -33,6 +38,10 @@ pub(super) struct Block {
 }
 
 impl Disk {
+    pub(super) fn can_prepare_file(&self) -> bool {
+        !self.full || !self.free.is_empty()
+    }
+
     /// Hands a file out, a released one if there is any: what is in it is gone.
     pub(super) fn prepare_file(&mut self) -> u32 {
         let file = self.free.pop().unwrap_or(self.next_file);
@@ -41,7 +50,15 @@ impl Disk {
         file
     }
 
-    pub(super) fn begin_write(&mut self, number: u64, file: u32, offset: u64, buffers: &[Bytes]) {
+    /// `is_stored` tells whether a batch is in the store.
+    pub(super) fn begin_write(
+        &mut self,
+        number: u64,
+        file: u32,
+        offset: u64,
+        buffers: &[Bytes],
+        is_stored: impl Fn(&Batch) -> bool,
+    ) {
         for buffer in buffers {
             assert_eq!((buffer.as_ptr().addr() % 4096, buffer.len() % 4096), (0, 0), "direct I/O takes whole pages");
         }
@@ -49,16 +66,45 @@ impl Disk {
         let header = BlockHeader::decode(&bytes).expect("the shard writes blocks");
         verify_payload(&header, &bytes).expect("with the right sums");
         assert_eq!((header.number, header.file, header.offset), (number, file, offset), "the block knows its place");
-        let end = self.files.get_mut(&file).expect("the shard writes to its own files");
-        assert_eq!(*end, offset, "blocks follow each other in the file");
-        *end += u64::from(header.block_bytes);
-        assert!(*end <= FILE_BYTES, "the block fits the file");
+        self.writes.push((file, offset, bytes.clone()));
+        self.make_way(&header, is_stored);
         let batches = directory(&header, &bytes).unwrap().into_iter().map(|batch| Batch::parse(batch).unwrap());
         let block = Block { header, batches: batches.collect(), written: false };
         self.check_chain(&block.header);
         assert!(self.blocks.insert(number, block).is_none(), "numbers are given once");
         self.unwritten.insert(number);
         assert!(self.unwritten.len() <= JOURNAL_WRITES_INFLIGHT_MAX, "at most q writes are in flight");
+    }
+
+    /// Blocks follow each other in the file, which may begin again when nothing in it is needed; those without batches may be in
+    /// one of the two pages at its end. Whatever is overwritten is gone when the write begins.
+    fn make_way(&mut self, header: &BlockHeader, is_stored: impl Fn(&Batch) -> bool) {
+        let end = self.files.get_mut(&header.file).expect("the shard writes to its own files");
+        let (file, offset, reserve) = (header.file, header.offset, FILE_BYTES - 8192);
+        if offset >= reserve {
+            assert!(header.directory_count == 0 && header.block_bytes == 4096, "the reserve is for empty blocks");
+            return self.lose(file, offset..=offset, is_stored);
+        }
+        let begins_again = offset == 0 && *end > 0;
+        assert!(begins_again || *end == offset, "blocks follow each other in the file");
+        *end = offset + u64::from(header.block_bytes);
+        assert!(*end <= reserve, "the block fits the file");
+        if begins_again {
+            self.lose(file, 0..=reserve - 1, is_stored);
+        }
+    }
+
+    /// What is at these offsets is overwritten, or may be from now on.
+    fn lose(&mut self, file: u32, gone: RangeInclusive<u64>, is_stored: impl Fn(&Batch) -> bool) {
+        let is_gone = |block: &Block| block.header.file == file && gone.contains(&block.header.offset);
+        let lost: Vec<u64> = self.blocks.iter().filter(|(_, block)| is_gone(block)).map(|(n, _)| *n).collect();
+        for number in &lost {
+            let block = self.blocks.remove(number).unwrap();
+            assert!(block.written && block.batches.iter().all(&is_stored), "D10: block {number} is still needed");
+        }
+        let Some(last) = lost.last() else { return };
+        let told = self.durable_blocks().any(|block| block.header.needed_from > *last);
+        assert!(told, "a durable block that stays says that those up to {last} in file {file} are not needed");
     }
 
     fn check_chain(&self, header: &BlockHeader) {
@@ -91,15 +137,7 @@ impl Disk {
     /// Takes a file back. `is_stored` tells whether a batch is in the store.
     pub(super) fn release(&mut self, file: u32, is_stored: impl Fn(&Batch) -> bool) {
         assert!(self.files.remove(&file).is_some(), "only the shard's own files are released");
-        let lost: Vec<u64> =
-            self.blocks.iter().filter(|(_, block)| block.header.file == file).map(|(n, _)| *n).collect();
-        for number in &lost {
-            let block = self.blocks.remove(number).unwrap();
-            assert!(block.written && block.batches.iter().all(&is_stored), "D10: block {number} is still needed");
-        }
-        let last = lost.last().copied().unwrap_or(0);
-        let told = self.durable_blocks().any(|block| block.header.needed_from > last);
-        assert!(told, "a durable block elsewhere says that file {file} is not needed");
+        self.lose(file, 0..=u64::MAX, is_stored);
         self.free.push(file);
     }
 

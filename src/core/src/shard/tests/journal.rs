@@ -119,6 +119,7 @@ fn a_busy_journal_spends_no_block_on_its_watermark() {
 fn appends_wait_for_the_first_journal_file() {
     let mut w = World::new();
     w.hold(Hold::Files);
+    w.hold(Hold::Chunks);
     // The world's first turn has got one already: fill it, with the next one held.
     let c = connection(1);
     w.create("s");

@@ -163,10 +163,9 @@ impl World {
     /// What an eager driver reports after a turn.
     fn due_events(&mut self) -> Vec<Event<'static>> {
         let mut events = Vec::new();
-        if !self.held.contains(&Hold::Files) {
-            for _ in 0..std::mem::take(&mut self.files_wanted) {
-                events.push(Event::JournalFileReady { file: self.disk.prepare_file(), bytes: FILE_BYTES });
-            }
+        if !self.held.contains(&Hold::Files) && self.files_wanted > 0 && self.disk.can_prepare_file() {
+            self.files_wanted = 0;
+            events.push(Event::JournalFileReady { file: self.disk.prepare_file(), bytes: FILE_BYTES });
         }
         if !self.held.contains(&Hold::Writes) {
             events.extend(self.disk.unwritten().into_iter().map(|number| self.written(number)));
@@ -330,7 +329,8 @@ impl World {
             Action::ResumeReceiving { connection } => assert!(self.stopped.remove(&connection), "resumed once"),
             Action::WriteBlock { number, file, offset, buffers } => {
                 assert_eq!(self.fatal, None, "P9");
-                self.disk.begin_write(number, file, offset, &buffers);
+                let store = &self.store;
+                self.disk.begin_write(number, file, offset, &buffers, |batch| store.has(batch));
             }
             Action::PrepareJournalFile => {
                 assert_eq!(self.files_wanted, 0, "one order at a time");

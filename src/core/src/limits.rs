@@ -42,16 +42,23 @@ pub const CHUNK_RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Appends of one connection that wait for room or for their stream to be loaded. The driver stops receiving long before; this
 /// bounds what it had already received.
 pub const CONNECTION_WAITING_BYTES_MAX: usize = 16 << 20;
+/// What of this each connection may have waiting even where the shard holds more than it should. A refusal would end the append
+/// sessions that sent it, and it saves no memory: what was received is there already.
+pub const CONNECTION_WAITING_BYTES_SHARE: usize = 8 << 20;
+/// What a driver may hand over of one connection behind the append that made the shard say `StopReceiving`: in flight between two
+/// cores, or received in the same turn.
+pub const CONNECTION_FORWARD_BYTES_MAX: usize = 4 << 20;
 /// A connection's waiting appends at which its socket is not read any more even if they only wait for a load.
 pub const CONNECTION_WAITING_BYTES_STOP: usize = 1 << 20;
-/// The same over all connections of a shard.
+/// The same over all connections of a shard; each has its share beyond that.
 pub const SHARD_WAITING_BYTES_MAX: usize = 256 << 20;
 /// Requests of a shard that wait for streams to be loaded.
 pub const LOADS_WAITING_REQUESTS_MAX: usize = 64 << 10;
 
 // ---- sessions ----
 
-/// Ended append sessions per connection whose late inputs are still discarded without a word (`s2-semantics.md` B10).
+/// Append sessions per connection that an error ended and whose late inputs are still told from those of sessions that never
+/// were (`s2-semantics.md` B10). Of earlier ones only the highest id is known.
 pub const DEAD_SESSIONS_MAX: usize = 64;
 /// Frames given to a connection and not yet taken by its socket, beyond which it is pushed nothing more. It may be exceeded by
 /// one push.
@@ -84,7 +91,15 @@ const _: () = assert!(
 );
 /// Any frame may wait.
 const _: () = assert!(FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES <= CONNECTION_WAITING_BYTES_MAX);
-const _: () = assert!(CONNECTION_WAITING_BYTES_STOP < CONNECTION_WAITING_BYTES_MAX);
+const _: () = assert!(CONNECTION_WAITING_BYTES_SHARE <= CONNECTION_WAITING_BYTES_MAX);
+/// A connection that is left unread when it is told to is never refused: what may wait without a stop, the append that brings it,
+/// and what was on its way. (Frames in buffers of their own take whole pages, at most an eighth more.)
+const _: () = assert!(
+    CONNECTION_WAITING_BYTES_STOP
+        + (FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES)
+        + CONNECTION_FORWARD_BYTES_MAX / 8 * 9
+        <= CONNECTION_WAITING_BYTES_SHARE
+);
 /// Pushes alone never stop a connection from being read.
 const _: () = assert!(CONNECTION_OUTPUT_BYTES_MAX + (FRAME_BODY_BYTES_MAX as u64) < CONNECTION_OUTPUT_BYTES_STOP);
 const _: () = assert!(PAGE_LOADS_INFLIGHT_MAX * FRAME_BODY_BYTES_MAX <= LOADED_BYTES_MAX);

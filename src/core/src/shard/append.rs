@@ -15,7 +15,7 @@ use super::timestamps::Timestamps;
 use super::{Shard, Turn};
 use crate::action::LoadCause;
 use crate::event::BatchBytes;
-use crate::limits::{CONNECTION_WAITING_BYTES_MAX, SHARD_WAITING_BYTES_MAX};
+use crate::limits::{CONNECTION_WAITING_BYTES_MAX, CONNECTION_WAITING_BYTES_SHARE, SHARD_WAITING_BYTES_MAX};
 
 /// A batch that passed ingest (`s2-semantics.md` B2, step 2).
 #[derive(Debug)]
@@ -44,6 +44,14 @@ impl Input<'_> {
             BatchBytes::Received { frame, batch } => OwnedBytes::Received { frame, batch },
         };
         OwnedInput { bytes, facts: self.facts }
+    }
+
+    /// What it would take while it waits.
+    fn waiting_bytes(&self) -> usize {
+        match &self.bytes {
+            BatchBytes::Borrowed(bytes) => bytes.len(),
+            BatchBytes::Received { frame, .. } => frame.capacity(),
+        }
     }
 
     /// What accepting it, or keeping it, copies.
@@ -87,10 +95,12 @@ impl Shard {
             Ok(input) => input,
             Err(error) => return self.refuse_append(turn, connection, AckTo::Request(connection, id), error),
         };
+        let located = self.locate(turn, connection, target, LoadCause::Append, input.waiting_bytes());
         self.connections[connection].begin(id, InProgress::Request);
-        match self.locate(turn, target, LoadCause::Append) {
-            Located::Open(stream) => self.offer(turn, stream, connection, AckTo::Request(connection, id), input),
-            Located::Loading(load) => {
+        match located {
+            Err(error) => self.refuse_append(turn, connection, AckTo::Request(connection, id), error),
+            Ok(Located::Open(stream)) => self.offer(turn, stream, connection, AckTo::Request(connection, id), input),
+            Ok(Located::Loading(load)) => {
                 let input = self.keep(input);
                 self.defer(turn, load, connection, Deferred::Append { id, input });
             }
@@ -238,18 +248,25 @@ impl Shard {
     /// # Errors
     /// `Overloaded` where the connection or the shard holds too many waiting bytes.
     pub(super) fn count_waiting(&mut self, connection: ConnectionKey, bytes: usize) -> Result<(), ErrorFrame> {
-        let of_connection = &mut self.connections[connection].waiting_bytes;
-        if *of_connection + bytes > CONNECTION_WAITING_BYTES_MAX {
+        self.check_waiting(connection, bytes)?;
+        self.connections[connection].waiting_bytes += bytes;
+        self.waiting_bytes += bytes;
+        self.note_flow(connection);
+        Ok(())
+    }
+
+    /// As [`Shard::count_waiting`], without counting. Each connection has a share of its own, however much others hold: what was
+    /// on its way when it was told to stop finds room there, so that back-pressure never becomes a refusal.
+    pub(super) fn check_waiting(&self, connection: ConnectionKey, bytes: usize) -> Result<(), ErrorFrame> {
+        let of_connection = self.connections[connection].waiting_bytes + bytes;
+        if of_connection > CONNECTION_WAITING_BYTES_MAX {
             return Err(overloaded(
                 "this connection sent more appends than may wait; wait for acks before sending more",
             ));
         }
-        if self.waiting_bytes + bytes > SHARD_WAITING_BYTES_MAX {
+        if of_connection > CONNECTION_WAITING_BYTES_SHARE && self.waiting_bytes + bytes > SHARD_WAITING_BYTES_MAX {
             return Err(overloaded("the server holds too many waiting appends; try again later"));
         }
-        *of_connection += bytes;
-        self.waiting_bytes += bytes;
-        self.note_flow(connection);
         Ok(())
     }
 

@@ -51,7 +51,10 @@ impl Shard {
         id: u64,
         target: &StreamRef,
     ) {
-        let located = self.locate(turn, target, LoadCause::Append);
+        let located = match self.locate(turn, connection, target, LoadCause::Append, 0) {
+            Ok(located) => located,
+            Err(error) => return self.refuse_session(turn, connection, id, error),
+        };
         let place = match located {
             Located::Open(stream) => Place::Open(stream),
             Located::Loading(load) => Place::Loading(load),
@@ -63,6 +66,18 @@ impl Shard {
             Located::Open(stream) => self.append_session_opened(turn, key, stream),
             Located::Loading(load) => self.defer(turn, load, connection, Deferred::AppendSession(key)),
         }
+    }
+
+    /// Inputs may be right behind the opening: they are discarded without a word, like those of a session that an error ended.
+    pub(super) fn refuse_session(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        id: u64,
+        error: ErrorFrame,
+    ) {
+        self.fail(turn, connection, id, error);
+        self.connections[connection].end_with_error(id);
     }
 
     /// The stream is there; so may be inputs, or the client's goodbye.

@@ -18,9 +18,10 @@ impl Shard {
         id: u64,
         target: &StreamRef,
     ) {
-        match self.locate(turn, target, LoadCause::Read) {
-            Located::Open(stream) => self.answer_check_tail(turn, connection, id, stream),
-            Located::Loading(load) => {
+        match self.locate(turn, connection, target, LoadCause::Read, 0) {
+            Err(error) => self.fail(turn, connection, id, error),
+            Ok(Located::Open(stream)) => self.answer_check_tail(turn, connection, id, stream),
+            Ok(Located::Loading(load)) => {
                 self.connections[connection].begin(id, InProgress::Request);
                 self.defer(turn, load, connection, Deferred::CheckTail { id });
             }

@@ -23,7 +23,7 @@ use crate::limits::LOADS_WAITING_REQUESTS_MAX;
 pub(super) struct Loads {
     next: u64,
     in_flight: BTreeMap<LoadId, Load>,
-    /// Requests that wait in `StreamLoad`s.
+    /// Requests that wait in `StreamLoad`s, without inputs of sessions.
     waiting: usize,
 }
 
@@ -77,6 +77,11 @@ impl Deferred {
         }
     }
 
+    /// The inputs of a session are bounded by their bytes alone: to refuse one is to end its session.
+    fn requests(&self) -> usize {
+        usize::from(!matches!(self, Self::Input { .. }))
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Append { input, .. } | Self::Input { input, .. } => input.bytes(),
@@ -98,6 +103,13 @@ impl Loads {
         self.in_flight.remove(&load).expect("every load is answered once")
     }
 
+    fn check_room(&self) -> Result<(), ErrorFrame> {
+        if self.waiting < LOADS_WAITING_REQUESTS_MAX {
+            return Ok(());
+        }
+        Err(overloaded("too many requests wait for their streams to be opened; try again later"))
+    }
+
     fn stream_load(&mut self, load: LoadId) -> &mut StreamLoad {
         match self.in_flight.get_mut(&load) {
             Some(Load::Stream(load)) => load,
@@ -107,28 +119,40 @@ impl Loads {
 }
 
 impl Shard {
-    /// The stream, or the load that it will come with, which begins now if need be.
-    pub(super) fn locate(&mut self, turn: &mut Turn<'_>, target: &StreamRef, cause: LoadCause) -> Located {
-        if let Some(located) = self.streams.find(target) {
-            return located;
+    /// The stream, or the load that it will come with, which begins now if need be. Loads that are in flight are so bounded by the
+    /// requests that may wait for them.
+    ///
+    /// # Errors
+    /// The stream is not in memory, and there is no room for a request with `bytes` of batch to wait for it: nothing was begun,
+    /// above all no stream created.
+    pub(super) fn locate(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        target: &StreamRef,
+        cause: LoadCause,
+        bytes: usize,
+    ) -> Result<Located, ErrorFrame> {
+        let found = self.streams.find(target);
+        if !matches!(found, Some(Located::Open(_))) {
+            self.loads.check_room()?;
+            self.check_waiting(connection, bytes)?;
+        }
+        if let Some(located) = found {
+            return Ok(located);
         }
         let waiting = VecDeque::new();
         let load = self.loads.begin(Load::Stream(StreamLoad { target: target.clone(), cause, waiting }));
         self.streams.set_loading(target.clone(), load);
         turn.actions.push(Action::LoadStream { load, target: target.clone(), cause });
-        Located::Loading(load)
+        Ok(Located::Loading(load))
     }
 
     /// Lets a request wait for its stream; full is an answer.
     pub(super) fn defer(&mut self, turn: &mut Turn<'_>, load: LoadId, connection: ConnectionKey, what: Deferred) {
-        let room = if self.loads.waiting >= LOADS_WAITING_REQUESTS_MAX {
-            Err(overloaded("too many requests wait for their streams to be opened; try again later"))
-        } else {
-            self.count_waiting(connection, what.bytes())
-        };
-        match room {
+        match self.count_waiting(connection, what.bytes()) {
             Ok(()) => {
-                self.loads.waiting += 1;
+                self.loads.waiting += what.requests();
                 self.loads.stream_load(load).waiting.push_back(Waiting { connection, what });
             }
             Err(error) => self.refuse_deferred(turn, Waiting { connection, what }, error),
@@ -229,7 +253,7 @@ impl Shard {
     }
 
     fn forget_deferred(&mut self, waiting: &Waiting) {
-        self.loads.waiting -= 1;
+        self.loads.waiting -= waiting.what.requests();
         self.uncount_waiting(waiting.connection, waiting.what.bytes());
     }
 

@@ -87,9 +87,13 @@ impl Shard {
         if let Err(error) = check_params(&params) {
             return self.fail(turn, connection, id, error);
         }
+        let located = match self.locate(turn, connection, target, LoadCause::Read, 0) {
+            Ok(located) => located,
+            Err(error) => return self.fail(turn, connection, id, error),
+        };
         let reader = self.readers.insert(Reader::new(connection, id, kind, &params));
         self.connections[connection].begin(id, InProgress::Reader(reader));
-        match self.locate(turn, target, LoadCause::Read) {
+        match located {
             Located::Open(stream) => self.admit_read(turn, reader, stream, &params),
             Located::Loading(load) => self.defer(turn, load, connection, Deferred::Read { reader, params }),
         }

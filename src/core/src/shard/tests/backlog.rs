@@ -5,6 +5,7 @@ use riverrun_protocol::error::ErrorCode;
 use super::client::{Said, batch, big_batch, connection, received, target};
 use super::world::{Hold, World, config};
 use crate::event::{BatchBytes, ShardRequest};
+use crate::limits::{CONNECTION_FORWARD_BYTES_MAX, SHARD_WAITING_BYTES_MAX};
 use crate::shard::ShardConfig;
 
 /// Room for eight batches of a megabyte.
@@ -106,6 +107,30 @@ fn p13_a_connection_that_goes_on_sending_is_refused_at_its_limit() {
     let (last, acks) = heard.split_last().unwrap();
     assert_eq!(last, &Said::refused(ErrorCode::Overloaded), "behind the acks of what came before it");
     assert_eq!(starts(acks), (0..acks.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_client_that_is_left_unread_in_time_is_held_up_and_never_refused() {
+    let mut w = small_backlog();
+    w.hold(Hold::Chunks);
+    let connections: Vec<_> = (0..70).map(connection).collect();
+    let big = big_batch(1_000_000);
+    for c in &connections {
+        w.open_append(*c, 1, "s");
+        // What was on its way when the shard said stop.
+        for _ in 0..CONNECTION_FORWARD_BYTES_MAX / big.len() {
+            w.input(*c, 1, &big);
+        }
+    }
+    let per_connection = CONNECTION_FORWARD_BYTES_MAX / big.len() + 1;
+    assert!(w.shard.counters().waiting_bytes > SHARD_WAITING_BYTES_MAX as u64, "more than the shard wants to hold");
+    assert!(w.stopped.len() > 60, "{}", w.stopped.len());
+    w.release(Hold::Chunks);
+    for c in &connections {
+        let heard = w.heard(*c, 1);
+        assert!(heard.iter().all(|said| !matches!(said, Said::Error { .. })), "{heard:?}");
+        assert_eq!(heard.len(), per_connection, "all are acknowledged");
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Streams that are not in memory: who waits, what they hear, who is evicted.
 
 use riverrun_protocol::error::{ErrorCode, Outcome};
+use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
 
-use super::client::{MUCH, Said, batch, connection, from_seq};
+use super::client::{MUCH, Said, batch, big_batch, connection, from_seq, target};
 use super::world::{BASIN, Hold, WALL_MS, World, config};
-use crate::event::LoadFailure;
+use crate::event::{BatchBytes, Event, LoadFailure, ShardRequest};
+use crate::limits::{CONNECTION_WAITING_BYTES_MAX, LOADS_WAITING_REQUESTS_MAX};
 use crate::shard::ShardConfig;
 
 #[test]
@@ -93,6 +95,74 @@ fn who_is_gone_when_the_stream_comes_is_forgotten() {
     w.check_tail(connection(2), 1, "s");
     assert_eq!(w.heard(connection(2), 1), [Said::Tail { seq_num: 0, timestamp: 0 }], "nothing was accepted");
     assert_eq!(w.shard.counters().waiting_bytes, 0);
+}
+
+/// Requests that wait for their streams, as many as may.
+fn no_room_to_wait() -> World {
+    let mut w = World::new();
+    w.hold(Hold::StreamLoads);
+    let per_connection = CONNECTION_REQUESTS_MAX as u64;
+    for serial in 0..LOADS_WAITING_REQUESTS_MAX as u64 / per_connection {
+        let check = |id| Event::RequestReceived {
+            connection: connection(serial + 10),
+            id,
+            request: ShardRequest::CheckTail(target("s")),
+        };
+        w.turn((1..=per_connection).map(check).collect());
+    }
+    w
+}
+
+#[test]
+fn p13_a_request_without_room_to_wait_is_refused_before_anything_is_begun_for_it() {
+    let mut w = no_room_to_wait();
+    let c = connection(1);
+    for stream in ["s", "new"] {
+        w.append(c, 1, stream, &batch(&["a"]));
+        w.check_tail(c, 2, stream);
+        w.read(c, 3, stream, from_seq(0));
+        w.open_read(c, 4, stream, from_seq(0), MUCH);
+        w.open_append(c, 5, stream);
+        w.input(c, 5, &batch(&["b"]));
+        for id in 1..=5 {
+            assert_eq!(w.heard(c, id), [Said::refused(ErrorCode::Overloaded)], "{stream} {id}");
+        }
+    }
+    let counters = w.shard.counters();
+    assert_eq!((counters.readers, counters.append_sessions, counters.waiting_bytes), (0, 0, 0));
+    w.release(Hold::StreamLoads);
+    assert_eq!(w.store.streams.len(), 1, "no refused request created its stream");
+    w.append(c, 1, "new", &batch(&["a"]));
+    assert_eq!(w.heard(c, 1), [Said::ack(0, 1)]);
+}
+
+#[test]
+fn p13_nor_is_anything_begun_for_an_append_beyond_its_connections_bytes() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::StreamLoads);
+    for id in 0..100 {
+        w.append(c, id, &format!("stream-{id}"), &big_batch(1_000_000));
+    }
+    let begun = w.trace.iter().filter(|action| action.starts_with("LoadStream")).count();
+    assert_eq!(begun, CONNECTION_WAITING_BYTES_MAX / 1_000_000);
+}
+
+#[test]
+fn inputs_are_no_requests_that_others_wait_behind() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::StreamLoads);
+    w.open_append(c, 1, "s");
+    let one = batch(&["x"]);
+    let input =
+        |_| Event::RequestReceived { connection: c, id: 1, request: ShardRequest::SessionAppend(BatchBytes::Borrowed(&one)) };
+    let inputs = LOADS_WAITING_REQUESTS_MAX + 1;
+    w.turn((0..inputs).map(input).collect());
+    w.check_tail(connection(2), 1, "s");
+    w.release(Hold::StreamLoads);
+    assert_eq!(w.heard(c, 1).len(), inputs + 1);
+    assert_eq!(w.heard(connection(2), 1).len(), 1);
 }
 
 fn three_streams() -> World {

@@ -24,6 +24,9 @@ pub(super) struct Connection {
     /// late input is dropped silently instead of being answered as one without a session. A client need not say goodbye to a
     /// session that an error ended, so the list is short and forgets.
     dead_sessions: VecDeque<u64>,
+    /// The highest of those forgotten. Clients count their ids up, so that what comes under a lower one, where nothing is in
+    /// progress, comes too late for something that there was.
+    forgotten_session: u64,
     /// Bytes of frames given and not yet reported by `OutputSent`.
     pub(super) output_bytes: u64,
     /// Appends that wait for room; and the bytes of these and of those that wait for their stream to be loaded.
@@ -53,6 +56,7 @@ impl Connection {
             id,
             in_progress: BTreeMap::new(),
             dead_sessions: VecDeque::new(),
+            forgotten_session: 0,
             output_bytes: 0,
             waiting_appends: 0,
             waiting_bytes: 0,
@@ -86,21 +90,25 @@ impl Connection {
 
     pub(super) fn end_with_error(&mut self, session: u64) {
         self.end(session);
-        if self.dead_sessions.len() >= DEAD_SESSIONS_MAX {
-            self.dead_sessions.pop_front();
+        self.dead_sessions.retain(|dead| *dead != session);
+        if self.dead_sessions.len() >= DEAD_SESSIONS_MAX
+            && let Some(forgotten) = self.dead_sessions.pop_front()
+        {
+            self.forgotten_session = self.forgotten_session.max(forgotten);
         }
         self.dead_sessions.push_back(session);
     }
 
-    /// True if this session ended with an error a while ago.
+    /// True if an error ended this session a while ago.
     pub(super) fn is_dead_session(&self, id: u64) -> bool {
-        self.dead_sessions.contains(&id)
+        id <= self.forgotten_session || self.dead_sessions.contains(&id)
     }
 
+    /// The client says goodbye to a session. True if an error had ended it.
     pub(super) fn bury(&mut self, session: u64) -> bool {
-        let before = self.dead_sessions.len();
+        let was_dead = self.is_dead_session(session);
         self.dead_sessions.retain(|dead| *dead != session);
-        self.dead_sessions.len() < before
+        was_dead
     }
 
     /// Whether pushes may be given to it.

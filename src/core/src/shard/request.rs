@@ -23,8 +23,23 @@ impl Shard {
             ShardRequest::CloseReadSession => self.on_close_read_session(turn, connection, id),
             request => match self.check_begin(connection, id) {
                 Ok(()) => self.begin(turn, connection, id, request),
-                Err(error) => self.fail(turn, connection, id, error),
+                Err(error) => self.refuse_begin(turn, connection, id, &request, error),
             },
+        }
+    }
+
+    fn refuse_begin(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        id: u64,
+        request: &ShardRequest<'_>,
+        error: ErrorFrame,
+    ) {
+        let is_new = self.connections[connection].get(id).is_none();
+        match request {
+            ShardRequest::OpenAppendSession(_) if is_new => self.refuse_session(turn, connection, id, error),
+            _ => self.fail(turn, connection, id, error),
         }
     }
 

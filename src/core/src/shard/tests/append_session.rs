@@ -1,10 +1,12 @@
 //! B10: pipelined inputs, ordered acks, the first refusal poisons.
 
 use riverrun_protocol::error::ErrorCode;
+use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
 
 use super::client::{Said, batch, connection, target};
 use super::world::{BASIN, Hold, WALL_MS, World};
 use crate::event::{BatchBytes, Event, LoadFailure, ShardRequest};
+use crate::limits::DEAD_SESSIONS_MAX;
 
 fn damaged() -> bytes::BytesMut {
     let mut batch = batch(&["damaged"]);
@@ -131,6 +133,47 @@ fn a_session_that_cannot_open_takes_its_inputs_with_it() {
     w.open_append(c, 7, "s");
     w.input(c, 7, &batch(&["c"]));
     assert_eq!(w.heard(c, 7), [Said::Opened { tail: 0 }, Said::ack(0, 1)], "the id is free again");
+}
+
+#[test]
+fn b10_inputs_behind_an_opening_that_is_refused_are_discarded_without_a_word() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::StreamLoads);
+    for id in 1..=CONNECTION_REQUESTS_MAX as u64 {
+        w.check_tail(c, id, "s");
+    }
+    let full = CONNECTION_REQUESTS_MAX as u64 + 1;
+    w.open_append(c, full, "s");
+    w.input(c, full, &batch(&["a"]));
+    w.close_append(c, full);
+    assert_eq!(w.heard(c, full), [Said::refused(ErrorCode::Overloaded)]);
+    w.turn(vec![Event::DrainRequested]);
+    w.take_said(c);
+    w.open_append(c, 7, "s");
+    w.input(c, 7, &batch(&["a"]));
+    w.input(c, 7, &batch(&["b"]));
+    w.close_append(c, 7);
+    assert_eq!(w.heard(c, 7), [Said::refused(ErrorCode::Draining)]);
+}
+
+#[test]
+fn b10_many_dead_sessions_are_all_left_in_peace() {
+    let mut w = World::new();
+    let c = connection(1);
+    for id in 1..=3 * DEAD_SESSIONS_MAX as u64 {
+        w.open_append(c, id, "s");
+        w.input(c, id, &damaged());
+    }
+    w.take_said(c);
+    for id in [1, 2, DEAD_SESSIONS_MAX as u64, 3 * DEAD_SESSIONS_MAX as u64] {
+        w.input(c, id, &batch(&["late"]));
+        w.close_append(c, id);
+        assert_eq!(w.take_said(c), [], "{id}");
+    }
+    let never = 3 * DEAD_SESSIONS_MAX as u64 + 1;
+    w.input(c, never, &batch(&["a"]));
+    assert_eq!(w.heard(c, never), [Said::refused(ErrorCode::BadSession)]);
 }
 
 #[test]

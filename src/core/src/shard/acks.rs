@@ -62,9 +62,13 @@ impl Shard {
     fn on_batch_durable(&mut self, turn: &mut Turn<'_>, key: StreamKey, batch: MemoryBatch) {
         let bytes = batch.batch.bytes().len() as u64;
         let stream = &mut self.streams[key];
+        let stable_before = stream.stable;
         stream.on_journaled(batch);
+        let is_news = stream.stable != stable_before;
         self.lanes.of_mut(stream.entry.storage_class).on_journaled(key, stream, bytes, turn.now.monotonic);
-        self.wake_tail(key);
+        if is_news {
+            self.wake_tail(key);
+        }
     }
 
     /// Acknowledges what is stable; what a standard stream still has to store waits for that.

@@ -38,6 +38,8 @@ pub(super) struct Connection {
     pub(super) flow_noted: bool,
     /// Readers that can go on, served in turn; and whether this connection itself is in the shard's round.
     pub(super) ready: VecDeque<ReaderKey>,
+    /// Followers whose heartbeat was due while its socket took nothing.
+    pub(super) silent: Vec<ReaderKey>,
     pub(super) in_round: bool,
 }
 
@@ -63,6 +65,7 @@ impl Connection {
             stopped: false,
             flow_noted: false,
             ready: VecDeque::new(),
+            silent: Vec::new(),
             in_round: false,
         }
     }

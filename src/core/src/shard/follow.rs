@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 use riverrun_protocol::response::Push;
 
+use super::connection::ConnectionKey;
 use super::reader::{Phase, Reader, ReaderKey};
 use super::stream::StreamKey;
 use super::{Shard, Turn};
@@ -29,7 +30,7 @@ impl Shard {
 
     /// Told at once that it has caught up: its client holds a silent session for dead (C8).
     fn enter_follow(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
-        let heartbeat_at = turn.now.monotonic + self.heartbeat_pause();
+        let heartbeat_at = Some(turn.now.monotonic + self.heartbeat_pause());
         let reader = &mut self.readers[key];
         reader.phase = Phase::Following { heartbeat_at };
         // A single read looks no further than the tail it was admitted at until it follows; something may have come since.
@@ -80,12 +81,14 @@ impl Shard {
 
     /// More is stable: all that wait for it have something to do.
     pub(super) fn wake_tail(&mut self, stream: StreamKey) {
-        let at_tail = std::mem::take(&mut self.streams[stream].at_tail);
+        let mut at_tail = std::mem::take(&mut self.streams[stream].at_tail);
         self.followers -= at_tail.len();
-        for key in at_tail {
+        for key in at_tail.drain(..) {
             self.readers[key].at_tail_index = None;
             self.mark_ready(key);
         }
+        // They will soon be back: the list keeps its room.
+        self.streams[stream].at_tail = at_tail;
     }
 
     /// A follower that cannot keep up goes back to catching up, and hears no heartbeat until it has: then one at once. A single
@@ -101,7 +104,7 @@ impl Shard {
     /// Records are as good a sign of life as a heartbeat. The timer's entry stays where it is (see `timers`).
     pub(super) fn delay_heartbeat(&mut self, key: ReaderKey, now: Duration) {
         if let Phase::Following { .. } = self.readers[key].phase {
-            let heartbeat_at = now + self.heartbeat_pause();
+            let heartbeat_at = Some(now + self.heartbeat_pause());
             self.readers[key].phase = Phase::Following { heartbeat_at };
         }
     }
@@ -130,26 +133,46 @@ impl Shard {
         if reader.wait_is_over(now) {
             return self.end_reader(turn, key);
         }
-        if matches!(reader.phase, Phase::Following { heartbeat_at } if heartbeat_at <= now) && reader.is_session() {
+        let is_due = matches!(reader.phase, Phase::Following { heartbeat_at: Some(at) } if at <= now);
+        if is_due && reader.is_session() {
             self.beat(turn, key);
         }
         self.arm_timer(key);
     }
 
-    /// A connection with output that its socket does not take needs no more of it.
+    /// A connection with output that its socket does not take needs no more of it: it hears the heartbeat when it does.
     fn beat(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
-        let connection = self.readers[key].connection;
-        if self.connections[connection].has_output_room() {
-            self.send_heartbeat(turn, key);
+        let reader = &mut self.readers[key];
+        let connection = &mut self.connections[reader.connection];
+        if !connection.has_output_room() {
+            reader.phase = Phase::Following { heartbeat_at: None };
+            return connection.silent.push(key);
         }
+        self.send_heartbeat(turn, key);
         self.delay_heartbeat(key, turn.now.monotonic);
+    }
+
+    /// There is room for output again: followers that should have heard from the server by now do so at the end of this turn.
+    pub(super) fn end_silence(&mut self, key: ConnectionKey) {
+        let connection = &mut self.connections[key];
+        if connection.silent.is_empty() || !connection.has_output_room() {
+            return;
+        }
+        for key in std::mem::take(&mut connection.silent) {
+            let Some(reader) = self.readers.get_mut(key) else { continue };
+            // Records may have come in between, as good a sign of life.
+            if reader.phase == (Phase::Following { heartbeat_at: None }) {
+                reader.phase = Phase::Following { heartbeat_at: Some(self.now) };
+                self.arm_timer(key);
+            }
+        }
     }
 }
 
 /// Single reads hear nothing until they are answered.
 fn wants_timer_at(reader: &Reader) -> Option<Duration> {
     let heartbeat_at = match reader.phase {
-        Phase::Following { heartbeat_at } if reader.is_session() => Some(heartbeat_at),
+        Phase::Following { heartbeat_at } if reader.is_session() => heartbeat_at,
         _ => None,
     };
     [heartbeat_at, reader.wait_until].into_iter().flatten().min()

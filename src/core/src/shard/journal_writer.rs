@@ -80,6 +80,11 @@ impl Filling {
         Self { block: OpenBlock::new(BLOCK_BYTES_MAX - JOURNAL_FILE_RESERVED_BYTES), appends: Vec::new(), batch_bytes: 0 }
     }
 
+    /// The next one to be filled, on what is left of this one's memory: blocks of large frames need little of it.
+    fn successor(&mut self) -> Self {
+        Self { block: self.block.successor(), appends: Vec::new(), batch_bytes: 0 }
+    }
+
     fn has_room(&self, batch: &BatchBytes<'_>) -> bool {
         let below_target = self.block.is_empty() || self.block.block_bytes_if_closed() < BLOCK_BYTES_TARGET;
         below_target
@@ -162,7 +167,8 @@ impl JournalWriter {
         stamp: impl FnOnce(&mut [u8]) -> PendingAppend,
     ) {
         if !self.filling.has_room(&batch) {
-            let full = std::mem::replace(&mut self.filling, Filling::new());
+            let next = self.filling.successor();
+            let full = std::mem::replace(&mut self.filling, next);
             self.full.push_back(full);
         }
         let filling = &mut self.filling;

@@ -103,6 +103,7 @@ impl Shard {
         let connection = &mut self.connections[key];
         connection.output_bytes = connection.output_bytes.saturating_sub(bytes);
         self.join_round(key);
+        self.end_silence(key);
         self.note_flow(key);
     }
 }

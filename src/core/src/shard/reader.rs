@@ -62,8 +62,8 @@ pub(super) enum ReaderKind {
 pub(super) enum Phase {
     /// Reads what was there before it came, or what it fell behind by. No heartbeats (`s2-semantics.md` C8).
     CatchUp,
-    /// Has been at the tail, and is or will soon be there again.
-    Following { heartbeat_at: Duration },
+    /// Has been at the tail, and is or will soon be there again. `None`: a heartbeat is due when its socket takes something again.
+    Following { heartbeat_at: Option<Duration> },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -214,6 +214,7 @@ impl Shard {
         }
         if let Some(connection) = self.connections.get_mut(reader.connection) {
             connection.end(reader.id);
+            connection.silent.retain(|silent| *silent != key);
             if reader.is_ready {
                 connection.ready.retain(|ready| *ready != key);
             }

@@ -92,6 +92,57 @@ fn c8_no_heartbeat_while_records_below_the_tail_are_undelivered() {
 }
 
 #[test]
+fn c8_a_heartbeat_that_found_no_room_is_sent_when_there_is_some() {
+    let mut w = World::new();
+    let c = connection(1);
+    for id in 1..=3 {
+        w.open_read(c, id, "quiet", tail(), MUCH);
+    }
+    w.open_read(c, 4, "s", tail(), MUCH);
+    w.hold(Hold::Output);
+    for body in ["a", "b", "c"] {
+        w.fill("s", &[&body.repeat(500_000)]);
+    }
+    w.take_said(c);
+    assert!(w.unsent(c) > 1 << 20);
+    w.close_read(c, 3);
+    w.wait(Duration::from_secs(15));
+    w.close_read(c, 2);
+    assert_eq!((w.heard(c, 1), w.heard(c, 2), w.heard(c, 3)), (vec![], vec![Said::Ended], vec![Said::Ended]));
+    w.send_output();
+    assert_eq!(w.heard(c, 1), [Said::Heartbeat { tail: 0 }], "at once");
+    w.wait(Duration::from_secs(4));
+    assert_eq!(w.heard(c, 1), []);
+    w.release(Hold::Output);
+    w.wait(Duration::from_secs(11));
+    assert!(!w.heard(c, 1).is_empty(), "and then as before");
+}
+
+#[test]
+fn followers_of_a_standard_stream_are_woken_when_something_is_stable() {
+    let mut w = World::new();
+    w.create_standard("s");
+    let c = connection(1);
+    w.open_read(c, 1, "s", tail(), MUCH);
+    w.take_said(c);
+    w.hold(Hold::Chunks);
+    w.fill("s", &["a"]);
+    assert_eq!((w.shard.counters().followers, w.heard(c, 1)), (1, vec![]));
+    let woken = |w: &World| w.shard.readers.keys().any(|key| w.shard.readers[key].at_tail_index.is_none());
+    w.hold(Hold::Writes);
+    w.append(connection(2), 1, "s", &batch(&["b"]));
+    let number = w.disk.unwritten()[0];
+    let mut actions = Vec::new();
+    let now = w.now;
+    w.disk.complete(number);
+    w.shard.handle(now, Event::BlockWritten { number, outcome: Ok(()) }, &mut actions);
+    assert!(!woken(&w), "durable in the journal is not stable");
+    w.release(Hold::Writes);
+    w.release(Hold::Chunks);
+    assert_eq!(w.heard(c, 1), [Said::live(0, &["a"], 1), Said::live(1, &["b"], 2)]);
+}
+
+#[test]
 fn c8_a_follower_that_fell_far_behind_is_told_when_it_is_back() {
     let mut w = World::new();
     let c = connection(1);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::client::{Said, batch, big_batch, connection, target};
 use super::world::{Hold, World};
+use crate::action::Action;
 use crate::event::{BatchBytes, Event, ShardRequest};
 use crate::limits::{JOURNAL_IDLE, JOURNAL_WRITES_INFLIGHT_MAX};
 
@@ -70,6 +71,33 @@ fn large_and_small_batches_of_a_turn_travel_together_in_order() {
     w.read(c, 4, "s", super::client::from_seq(0));
     let Said::Records { bodies, .. } = &w.heard(c, 4)[0] else { panic!("records") };
     assert_eq!(bodies.iter().map(bytes::Bytes::len).collect::<Vec<_>>(), [5, 70_000, 5]);
+}
+
+/// A block that holds frames in buffers of their own needs a page or two for itself; a mebibyte for each is 250 times that.
+#[test]
+fn blocks_of_large_frames_share_the_memory_for_what_is_around_them() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.create("s");
+    w.check_tail(c, 100, "s");
+    w.hold(Hold::Writes);
+    let large = big_batch(1_000_000);
+    let append = |id| Event::RequestReceived {
+        connection: c,
+        id,
+        request: ShardRequest::Append { target: target("s"), batch: super::client::received(&large, 100) },
+    };
+    let mut actions = Vec::new();
+    (1..=7).for_each(|id| w.shard.handle(w.now, append(id), &mut actions));
+    w.shard.flush(w.now, &mut actions);
+    let first_buffers = actions.iter().filter_map(|action| match action {
+        Action::WriteBlock { buffers, .. } => Some((buffers[0].as_ptr().addr(), buffers[0].len())),
+        _ => None,
+    });
+    let first_buffers: Vec<_> = first_buffers.collect();
+    assert!(first_buffers.len() >= 3, "{first_buffers:?}");
+    let adjoin = first_buffers.windows(2).all(|pair| pair[0].0 + pair[0].1 == pair[1].0);
+    assert!(adjoin, "one allocation for all: {first_buffers:?}");
 }
 
 #[test]

@@ -109,7 +109,8 @@ pub enum Event<'a> {
     },
     /// `next_timeout` was reached.
     TimeoutReached,
-    /// Stop: refuse what is new, answer what is accepted, publish what is unpublished; then `Action::Drained`.
+    /// Stop: refuse what is new, answer what is accepted, publish what is unpublished; then `Action::Drained`. The driver tells its
+    /// connections (`Push::Draining`).
     DrainRequested,
 }
 

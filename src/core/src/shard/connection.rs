@@ -158,10 +158,6 @@ impl Connections {
         self.slab.remove(key).map(|connection| (key, connection))
     }
 
-    pub(super) fn keys(&self) -> Vec<ConnectionKey> {
-        self.slab.keys().collect()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }

@@ -1,20 +1,18 @@
 //! A graceful stop: nothing new, everything accepted acknowledged, everything published, then one last block that says so.
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
-use riverrun_protocol::response::Push;
 
 use super::{Shard, Turn};
 use crate::action::Action;
 
 impl Shard {
+    /// The clients are told by the driver, which knows every connection and each once.
+    ///
     /// Appends that were received but not accepted are refused, which is certain and quick: accepting them may need room that
     /// only an unreachable store could make.
     pub(super) fn on_drain_requested(&mut self, turn: &mut Turn<'_>) {
         if std::mem::replace(&mut self.draining, true) {
             return;
-        }
-        for connection in self.connections.keys() {
-            self.push(turn, connection, 0, Push::Draining);
         }
         self.refuse_all_deferred(turn, &draining_error());
         self.refuse_waiting(turn, &draining_error());

@@ -35,7 +35,6 @@ pub(super) enum Said {
     Heartbeat {
         tail: u64,
     },
-    Draining,
     Error {
         code: ErrorCode,
         outcome: Outcome,

@@ -379,7 +379,7 @@ impl World {
         let said = match push {
             Push::Records(batches) => self.said_records(batches, false),
             Push::Heartbeat { tail } => Said::Heartbeat { tail: tail.seq_num },
-            Push::Draining => Said::Draining,
+            Push::Draining => panic!("the driver says it"),
         };
         self.hear(connection, id, said, frame.len());
     }

@@ -95,9 +95,7 @@ const _: () = assert!(CONNECTION_WAITING_BYTES_SHARE <= CONNECTION_WAITING_BYTES
 /// A connection that is left unread when it is told to is never refused: what may wait without a stop, the append that brings it,
 /// and what was on its way. (Frames in buffers of their own take whole pages, at most an eighth more.)
 const _: () = assert!(
-    CONNECTION_WAITING_BYTES_STOP
-        + (FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES)
-        + CONNECTION_FORWARD_BYTES_MAX / 8 * 9
+    CONNECTION_WAITING_BYTES_STOP + (FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES) + CONNECTION_FORWARD_BYTES_MAX / 8 * 9
         <= CONNECTION_WAITING_BYTES_SHARE
 );
 /// Pushes alone never stop a connection from being read.

@@ -77,7 +77,11 @@ pub(super) struct Closed {
 
 impl Filling {
     fn new() -> Self {
-        Self { block: OpenBlock::new(BLOCK_BYTES_MAX - JOURNAL_FILE_RESERVED_BYTES), appends: Vec::new(), batch_bytes: 0 }
+        Self {
+            block: OpenBlock::new(BLOCK_BYTES_MAX - JOURNAL_FILE_RESERVED_BYTES),
+            appends: Vec::new(),
+            batch_bytes: 0,
+        }
     }
 
     /// The next one to be filled, on what is left of this one's memory: blocks of large frames need little of it.

@@ -193,7 +193,8 @@ fn f3_a_crash_at_any_write_of_a_file_that_is_filled_again_is_no_damage() {
     let writes = std::mem::take(&mut w.disk.writes);
     let laps = writes.iter().filter(|(_, offset, _)| *offset == 0).count();
     assert!(laps >= 3 && writes.iter().all(|(file, ..)| *file == writes[0].0), "{laps} laps in one file");
-    let reserved: BTreeSet<u64> = writes.iter().map(|(_, offset, _)| *offset).filter(|at| *at >= FILE_BYTES - 8192).collect();
+    let reserved: BTreeSet<u64> =
+        writes.iter().map(|(_, offset, _)| *offset).filter(|at| *at >= FILE_BYTES - 8192).collect();
     assert_eq!(reserved.len(), 2, "both pages");
     let mut image = Image { files: BTreeMap::new() };
     for (durable, (file, offset, bytes)) in writes.iter().enumerate() {

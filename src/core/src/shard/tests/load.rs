@@ -155,8 +155,11 @@ fn inputs_are_no_requests_that_others_wait_behind() {
     w.hold(Hold::StreamLoads);
     w.open_append(c, 1, "s");
     let one = batch(&["x"]);
-    let input =
-        |_| Event::RequestReceived { connection: c, id: 1, request: ShardRequest::SessionAppend(BatchBytes::Borrowed(&one)) };
+    let input = |_| Event::RequestReceived {
+        connection: c,
+        id: 1,
+        request: ShardRequest::SessionAppend(BatchBytes::Borrowed(&one)),
+    };
     let inputs = LOADS_WAITING_REQUESTS_MAX + 1;
     w.turn((0..inputs).map(input).collect());
     w.check_tail(connection(2), 1, "s");

@@ -1,6 +1,8 @@
 //! Orders that a shard gives. Each is complete: the driver looks nothing up and decides nothing, and every failure comes back
 //! as an event.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::StreamRef;
@@ -54,9 +56,10 @@ pub enum Action {
         file: u32,
     },
     /// Encode, publish and index; answered by `ChunkStored`. Chunks of a lane are ordered in order of number, several at a time, and
-    /// may be answered in any order; after a transient failure the same chunk is ordered again.
+    /// may be answered in any order; after a transient failure the same chunk is ordered again. Shared with the shard: a chunk may
+    /// hold tens of thousands of batches.
     StoreChunk {
-        chunk: Box<ChunkInput>,
+        chunk: Arc<ChunkInput>,
     },
     /// Everything that recovery handed to this shard is now in indexed chunks: the older journals are not needed for it any more.
     InheritedPublished,

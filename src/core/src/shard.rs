@@ -261,7 +261,8 @@ impl Shard {
     fn refuse_without_space(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now.monotonic;
         if self.writer.journal_mut().is_some_and(|journal| journal.check_space(now)) {
-            let why = "the disk has no room for another journal file, and nothing was published that frees one; try again";
+            let why =
+                "the disk has no room for another journal file, and nothing was published that frees one; try again";
             self.refuse_waiting(turn, &append::overloaded(why));
         }
     }

@@ -1,5 +1,6 @@
 //! From sealed to published: outcomes of storing chunks, in whatever order they come, applied in order of number.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -52,7 +53,7 @@ impl Shard {
                 if chunk.retry_at().is_some_and(|at| at <= turn.now.monotonic) {
                     chunk.progress = Progress::InFlight;
                     chunk.attempts = chunk.attempts.saturating_add(1);
-                    turn.actions.push(Action::StoreChunk { chunk: chunk.input.clone() });
+                    turn.actions.push(Action::StoreChunk { chunk: Arc::clone(&chunk.input) });
                 }
             }
         }

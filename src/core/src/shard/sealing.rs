@@ -1,5 +1,6 @@
 //! When durable records become a chunk, and which (design.md 6, chunks).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::journal_writer::JournalWriter;
@@ -13,7 +14,7 @@ use crate::limits::CHUNK_STREAMS_MAX;
 #[derive(Debug)]
 pub(super) struct SealedChunk {
     /// Kept, so that a retry stores the same bytes under the same name. Its batches are shared with the streams' memory.
-    pub(super) input: Box<ChunkInput>,
+    pub(super) input: Arc<ChunkInput>,
     /// How many batches of which stream, in the order of `input.streams`.
     pub(super) shares: Vec<(StreamKey, usize)>,
     pub(super) attempts: u32,
@@ -77,7 +78,7 @@ impl Shard {
     fn seal_chunk(&mut self, turn: &mut Turn<'_>, name: LaneName) {
         let compression_level = compression_level(self.backlog.fill());
         let lane = self.lanes.named_mut(name);
-        let mut input = Box::new(ChunkInput { id: lane.take_id(), streams: Vec::new(), compression_level });
+        let mut input = ChunkInput { id: lane.take_id(), streams: Vec::new(), compression_level };
         let mut shares = Vec::new();
         let mut bytes = 0;
         while bytes < self.config.chunk_bytes_max && shares.len() < CHUNK_STREAMS_MAX {
@@ -93,7 +94,8 @@ impl Shard {
                 break;
             }
         }
-        turn.actions.push(Action::StoreChunk { chunk: input.clone() });
+        let input = Arc::new(input);
+        turn.actions.push(Action::StoreChunk { chunk: Arc::clone(&input) });
         lane.inflight.push_back(SealedChunk { input, shares, attempts: 1, progress: Progress::InFlight });
     }
 }

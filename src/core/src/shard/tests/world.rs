@@ -1,6 +1,7 @@
 //! A driver over models: does what it is told at once, or holds it back until a test says so.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -44,7 +45,7 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) held: BTreeSet<Hold>,
     files_wanted: usize,
-    pub(super) chunks: VecDeque<ChunkInput>,
+    pub(super) chunks: VecDeque<Arc<ChunkInput>>,
     stream_loads: VecDeque<(LoadId, riverrun_protocol::request::StreamRef, LoadCause)>,
     pub(super) page_loads: VecDeque<(LoadId, StreamId, ChunkId, PagesFrom, usize)>,
     said: BTreeMap<ConnectionId, Vec<(u64, Said)>>,
@@ -340,7 +341,7 @@ impl World {
                 let store = &self.store;
                 self.disk.release(file, |batch| store.has(batch));
             }
-            Action::StoreChunk { chunk } => self.chunks.push_back(*chunk),
+            Action::StoreChunk { chunk } => self.chunks.push_back(chunk),
             Action::InheritedPublished => {
                 assert!(!std::mem::replace(&mut self.inherited_published, true), "reported once");
             }

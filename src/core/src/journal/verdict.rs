@@ -150,6 +150,12 @@ impl Journals {
         self.journals.keys().copied()
     }
 
+    /// The files in which blocks of this journal were found that may still be needed. A file that is not among them may be
+    /// written without changing what is decided over the journal.
+    pub fn files_of(&self, key: JournalKey) -> impl Iterator<Item = u32> {
+        self.journals.get(&key).into_iter().flat_map(|journal| journal.blocks.values().map(|block| block.file))
+    }
+
     /// The first block that only a newer version can read, as `(file, offset, version)` (F22). Recovery refuses to go on: to start
     /// regardless would be to lose what the block holds.
     pub fn newer_version(&self) -> Option<(u32, u64, u16)> {

@@ -3,12 +3,15 @@
 use std::collections::VecDeque;
 
 use crate::buffer::ALIGN_BYTES;
+use crate::journal::FirstBlock;
 use crate::limits::{BLOCK_BYTES_MAX, JOURNAL_FILE_RESERVED_BYTES};
 
 /// The shard's journal files: those behind (`used`), the one being filled, those ahead (`ready`).
 #[derive(Debug, Default)]
 pub(super) struct JournalFiles {
     used: VecDeque<UsedFile>,
+    /// The journal's first block stands in a file that is still to come; no other was asked for.
+    first: Option<FirstBlock>,
     current: Option<CurrentFile>,
     ready: VecDeque<(u32, u64)>,
     /// An order for one more is out.
@@ -61,6 +64,11 @@ impl CurrentFile {
 }
 
 impl JournalFiles {
+    /// The journal goes on behind its first block, in a file that is on its way without having been ordered.
+    pub(super) fn begin(&mut self, first: FirstBlock) {
+        self.first = Some(first);
+    }
+
     /// # Panics
     /// If the file could not take every block.
     pub(super) fn on_ready(&mut self, file: u32, bytes: u64) {
@@ -68,13 +76,18 @@ impl JournalFiles {
             bytes >= BLOCK_BYTES_MAX as u64,
             "a journal file takes any block: it has at least {BLOCK_BYTES_MAX} bytes"
         );
+        if let Some(first) = self.first.filter(|first| first.file == file) {
+            self.current = Some(CurrentFile { file, bytes, offset: u64::from(first.block_bytes), reserved: None });
+            return;
+        }
         self.ordered = false;
         self.ready.push_back((file, bytes));
     }
 
-    /// One file is kept ahead of the one being filled, so that filling it up never waits for zeros to be written. True: order one.
+    /// One file is kept ahead of the one being filled, so that filling it up never waits for zeros to be written; but not
+    /// while nothing stands behind the first block. True: order one.
     pub(super) fn wants_one(&mut self) -> bool {
-        let wants = self.ready.is_empty() && !self.ordered;
+        let wants = self.ready.is_empty() && !self.ordered && self.first.is_none();
         self.ordered |= wants;
         wants
     }
@@ -82,6 +95,9 @@ impl JournalFiles {
     /// The place of block `number`, switching to the next file where the block does not fit this one; `None` while no file is
     /// ready. The rest of a file stays as it is: what lies there is of an earlier life and never carries this journal's sums.
     pub(super) fn place(&mut self, number: u64, block_bytes: u64) -> Option<(u32, u64)> {
+        if self.current.is_some() {
+            self.first = None;
+        }
         if !self.fits_current(block_bytes) {
             let (file, bytes) = self.ready.pop_front()?;
             let full = self.current.replace(CurrentFile { file, bytes, offset: 0, reserved: None });
@@ -167,6 +183,25 @@ mod tests {
         assert_eq!(files.place(3, 4096), Some((3, 0)));
         assert_eq!(files.place(4, ROOM), None);
         assert_eq!(files.place(4, 8192), Some((3, 4096)), "a smaller block still fits");
+    }
+
+    #[test]
+    fn what_comes_first_goes_behind_the_first_block() {
+        let first = FirstBlock { file: 7, block_bytes: 4096, header_crc: 1 };
+        let mut files = JournalFiles::default();
+        files.begin(first);
+        assert_eq!(files.place(2, 4096), None, "its file is not there yet");
+        assert!(!files.wants_one(), "and it is under way");
+        files.on_ready(7, FILE_BYTES);
+        assert!(!files.wants_one(), "nothing was appended yet");
+        assert_eq!(files.place(2, FILE_BYTES), None, "never over the first block, never beyond the end");
+        assert!(files.wants_one());
+        assert_eq!(files.place(2, 8192), Some((7, 4096)));
+        files.on_ready(3, FILE_BYTES);
+        assert_eq!(files.place(3, FILE_BYTES), Some((3, 0)));
+        assert_eq!(files.pop_released(3), Some(7));
+        files.on_ready(7, FILE_BYTES);
+        assert_eq!(files.place(4, FILE_BYTES), Some((7, 0)), "its second life begins at the beginning");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::journal_files::JournalFiles;
 use crate::action::Action;
 use crate::buffer::ALIGN_BYTES;
 use crate::event::BatchBytes;
-use crate::journal::{BlockMeta, ClosedBlock, OpenBlock};
+use crate::journal::first::FIRST_NUMBER;
+use crate::journal::{BlockMeta, ClosedBlock, FirstBlock, OpenBlock};
 use crate::limits::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_TARGET, JOURNAL_FILE_RESERVED_BYTES, JOURNAL_IDLE, JOURNAL_PLACE_WAIT_MAX,
     JOURNAL_WAITING_BYTES_MAX, JOURNAL_WRITES_INFLIGHT_MAX,
@@ -135,6 +136,15 @@ impl JournalWriter {
             out_of_space: false,
             files: JournalFiles::default(),
         }
+    }
+
+    /// The first block is durable already; this journal goes on behind it.
+    pub(super) fn begin(&mut self, first: FirstBlock) {
+        assert_eq!(self.next_number, FIRST_NUMBER, "a journal begins once");
+        self.next_number = FIRST_NUMBER + 1;
+        self.durable = FIRST_NUMBER;
+        self.meta.prev_header_crc = first.header_crc;
+        self.files.begin(first);
     }
 
     pub(super) fn next_number(&self) -> u64 {

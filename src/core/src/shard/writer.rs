@@ -9,6 +9,8 @@ use super::memory_writer::MemoryWriter;
 use super::{Shard, Turn};
 use crate::action::Action;
 use crate::event::BatchBytes;
+use crate::journal::FirstBlock;
+use crate::journal::first::FIRST_NUMBER;
 
 #[derive(Debug)]
 pub(super) enum Writer {
@@ -78,6 +80,14 @@ impl Writer {
 }
 
 impl Shard {
+    /// The driver has made the journal's first block durable, and hands its file over with the first
+    /// [`crate::event::Event::JournalFileReady`]. Before anything else happens.
+    pub fn begin_journal(&mut self, first: FirstBlock) {
+        let Writer::Journal(journal) = &mut self.writer else { return };
+        journal.begin(first);
+        self.backlog.on_block_closed(FIRST_NUMBER, u64::from(first.block_bytes), 0);
+    }
+
     /// Hands on what waits: to as many journal writes as may be started, or to memory, where it is stable at once.
     pub(super) fn write_blocks(&mut self, turn: &mut Turn<'_>) {
         match &mut self.writer {

@@ -10,6 +10,7 @@
 //!   4 fencing      every older sequence: index what was put, then end it
 //!   5 index        all footers
 //!   6 replay       batches that no chunk holds yet
+//! (the caller writes the first block of every new journal: a successor will call a journal missing of which it finds nothing)
 //! Epoch::mark_serving          before the first append is accepted
 //! Epoch::inherited_published   when every shard has republished what it inherited; then old journal files may be reused
 //! Epoch::mark_closed           after a clean stop
@@ -79,6 +80,9 @@ pub struct Recovered {
     pub shards: Vec<Vec<RecoveredStream>>,
     /// Journal files that hold these batches: not to be written until [`Epoch::inherited_published`] has returned.
     pub inherited_files: BTreeSet<u32>,
+    /// These, and all others that recovery would look at if it were repeated: not to be written until [`Epoch::mark_serving`]
+    /// has returned, because a kill before it makes the next start decide over the same journals again.
+    pub files_in_question: BTreeSet<u32>,
     pub summary: Summary,
 }
 
@@ -89,7 +93,7 @@ pub struct Summary {
     pub streams: u64,
     pub records: u64,
     pub bytes: u64,
-    /// Journal blocks that were replayed.
+    /// Journal blocks with batches that were replayed.
     pub blocks: u64,
     /// Blocks of torn tails: written when the power went, never acknowledged, dropped.
     pub torn_blocks: u64,
@@ -107,6 +111,7 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
     let history = history::History::read(&*parts.catalog, number).await?;
     let found = journals::find(parts, config, &history).await?;
     claim(parts, config, number, &found).await?;
+    let files_in_question = found.files.clone();
     let chunks_indexed = fence::end_older_sequences(parts, config, &history).await?;
     let index = Arc::new(ChunkIndex::default());
     let chunks = chunks::build_index(&*parts.objects, &*parts.catalog, &config.writer.store_id, &index).await?;
@@ -118,6 +123,7 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
         index,
         shards: by_shard(replayed.streams, config.shards),
         inherited_files: replayed.files,
+        files_in_question,
         summary,
     })
 }

@@ -1,5 +1,6 @@
 //! The journals whose blocks are replayed, found and judged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,9 +13,6 @@ use super::{RecoveryConfig, RecoveryError, RecoveryParts, key_of};
 /// The journal files of one store on this node. Whoever makes one holds the locks of all of them. Calls wait for the disk and
 /// come from threads where that is allowed.
 pub trait JournalSource: Send + Sync + 'static {
-    /// How many journal files there are. Asked before new ones are made: where there are none, the journals are elsewhere.
-    fn file_count(&self) -> usize;
-
     /// Syncs every file and their folder, then looks for blocks of this store in all of them.
     fn scan(&self, store_id: &[u8; 16]) -> Result<Journals, String>;
 
@@ -26,6 +24,8 @@ pub trait JournalSource: Send + Sync + 'static {
 #[derive(Clone, Debug, Default)]
 pub struct FoundJournals {
     pub journals: Vec<FoundJournal>,
+    /// The files that this decision was made from: while they stay as they are, it is made again.
+    pub files: BTreeSet<u32>,
     pub accepted_loss: Option<JournalLossRow>,
 }
 
@@ -65,7 +65,7 @@ fn find_blocking(
     let journals = source.scan(&config.writer.store_id).map_err(RecoveryError::JournalRead)?;
     report(&journals)?;
     let needed = needed(unclean);
-    if are_missing(&needed, unclean, &journals, source.file_count()) {
+    if needed.iter().any(|needed| !is_found(needed, &journals)) {
         let of_epoch = unclean.number;
         let any_found = needed.iter().any(|needed| is_found(needed, &journals));
         return match config.accept_journal_loss && !any_found {
@@ -80,8 +80,9 @@ fn find_blocking(
         let replay = journals.decide(needed.key, needed.expected, &mut |header| source.read_block(header))?;
         Ok::<_, RecoveryError>(FoundJournal { key: needed.key, shard: needed.shard, replay })
     };
+    let files = needed.iter().flat_map(|needed| journals.files_of(needed.key)).collect();
     let journals = needed.into_iter().map(decide).collect::<Result<_, _>>()?;
-    Ok(FoundJournals { journals, accepted_loss: None })
+    Ok(FoundJournals { journals, files, accepted_loss: None })
 }
 
 fn report(journals: &Journals) -> Result<(), RecoveryError> {
@@ -109,19 +110,9 @@ fn needed(unclean: &UncleanEpoch) -> Vec<Needed> {
     inherited.chain(own).collect()
 }
 
-/// Whether journals are missing as a whole, as they are when a store is opened on another node or with another data directory.
-/// (Single blocks that are missing are the verdict's business.) A journal of which nothing is found may never have been written
-/// to, but every shard of an epoch that served had a file.
-fn are_missing(needed: &[Needed], unclean: &UncleanEpoch, journals: &Journals, file_count: usize) -> bool {
-    let inherited = unclean.serving.inherited.len();
-    let had_blocks =
-        |needed: &&Needed| needed.expected.last_number.is_some_and(|last| last >= needed.expected.needed_from.max(1));
-    let inherited_missing = needed[..inherited].iter().filter(had_blocks).any(|needed| !is_found(needed, journals));
-    let own = &needed[inherited..];
-    let own_missing = !own.is_empty() && file_count < own.len() && !own.iter().any(|needed| is_found(needed, journals));
-    inherited_missing || own_missing
-}
-
+/// Every journal of an epoch that served has at least its first block or a later one (`core::journal::first`), and one that was
+/// inherited has blocks with batches. So a journal of which nothing is found is missing: its file is lost, or this is another
+/// node's or another data directory. Single blocks that are missing are the verdict's business.
 fn is_found(needed: &Needed, journals: &Journals) -> bool {
     journals.keys().any(|key| key == needed.key)
 }

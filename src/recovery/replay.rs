@@ -43,7 +43,7 @@ pub async fn replay(
     for journal in &found.journals {
         replayed.count_torn(&journal.replay);
         let applied = streams.replay(parts, source, journal).await?;
-        replayed.summary.blocks += journal.replay.blocks.len() as u64;
+        replayed.summary.blocks += journal.replay.blocks.iter().filter(|b| b.directory_count > 0).count() as u64;
         if applied > 0 {
             replayed.inherit(journal);
         }

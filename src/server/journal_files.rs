@@ -5,6 +5,7 @@
 //!   scan, read           recovery looks for blocks
 //!   keep_only            recovery says which files hold what is still needed; the others are free
 //!   prepare              so many free files exist before serving begins
+//!   begin                every journal's first block, before the catalog says that it is to be looked for
 //! start                  from here on the helper thread owns the pool: orders in, ready files out
 //! ```
 //!
@@ -22,6 +23,7 @@
 
 mod error;
 mod file;
+mod first;
 mod folder;
 mod helper;
 mod lock;
@@ -43,6 +45,7 @@ use riverrun_core::limits::BLOCK_BYTES_MAX;
 
 pub use error::JournalFilesError;
 pub use file::Pace;
+pub use first::Begun;
 pub use helper::{JournalOrder, Ready, start};
 pub use lock::Waiting;
 pub use sync_method::SyncMethod;
@@ -232,7 +235,8 @@ impl JournalFiles {
         Some((number, file.bytes, Arc::clone(&file.handle)))
     }
 
-    fn release(&mut self, number: u32) {
+    /// Nothing in the file is needed any more.
+    pub fn release(&mut self, number: u32) {
         match self.files.get_mut(&number) {
             Some(file) => file.free = file.is_large_enough(),
             None => tracing::error!(number, "a journal file was released that is not in the pool"),

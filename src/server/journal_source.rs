@@ -7,10 +7,6 @@ use super::journal_files::JournalFiles;
 use crate::recovery::JournalSource;
 
 impl JournalSource for JournalFiles {
-    fn file_count(&self) -> usize {
-        self.files().count()
-    }
-
     /// Opening has synced and locked every file already.
     fn scan(&self, _store_id: &[u8; 16]) -> Result<Journals, String> {
         Ok(self.scan())

@@ -1,5 +1,6 @@
 //! Starting: plain code, from what forbids it at all to the first accepted connection.
 
+mod journals;
 mod launch;
 
 use std::net::SocketAddr;
@@ -182,8 +183,9 @@ fn open_journal(config: &Config, store_id: [u8; 16]) -> Result<JournalFiles, Sta
     Ok(files)
 }
 
-/// The backlog; per shard the file being filled, one kept ready and one partly needed; and what recovery still needs of as much.
+/// The backlog; per shard the file being filled, one kept ready and one partly needed; and what recovery still needs of as much,
+/// with a file per shard that was being filled and one that was partly needed.
 fn journal_bytes_max(config: &Config) -> u64 {
-    let per_shard = 3 * config.journal_file_bytes;
+    let per_shard = 5 * config.journal_file_bytes;
     2 * config.backlog_bytes_max() + config.shard_count() as u64 * per_shard
 }

@@ -19,6 +19,7 @@ const Q: u32 = 4;
 #[derive(Debug, Default)]
 pub struct ModelDisk {
     files: Mutex<BTreeMap<u32, Vec<u8>>>,
+    lost: Mutex<BTreeMap<u32, Vec<u8>>>,
 }
 
 impl ModelDisk {
@@ -39,6 +40,18 @@ impl ModelDisk {
         self.files().clear();
     }
 
+    /// One file is lost.
+    pub fn remove(&self, file: u32) {
+        let removed = self.files().remove(&file).expect("is there");
+        self.lost.lock().expect("no panic while held").insert(file, removed);
+    }
+
+    /// And found again.
+    pub fn put_back(&self, file: u32) {
+        let found = self.lost.lock().expect("no panic while held").remove(&file).expect("was removed");
+        self.files().insert(file, found);
+    }
+
     /// What happens to files that are given back: somebody else's bytes.
     pub fn reuse(&self, file: u32) {
         self.files().insert(file, vec![0xa5; FILE_BYTES]);
@@ -50,10 +63,6 @@ impl ModelDisk {
 }
 
 impl JournalSource for ModelDisk {
-    fn file_count(&self) -> usize {
-        self.files().len()
-    }
-
     fn scan(&self, store_id: &[u8; 16]) -> Result<Journals, String> {
         let mut journals = Journals::default();
         for (number, bytes) in &*self.files() {
@@ -77,7 +86,7 @@ pub struct Pen {
     pub shard: u16,
     pub journal_id: [u8; 16],
     number: u64,
-    file: u32,
+    pub file: u32,
     offset: u64,
     prev_header_crc: u32,
 }
@@ -91,8 +100,12 @@ pub struct Written {
 }
 
 impl Pen {
+    /// Begins a journal, as a broker does before it says that it serves.
     pub fn new(disk: &ModelDisk, epoch: u64, shard: u16, journal_id: [u8; 16]) -> Self {
-        Self { epoch, shard, journal_id, number: 0, file: disk.make_file(), offset: 0, prev_header_crc: 0 }
+        let mut pen =
+            Self { epoch, shard, journal_id, number: 0, file: disk.make_file(), offset: 0, prev_header_crc: 0 };
+        pen.write(disk, &[]);
+        pen
     }
 
     /// Writes a block of these batches.

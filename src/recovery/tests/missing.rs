@@ -31,6 +31,7 @@ async fn a_loss_that_is_accepted_is_recorded_and_what_is_published_is_served() {
     world.disk.wipe();
     let (recovered, catalog) = world.recover_accepting(2, true).await.expect("recovers");
     recovered.epoch.mark_serving().await.expect("serves");
+    recovered.epoch.mark_closed(1).await.expect("closed");
     drop(catalog);
     let row = world.rows.rows()[&keys::journal_loss(recovered.epoch.number())].clone();
     assert_eq!(JournalLossRow::decode(&row).expect("a row").of_epoch, 1);
@@ -50,7 +51,63 @@ async fn accepting_a_loss_loses_nothing_that_is_there() {
     assert!(!world.rows.rows().contains_key(&keys::journal_loss(recovered.epoch.number())));
 }
 
-/// A shard that never wrote leaves a file without blocks; that is no loss.
+/// The journals of an epoch that was served from another data directory are missing in this one, whatever else it holds.
+#[tokio::test]
+async fn another_data_directorys_journals_are_missed() {
+    let mut world = World::default();
+    let mut node = world.start(1).await;
+    node.append(&mut world, "a", &["1"]).await;
+    node.publish_all().await.expect("published");
+    node.recovered.epoch.mark_closed(1).await.expect("closed");
+    let here = std::mem::take(&mut world.disk);
+    let mut elsewhere = world.start(1).await;
+    elsewhere.append(&mut world, "a", &["2"]).await;
+    drop(elsewhere);
+
+    let there = std::mem::replace(&mut world.disk, here);
+    assert!(matches!(world.recover(1).await, Err(RecoveryError::JournalsMissing { epoch: 2, .. })));
+    world.disk = there;
+    let node = world.start(1).await;
+    world.assert_nothing_lost(&node).await;
+}
+
+/// One of several journals: those that are found say nothing about the others.
+#[tokio::test]
+async fn one_lost_journal_is_missed() {
+    let mut world = World::default();
+    let mut node = world.start(2).await;
+    for stream in ["a", "b", "c", "d"] {
+        node.append(&mut world, stream, &["1"]).await;
+    }
+    for shard in [0, 1] {
+        let file = node.pen(shard).file;
+        world.disk.remove(file);
+        assert!(
+            matches!(world.recover(2).await, Err(RecoveryError::JournalsMissing { epoch: 1, .. })),
+            "shard {shard}"
+        );
+        world.disk.put_back(file);
+    }
+    drop(node);
+    let node = world.start(2).await;
+    world.assert_nothing_lost(&node).await;
+}
+
+/// Until a successor serves, all that recovery looked at may be looked at again.
+#[tokio::test]
+async fn files_that_recovery_would_look_at_again_are_named() {
+    let mut world = World::default();
+    let mut node = world.start(2).await;
+    node.append(&mut world, "a", &["1"]).await;
+    node.publish_all().await.expect("published");
+    let files: Vec<u32> = [0, 1].map(|shard| node.pen(shard).file).into();
+    drop(node);
+    let (recovered, _) = world.recover(2).await.expect("recovers");
+    assert!(recovered.inherited_files.is_empty(), "all of it is in a chunk");
+    assert_eq!(recovered.files_in_question.into_iter().collect::<Vec<_>>(), files);
+}
+
+/// A shard that never wrote leaves a file with the first block alone; that is no loss.
 #[tokio::test]
 async fn a_journal_that_was_never_written_to_is_not_missing() {
     let world = World::default();

@@ -100,7 +100,6 @@ pub struct Node {
 impl Node {
     pub async fn start(world: &World, shards: u16) -> Result<Self, RecoveryError> {
         let (recovered, catalog) = world.recover(shards).await?;
-        recovered.epoch.mark_serving().await?;
         let row = epoch_row(world, recovered.epoch.number());
         let pens = row
             .journals
@@ -108,6 +107,7 @@ impl Node {
             .zip(0u16..)
             .map(|(id, shard)| Pen::new(&world.disk, recovered.epoch.number(), shard, *id))
             .collect();
+        recovered.epoch.mark_serving().await?;
         let unpublished: HashMap<_, _> = recovered
             .shards
             .iter()

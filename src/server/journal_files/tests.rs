@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use riverrun_core::journal::{BlockMeta, Expectation, OpenBlock};
+use riverrun_core::journal::{BlockHeader, BlockMeta, Expectation, JournalKey, OpenBlock};
 use rustix::fs::FlockOperation;
 use tempfile::TempDir;
 
@@ -25,6 +25,25 @@ fn temporary() -> TempDir {
 
 fn open(data: &TempDir) -> JournalFiles {
     JournalFiles::open(settings(data), &mut |_| {}).expect("journal files")
+}
+
+/// Of a journal's first block.
+fn meta(journal_id: [u8; 16]) -> BlockMeta {
+    BlockMeta {
+        store_id: STORE,
+        journal_id,
+        salt: 7,
+        epoch: 1,
+        shard: 0,
+        q: 1,
+        number: 1,
+        file: 0,
+        offset: 0,
+        durable_watermark: 0,
+        needed_from: 1,
+        prev_header_crc: 0,
+        wall_ms: 0,
+    }
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -67,32 +86,39 @@ fn a_block_written_through_a_handle_is_scanned_by_the_next_start() {
     let (file, _, handle) = files.take_free().expect("just prepared");
     let mut block = OpenBlock::new(1 << 20);
     block.append_inline(b"a batch");
-    let closed = block.close(BlockMeta {
-        store_id: STORE,
-        journal_id: [1; 16],
-        salt: 7,
-        epoch: 1,
-        shard: 0,
-        q: 1,
-        number: 1,
-        file,
-        offset: 0,
-        durable_watermark: 0,
-        needed_from: 1,
-        prev_header_crc: 0,
-        wall_ms: 0,
-    });
+    let closed = block.close(BlockMeta { file, ..meta([1; 16]) });
     handle.write_all_at(&closed.buffers[0], 0).expect("written");
     drop((files, handle));
 
     let files = open(&data);
     let journals = files.scan();
     let key = journals.keys().next().expect("one journal");
-    let mut read = |header: &riverrun_core::journal::BlockHeader| {
-        files.read(header.file, header.offset, header.block_bytes as usize)
-    };
+    let mut read = |header: &BlockHeader| files.read(header.file, header.offset, header.block_bytes as usize);
     let replay = journals.decide(key, Expectation::default(), &mut read).expect("not damaged");
     assert_eq!((replay.last_number, replay.torn), (1, None));
+}
+
+/// A journal that was begun and never written to is found, where it will go on.
+#[test]
+fn a_journal_is_begun_in_a_file_of_its_own() {
+    let data = temporary();
+    let mut files = open(&data);
+    files.prepare(2).expect("space");
+    files.keep_only(&[1]);
+    let begun = files.begin(meta([1; 16])).expect("begun");
+    assert_eq!((begun.first.file, begun.first.block_bytes, begun.bytes), (2, 4096, FILE_BYTES_MIN));
+    assert_eq!(files.begin(meta([2; 16])).expect("begun").first.file, 3, "one that recovery does not need");
+    drop((files, begun));
+
+    let files = open(&data);
+    let journals = files.scan();
+    for (journal_id, file) in [([1; 16], 2), ([2; 16], 3)] {
+        let key = JournalKey { epoch: 1, journal_id };
+        assert_eq!(journals.files_of(key).collect::<Vec<_>>(), [file]);
+        let mut read = |header: &BlockHeader| files.read(header.file, header.offset, header.block_bytes as usize);
+        let replay = journals.decide(key, Expectation::default(), &mut read).expect("not damaged");
+        assert_eq!((replay.last_number, replay.torn), (1, None));
+    }
 }
 
 /// F21.

@@ -10,10 +10,11 @@ use std::thread::JoinHandle;
 use riverrun_core::Shard;
 use riverrun_core::control::CreationDefaults;
 use riverrun_core::event::RecoveredStream;
-use riverrun_core::shard::{JournalConfig, ShardConfig};
+use riverrun_core::shard::ShardConfig;
 use riverrun_protocol::types::Level;
 use tokio::runtime::Runtime;
 
+use super::journals::NewJournals;
 use super::{Ownership, StartError, Taken, system};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -56,19 +57,20 @@ pub(super) fn launch(
     addr: SocketAddr,
     listeners: Vec<OwnedFd>,
 ) -> Result<Broker, StartError> {
-    let journal = prepare_files(config, &mut taken)?;
-    let facts = facts(config, &taken, journal.as_ref().map(JournalFiles::method));
+    let journals = NewJournals::begin(config, clock, &mut taken)?;
+    let facts = facts(config, &taken, journals.sync_method());
     let (journal_orders, journal_queue) = channel();
     let (drained_sender, drained) = channel();
     let (postboxes, mailboxes) = mailboxes(config.shard_count())?;
     let shared = Arc::new(Shared::new(facts.clone(), clock, journal_orders.clone(), drained_sender));
     let recovered = describe(&taken.recovered.summary);
     let streams = std::mem::take(&mut taken.recovered.shards);
-    let shards = new_shards(config, &taken, streams)?;
+    let shards = new_shards(config, &taken, streams, &journals)?;
     let epoch = Arc::new(taken.recovered.epoch);
     let wiring = Wiring { postboxes, shared, journal_orders, failure: Failure::new(), epoch };
     runtime.block_on(wiring.epoch.mark_serving())?;
-    start_journal_helper(journal, journal_queue, &wiring)?;
+    let files = journals.hand_over(&wiring.postboxes);
+    start_journal_helper(files, journal_queue, &wiring)?;
     let (orders, queue) = side_orders();
     let publisher = Publisher::new(
         taken.store.objects(),
@@ -112,20 +114,6 @@ pub(super) fn launch(
     })
 }
 
-/// Says which files recovery still needs, and makes as many as must be ready: one per shard, or the whole backlog's.
-fn prepare_files(config: &Config, taken: &mut Taken) -> Result<Option<JournalFiles>, StartError> {
-    let Some(mut files) = taken.journal.take() else { return Ok(None) };
-    for store in files.other_stores() {
-        tracing::info!(store, "the data folder also holds the journal of another store; it is left alone");
-    }
-    let needed: Vec<u32> = taken.recovered.inherited_files.iter().copied().collect();
-    files.keep_only(&needed);
-    let whole_backlog = config.backlog_bytes_max().div_ceil(config.journal_file_bytes) as usize;
-    let ahead = if config.journal_prepare { whole_backlog + config.shard_count() } else { 0 };
-    files.prepare(config.shard_count() + ahead)?;
-    Ok(Some(files))
-}
-
 fn facts(config: &Config, taken: &Taken, sync_method: Option<SyncMethod>) -> Facts {
     Facts {
         shards: config.shard_count() as u16,
@@ -142,26 +130,32 @@ fn mailboxes(shards: usize) -> Result<(Vec<Postbox>, Vec<Mailbox>), StartError> 
     Ok(pairs.into_iter().unzip())
 }
 
-fn new_shards(config: &Config, taken: &Taken, streams: Vec<Vec<RecoveredStream>>) -> Result<Vec<Shard>, StartError> {
+fn new_shards(
+    config: &Config,
+    taken: &Taken,
+    streams: Vec<Vec<RecoveredStream>>,
+    journals: &NewJournals,
+) -> Result<Vec<Shard>, StartError> {
     let count = config.shard_count();
     let mut shards = Vec::with_capacity(count);
     for (n, streams) in streams.into_iter().enumerate() {
-        let journal = match taken.journal_ids.get(n) {
-            Some(&journal_id) => Some(JournalConfig { journal_id, salt: random_u64()? }),
-            None => None,
-        };
+        let (journal, first) = journals.of_shard(n).unzip();
         let epoch = taken.recovered.epoch.number();
         let mut shard = ShardConfig::new(n as u16, count as u16, epoch, taken.writer.store_id, journal);
         shard.unpublished_bytes_max = config.backlog_bytes_max() / count as u64;
         // A chunk must fit into the backlog several times, or publishing one could not make room before the next is full.
         shard.chunk_bytes_max = config.chunk_bytes_max.min(shard.unpublished_bytes_max / 4);
         shard.chunk_age_max = config.chunk_age_max;
-        shards.push(Shard::new(shard, streams, random_u64()?));
+        let mut shard = Shard::new(shard, streams, random_u64()?);
+        if let Some(first) = first {
+            shard.begin_journal(first);
+        }
+        shards.push(shard);
     }
     Ok(shards)
 }
 
-fn random_u64() -> Result<u64, StartError> {
+pub(super) fn random_u64() -> Result<u64, StartError> {
     let id = random_id().map_err(StartError::System)?;
     Ok(u64::from_le_bytes(*id.first_chunk().expect("16 bytes")))
 }

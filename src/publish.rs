@@ -30,7 +30,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::loader::ChunkIndex;
-use crate::store::Objects;
+use crate::store::{Objects, StoreError};
 
 pub use encoder::Encoder;
 pub use offload::Offload;
@@ -123,7 +123,7 @@ impl Publisher {
                     if pause {
                         sleep(READ_BACK_PAUSE).await;
                     }
-                    let found = self.look(id, &name).await;
+                    let found = self.look(id, &name).await?;
                     let damaged = matches!(found, Ok(Found::Damaged(_)));
                     step = put::after_read_back(chunk, found, damaged_before);
                     damaged_before |= damaged;
@@ -133,8 +133,9 @@ impl Publisher {
         Err(StoreFailure::Transient(format!("chunk {id} was not stored: {outcome:?}")))
     }
 
-    /// What lies under the name. It counts only once it is durable: whoever made it visible may not have lived to sync it.
-    async fn look(&self, id: ChunkId, name: &str) -> Result<Found, String> {
+    /// What lies under the name. It counts only once it is durable: whoever made it visible may not have lived to sync it. A sync
+    /// that fails is the end (reliability.md D8); the inner error says that the store did not answer.
+    async fn look(&self, id: ChunkId, name: &str) -> Result<Result<Found, String>, StoreFailure> {
         let look = async {
             if self.objects.size(name).await?.is_none() {
                 return Ok(None);
@@ -142,11 +143,12 @@ impl Publisher {
             self.objects.sync_found(name).await?;
             self.objects.get(name).await
         };
-        let object = match timeout(ATTEMPT_DEADLINE, look).await {
-            Ok(object) => object.map_err(|error| error.to_string())?,
-            Err(_) => return Err(format!("no answer in {ATTEMPT_DEADLINE:?}")),
-        };
-        Ok(Found::judge(&self.writer.store_id, id, object.as_ref()))
+        Ok(match timeout(ATTEMPT_DEADLINE, look).await {
+            Ok(Ok(object)) => Ok(Found::judge(&self.writer.store_id, id, object.as_ref())),
+            Ok(Err(error @ StoreError::SyncFailed { .. })) => return Err(StoreFailure::Fatal(error.to_string())),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer in {ATTEMPT_DEADLINE:?}")),
+        })
     }
 
     /// What was put is there, whole: its length, and its last bytes (reliability.md D10). On a local disk the publish step's
@@ -162,7 +164,7 @@ impl Publisher {
                 }
                 _ => None,
             };
-            Ok::<_, crate::store::StoreError>((size, trailer))
+            Ok::<_, StoreError>((size, trailer))
         };
         match timeout(ATTEMPT_DEADLINE, look).await {
             Ok(Ok((_, Some(trailer)))) if trailer == mine[..] => Ok(()),

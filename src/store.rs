@@ -57,7 +57,7 @@ pub trait Objects: Send + Sync + 'static {
 
     /// Makes an object that was found, rather than put, durable: its creator may have been killed between making it visible
     /// and syncing the folder, so that a power cut could still take it back (design.md 6, Recovery). Nothing to do on stores
-    /// that never show what is not durable.
+    /// that never show what is not durable. [`StoreError::SyncFailed`] is final: whoever sees it stops, and asks no second time.
     fn sync_found<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Names below a folder prefix such as `chunks/`, in no order. For people and tools: nothing that decides may rest on it

@@ -88,6 +88,17 @@ async fn a_lost_answer_is_no_rival() {
     assert_stored(&process, 0).await;
 }
 
+/// reliability.md D8, F34: one's own object is found, and the disk does not say that it is durable.
+#[tokio::test]
+async fn a_failed_sync_of_the_object_found_is_fatal() {
+    let process = Process::start();
+    process.objects.fail_next_put(PutFault::AnswerLost);
+    process.objects.fail_next_sync();
+    let failure = process.store(&input(0)).await.expect_err("not known to be durable");
+    assert!(matches!(&failure, StoreFailure::Fatal(why) if why.contains("failed a sync")), "{failure:?}");
+    assert!(process.rows.rows().is_empty(), "it is not indexed");
+}
+
 /// F33, F35: whatever did not happen is ordered again, and the second attempt puts the same bytes.
 #[tokio::test]
 async fn what_was_not_done_is_transient_and_works_the_second_time() {

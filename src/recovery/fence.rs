@@ -107,6 +107,8 @@ impl Fencer<'_> {
     async fn look(&self, id: ChunkId) -> Result<FencingStep, RecoveryError> {
         Ok(match self.read(id).await {
             Ok(found) => fencing::next_step(self.epoch, id, found),
+            // Asked again, the disk would say that all is well (reliability.md D8).
+            Err(error @ StoreError::SyncFailed { .. }) => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(%error, "the store did not answer");
                 FencingStep::LookAgain { pause: true }

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The self-test failed: not a store to trust with anyone's data.
     #[error("the store {url} cannot be used, because it fails what Riverrun relies on: {what}")]
     Unsafe { url: String, what: String },
+    /// Never to be repeated: the second sync would succeed without the bytes being there (reliability.md D8).
+    #[error("the store's disk failed a sync: {reason}")]
+    SyncFailed { reason: String },
     #[error("could not {operation} {name}: {reason}")]
     Failed { operation: &'static str, name: String, reason: String },
 }
@@ -30,6 +33,10 @@ impl StoreError {
             Self::Open { .. } => "check that the place exists and may be read and written by this user",
             Self::InUse { .. } => "stop that process, or start this one with a data directory and a store of its own",
             Self::Unsafe { .. } => "choose another store; on a local disk, a file system such as ext4 or XFS",
+            Self::SyncFailed { .. } => {
+                "look into dmesg for the disk, and copy the store to a sound one before it is served again: what was written to \
+                 it last may not have reached it"
+            }
             Self::Failed { .. } => {
                 "check the disk, its free space and the permissions, or choose another folder with --data"
             }

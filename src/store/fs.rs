@@ -47,8 +47,10 @@ pub struct LocalStore {
     _lock: StoreLock,
     staged_next: AtomicU64,
     folders: Mutex<HashSet<PathBuf>>,
-    /// Set once, when a folder could not be synced after an object got its name there.
+    /// Set once, when something that is visible could not be synced.
     failed: watch::Sender<Option<String>>,
+    #[cfg(test)]
+    fail_next_sync: std::sync::atomic::AtomicBool,
 }
 
 /// What a step did not do.
@@ -87,6 +89,8 @@ impl LocalStore {
             staged_next: AtomicU64::new(0),
             folders: Mutex::new(HashSet::new()),
             failed: watch::Sender::new(None),
+            #[cfg(test)]
+            fail_next_sync: false.into(),
         })
     }
 
@@ -94,7 +98,7 @@ impl LocalStore {
         &self.root
     }
 
-    /// Waits for the first failed folder sync.
+    /// Waits for the first sync that failed and must not be repeated.
     pub async fn failed(&self) -> String {
         let mut failed = self.failed.subscribe();
         loop {
@@ -125,51 +129,80 @@ impl LocalStore {
 
     /// Steps 1 (its sync) to 4.
     pub fn publish(&self, mut staged: StagedFile, name: &str, mode: PublishMode) -> Result<(), PublishError> {
-        if let Some(reason) = self.failed.borrow().clone() {
-            return Err(PublishError::SyncFailed(reason));
-        }
+        self.refuse_if_failed()?;
         let target = self.path(name).map_err(PublishError::NotDone)?;
         let folder = target.parent().expect("a path below the root has a parent").to_owned();
         staged.finish().map_err(PublishError::NotDone)?;
-        self.make_folder(&folder).map_err(PublishError::NotDone)?;
+        self.make_folder(&folder)?;
         staged.name(&target, mode)?;
         self.settle(&folder)
     }
 
     /// Step 2: makes the folder and whatever is missing above it, each parent synced even where another process already made
     /// the child, because that one may have been killed before its sync.
-    pub fn make_folder(&self, folder: &Path) -> io::Result<()> {
+    ///
+    /// A parent that fails its sync ends all publishing: a second attempt would find the child there, sync the parent again, and
+    /// be told that all is well by a kernel that has forgotten the failure (reliability.md D8).
+    pub fn make_folder(&self, folder: &Path) -> Result<(), PublishError> {
         if self.folders.lock().expect("no panic while held").contains(folder) {
             return Ok(());
         }
-        let below_root = folder.strip_prefix(&self.root).map_err(io::Error::other)?;
+        let not_below = |error| PublishError::NotDone(io::Error::other(error));
+        let below_root = folder.strip_prefix(&self.root).map_err(not_below)?;
         let mut parent = self.root.clone();
         for part in below_root.components() {
             let child = parent.join(part);
-            make_one_folder(&child)?;
-            sync_folder(&parent)?;
+            make_one_folder(&child).map_err(PublishError::NotDone)?;
+            self.settle(&parent)?;
             parent = child;
         }
         self.remember_folder(folder);
         Ok(())
     }
 
-    /// Step 4. The one sync whose failure cannot be taken back by starting over: the name is already visible.
+    /// Step 4, and the syncs of step 2: what was named there cannot be taken back by starting over, it is already visible.
     fn settle(&self, folder: &Path) -> Result<(), PublishError> {
-        sync_folder(folder).map_err(|error| {
-            let reason = format!("syncing {} failed: {error}", folder.display());
+        self.final_sync(folder, sync_folder(folder))
+    }
+
+    /// See [`super::Objects::sync_found`]. Only what could not even be opened may be tried again.
+    pub fn sync_found(&self, name: &str) -> Result<(), PublishError> {
+        self.refuse_if_failed()?;
+        let path = self.path(name).map_err(PublishError::NotDone)?;
+        let file = File::open(&path).map_err(PublishError::NotDone)?;
+        self.final_sync(&path, file.sync_data())?;
+        let mut folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
+        folders.try_for_each(|folder| self.settle(folder))
+    }
+
+    /// A sync that is never repeated: its failure ends all publishing, and the process.
+    fn final_sync(&self, path: &Path, synced: io::Result<()>) -> Result<(), PublishError> {
+        self.with_fault(synced).map_err(|error| {
+            let reason = format!("syncing {} failed: {error}", path.display());
             tracing::error!(%reason, "the store's disk failed a sync");
             self.failed.send_replace(Some(reason.clone()));
             PublishError::SyncFailed(reason)
         })
     }
 
-    /// See [`super::Objects::sync_found`].
-    pub fn sync_found(&self, name: &str) -> io::Result<()> {
-        let path = self.path(name)?;
-        File::open(&path)?.sync_data()?;
-        let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
-        folders.into_iter().try_for_each(sync_folder)
+    fn refuse_if_failed(&self) -> Result<(), PublishError> {
+        match &*self.failed.borrow() {
+            Some(reason) => Err(PublishError::SyncFailed(reason.clone())),
+            None => Ok(()),
+        }
+    }
+
+    #[cfg(test)]
+    fn with_fault(&self, synced: io::Result<()>) -> io::Result<()> {
+        match self.fail_next_sync.swap(false, Ordering::Relaxed) {
+            true => Err(io::Error::other("the disk is failing")),
+            false => synced,
+        }
+    }
+
+    #[cfg(not(test))]
+    fn with_fault(&self, synced: io::Result<()>) -> io::Result<()> {
+        synced
     }
 
     fn remember_folder(&self, folder: &Path) {

@@ -66,8 +66,7 @@ impl Service for PublishService {
 
     async fn create_dir(&self, _: &OperationContext, path: &str, _: OpCreateDir) -> Result<RpCreateDir> {
         let (local, name) = (Arc::clone(&self.local), path.to_owned());
-        blocking(move || local.path(&name).and_then(|path| local.make_folder(&path)).map_err(PublishError::NotDone))
-            .await?;
+        blocking(move || local.make_folder(&local.path(&name).map_err(PublishError::NotDone)?)).await?;
         Ok(RpCreateDir::default())
     }
 

@@ -24,6 +24,7 @@ struct State {
     unsynced: std::collections::BTreeSet<String>,
     put_faults: VecDeque<PutFault>,
     read_faults: usize,
+    sync_fault: bool,
     steps_left: Option<u64>,
 }
 
@@ -50,6 +51,11 @@ impl ModelObjects {
     /// The next `reads` reads do not answer.
     pub fn fail_reads(&self, reads: usize) {
         self.state().read_faults = reads;
+    }
+
+    /// The next sync of something found fails. Those after it succeed, as they do on a disk that has forgotten.
+    pub fn fail_next_sync(&self) {
+        self.state().sync_fault = true;
     }
 
     /// From the `steps`-th call on nothing is done and nothing answers: the process is as good as dead. `None` mends it.
@@ -170,6 +176,9 @@ impl Objects for ModelObjects {
     fn sync_found<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             self.read(name, |_| Ok(()))?;
+            if std::mem::take(&mut self.state().sync_fault) {
+                return Err(StoreError::SyncFailed { reason: format!("syncing {name} failed") });
+            }
             self.state().unsynced.remove(name);
             Ok(())
         }

@@ -9,7 +9,7 @@ use futures::{FutureExt, TryStreamExt};
 use opendal::{Buffer, Error, ErrorKind, Operator};
 use riverrun_core::plan::put::PutOutcome;
 
-use super::fs::LocalStore;
+use super::fs::{LocalStore, PublishError};
 use super::{Objects, StoreError};
 
 #[derive(Clone, Debug)]
@@ -86,9 +86,11 @@ impl Objects for OpendalObjects {
             let Some(local) = self.local.clone() else { return Ok(()) };
             let found = name.to_owned();
             let synced = tokio::task::spawn_blocking(move || local.sync_found(&found)).await;
-            synced
-                .map_err(|panic| StoreError::failed("sync", name, panic))?
-                .map_err(|error| StoreError::failed("sync", name, error))
+            synced.map_err(|panic| StoreError::failed("sync", name, panic))?.map_err(|error| match error {
+                PublishError::SyncFailed(reason) => StoreError::SyncFailed { reason },
+                PublishError::NotDone(error) => StoreError::failed("sync", name, error),
+                PublishError::AlreadyExists => StoreError::failed("sync", name, "it exists"),
+            })
         }
         .boxed()
     }

@@ -3,6 +3,8 @@
 use riverrun_core::event::StoreFailure;
 
 use super::node::World;
+use crate::recovery::RecoveryError;
+use crate::store::StoreError;
 
 /// A chunk's object, and the name of its successor in the sequence.
 fn next_name(name: &str, by: u64) -> String {
@@ -75,6 +77,23 @@ async fn a_fence_whose_answer_was_lost_is_found_again() {
     first.append(&mut world, "a", &["1"]).await;
     world.objects.fail_next_put(crate::store::model::PutFault::AnswerLost);
     world.objects.fail_next_put(crate::store::model::PutFault::RequestLost);
+    let node = world.start(1).await;
+    world.assert_nothing_lost(&node).await;
+}
+
+/// reliability.md D8: a chunk that was found and could not be synced is not looked at until the disk says that it is.
+#[tokio::test]
+async fn a_failed_sync_of_a_chunk_found_stops_the_start() {
+    let mut world = World::default();
+    let mut first = world.start(1).await;
+    first.append(&mut world, "a", &["1"]).await;
+    world.rows.stop_after(Some(0));
+    first.publish_all().await.expect_err("the catalog does not answer");
+    world.mend();
+    drop(first);
+    world.objects.fail_next_sync();
+    let refused = world.recover(1).await.expect_err("refused");
+    assert!(matches!(refused, RecoveryError::Store(StoreError::SyncFailed { .. })), "{refused}");
     let node = world.start(1).await;
     world.assert_nothing_lost(&node).await;
 }

@@ -153,5 +153,33 @@ fn what_was_found_can_be_made_durable_with_all_its_folders() {
     let store = open(&root.path().join("a/new/root"));
     store.publish(staged(&store, b"x"), NAME, PublishMode::Create).expect("published");
     store.sync_found(NAME).expect("synced");
-    assert_eq!(store.sync_found("chunks/none").unwrap_err().kind(), io::ErrorKind::NotFound);
+    let missing = store.sync_found("chunks/none");
+    assert!(matches!(&missing, Err(PublishError::NotDone(e)) if e.kind() == io::ErrorKind::NotFound), "{missing:?}");
+}
+
+/// reliability.md D8: the folder that was made is found by a second attempt, whose sync of the parent would succeed.
+#[test]
+fn a_failed_sync_while_making_folders_is_final() {
+    let root = tempfile::tempdir().expect("a folder");
+    let store = open(root.path());
+    store.fail_next_sync.store(true, Ordering::Relaxed);
+    for attempt in 0..2 {
+        let refused = store.publish(staged(&store, b"x"), NAME, PublishMode::Create);
+        assert!(matches!(refused, Err(PublishError::SyncFailed(_))), "attempt {attempt}: {refused:?}");
+    }
+    assert_eq!(read(&store, NAME), None);
+}
+
+/// reliability.md D8: neither is what was found made durable by asking until the disk says so.
+#[tokio::test]
+async fn a_failed_sync_of_something_found_is_final() {
+    let root = tempfile::tempdir().expect("a folder");
+    let store = open(root.path());
+    store.publish(staged(&store, b"x"), NAME, PublishMode::Create).expect("published");
+    store.fail_next_sync.store(true, Ordering::Relaxed);
+    for attempt in 0..2 {
+        let refused = store.sync_found(NAME);
+        assert!(matches!(refused, Err(PublishError::SyncFailed(_))), "attempt {attempt}: {refused:?}");
+    }
+    assert!(store.failed().await.contains("0000000000000000"));
 }

@@ -1,4 +1,8 @@
 //! Durable writes of journal blocks: one operation where the disk's way is a write-through write, two where it is a sync.
+//!
+//! One sync at a time, and it vouches only for what was written before it began. The kernel tells an error of write-back to one
+//! of the syncs of a descriptor and then forgets it (errseq): of several that run side by side, one would fail, and another would
+//! say of a block that never reached the disk that it is durable (reliability.md F8).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,12 +19,44 @@ use super::{Worker, tag};
 pub(super) struct JournalWrites {
     files: HashMap<u32, Arc<File>>,
     in_flight: HashMap<u64, InFlight>,
+    syncs: Syncs,
 }
 
 #[derive(Debug)]
 struct InFlight {
+    id: u32,
     file: Arc<File>,
     bytes: usize,
+}
+
+/// Blocks that are written whole and not yet synced.
+#[derive(Debug, Default)]
+struct Syncs {
+    /// Of one file, written before the sync that is under way was begun.
+    under_way: Vec<u64>,
+    /// With their files, in the order in which they were written.
+    waiting: Vec<(u64, u32)>,
+}
+
+impl Syncs {
+    fn on_written(&mut self, number: u64, file: u32) {
+        self.waiting.push((number, file));
+    }
+
+    /// Whether another sync is to be begun: of the file of this block, for all that wait in it.
+    fn begin(&mut self) -> Option<u64> {
+        if !self.under_way.is_empty() {
+            return None;
+        }
+        let (_, file) = *self.waiting.first()?;
+        self.under_way = self.waiting.extract_if(.., |(_, of)| *of == file).map(|(number, _)| number).collect();
+        self.under_way.first().copied()
+    }
+
+    /// The blocks for which the sync that has ended vouches.
+    fn take_synced(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.under_way)
+    }
 }
 
 impl JournalWrites {
@@ -34,12 +70,12 @@ impl JournalWrites {
 }
 
 impl Worker {
-    pub(super) fn write_block(&mut self, number: u64, file: u32, offset: u64, buffers: Vec<Bytes>) {
-        let file = self.journal.files.get(&file).expect("a shard writes only to files it was given").clone();
+    pub(super) fn write_block(&mut self, number: u64, id: u32, offset: u64, buffers: Vec<Bytes>) {
+        let file = self.journal.files.get(&id).expect("a shard writes only to files it was given").clone();
         let bytes = buffers.iter().map(Bytes::len).sum();
         let dsync = self.shared.syncs_with_the_write();
         self.ring.write(tag::WRITE | number, &file, offset, buffers, dsync);
-        self.journal.in_flight.insert(number, InFlight { file, bytes });
+        self.journal.in_flight.insert(number, InFlight { id, file, bytes });
     }
 
     pub(super) fn on_written(&mut self, number: u64, outcome: io::Result<usize>) {
@@ -50,16 +86,28 @@ impl Worker {
             }
             Ok(_) if self.shared.syncs_with_the_write() => self.block_durable(number),
             // Only what was written whole is synced, through the descriptor that wrote it (reliability.md D8b, F8).
-            Ok(_) => self.ring.sync(tag::WRITE | number, &block.file.clone()),
+            Ok(_) => {
+                self.journal.syncs.on_written(number, block.id);
+                self.sync_next();
+            }
             Err(error) => self.block_failed(number, format!("a journal write failed: {error}")),
         }
     }
 
     pub(super) fn on_synced(&mut self, number: u64, outcome: io::Result<()>) {
         match outcome {
-            Ok(()) => self.block_durable(number),
+            Ok(()) => {
+                self.journal.syncs.take_synced().into_iter().for_each(|number| self.block_durable(number));
+                self.sync_next();
+            }
             Err(error) => self.block_failed(number, format!("a journal sync failed: {error}")),
         }
+    }
+
+    fn sync_next(&mut self) {
+        let Some(first) = self.journal.syncs.begin() else { return };
+        let block = self.journal.in_flight.get(&first).expect("it is in flight until it is synced");
+        self.ring.sync(tag::WRITE | first, &block.file.clone());
     }
 
     fn block_durable(&mut self, number: u64) {
@@ -70,5 +118,28 @@ impl Worker {
     fn block_failed(&mut self, number: u64, reason: String) {
         self.journal.in_flight.remove(&number);
         self.tell(Event::BlockWritten { number, outcome: Err(reason) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Syncs;
+
+    #[test]
+    fn f8_a_sync_vouches_only_for_what_was_written_before_it_began() {
+        let mut syncs = Syncs::default();
+        assert_eq!(syncs.begin(), None);
+        syncs.on_written(1, 7);
+        assert_eq!(syncs.begin(), Some(1));
+        syncs.on_written(3, 7);
+        syncs.on_written(2, 8);
+        syncs.on_written(4, 7);
+        assert_eq!(syncs.begin(), None, "one at a time");
+        assert_eq!(syncs.take_synced(), [1]);
+        assert_eq!(syncs.begin(), Some(3));
+        assert_eq!(syncs.take_synced(), [3, 4], "one file's, at once");
+        assert_eq!(syncs.begin(), Some(2));
+        assert_eq!(syncs.take_synced(), [2]);
+        assert_eq!(syncs.begin(), None);
     }
 }

@@ -28,6 +28,7 @@ mod fence;
 mod history;
 mod identity;
 mod journals;
+mod losses;
 mod replay;
 
 use std::collections::BTreeSet;
@@ -66,7 +67,7 @@ pub struct RecoveryConfig {
     pub shards: u16,
     /// The new journals' ids, one per shard; empty for a store without journals.
     pub journal_ids: Vec<[u8; 16]>,
-    /// Serve although journals that may hold acknowledged records are missing. Recorded.
+    /// Serve although journals that may hold acknowledged records are missing: these alone are given up, and that is recorded.
     pub accept_journal_loss: bool,
     pub now_ms: u64,
 }
@@ -110,16 +111,20 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
     let number = parts.catalog.writer_epoch();
     let history = history::History::read(&*parts.catalog, number).await?;
     let found = journals::find(parts, config, &history).await?;
-    claim(parts, config, number, &found).await?;
+    claim(parts, config, number).await?;
     let files_in_question = found.files.clone();
     let chunks_indexed = fence::end_older_sequences(parts, config, &history).await?;
     let index = Arc::new(ChunkIndex::default());
     let chunks = chunks::build_index(&*parts.objects, &*parts.catalog, &config.writer.store_id, &index).await?;
-    let replayed = replay::replay(parts, &index, found).await?;
+    let mut losses = losses::Losses::new(&history.losses);
+    if let Some(row) = found.accepted_loss.clone() {
+        losses.accept(number, row);
+    }
+    let replayed = replay::replay(parts, &index, found, &mut losses).await?;
     let summary = Summary { chunks, chunks_indexed, ..replayed.summary };
     tracing::info!(epoch = number, ?summary, "recovered");
     Ok(Recovered {
-        epoch: Epoch::new(Arc::clone(&parts.catalog), replayed.inherited),
+        epoch: Epoch::new(Arc::clone(&parts.catalog), replayed.inherited, losses.into_row()),
         index,
         shards: by_shard(replayed.streams, config.shards),
         inherited_files: replayed.files,
@@ -128,20 +133,10 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
     })
 }
 
-/// Step 3. An accepted loss is recorded in the same write.
-async fn claim(
-    parts: &RecoveryParts,
-    config: &RecoveryConfig,
-    number: u64,
-    found: &journals::FoundJournals,
-) -> Result<(), RecoveryError> {
+/// Step 3.
+async fn claim(parts: &RecoveryParts, config: &RecoveryConfig, number: u64) -> Result<(), RecoveryError> {
     let row = EpochRow { node: config.node.clone(), shards: config.shards, journals: config.journal_ids.clone() };
-    let mut rows = vec![(keys::epoch(number), row.encode())];
-    if let Some(loss) = found.accepted_loss {
-        tracing::warn!(epoch = loss.of_epoch, "going on without the journals of this epoch, as ordered");
-        rows.push((keys::journal_loss(number), loss.encode()));
-    }
-    Ok(parts.catalog.put_batch(rows).await?)
+    Ok(parts.catalog.put_batch(vec![(keys::epoch(number), row.encode())]).await?)
 }
 
 fn by_shard(streams: Vec<RecoveredStream>, shards: u16) -> Vec<Vec<RecoveredStream>> {

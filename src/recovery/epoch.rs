@@ -3,21 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use riverrun_core::control::{ClosedRow, InheritedJournal, ServingRow, keys};
+use riverrun_core::control::{ClosedRow, InheritedJournal, JournalLossRow, ServingRow, keys};
 
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, Row};
 
 /// This process's hold on the store.
 pub struct Epoch {
     catalog: Arc<dyn Catalog>,
     inherited: Vec<InheritedJournal>,
+    /// What is given up with this epoch's beginning.
+    loss: Option<JournalLossRow>,
     inherited_published: AtomicBool,
 }
 
 impl Epoch {
-    pub(super) fn new(catalog: Arc<dyn Catalog>, inherited: Vec<InheritedJournal>) -> Self {
+    pub(super) fn new(
+        catalog: Arc<dyn Catalog>,
+        inherited: Vec<InheritedJournal>,
+        loss: Option<JournalLossRow>,
+    ) -> Self {
         let inherited_published = AtomicBool::new(inherited.is_empty());
-        Self { catalog, inherited, inherited_published }
+        Self { catalog, inherited, loss, inherited_published }
     }
 
     pub fn number(&self) -> u64 {
@@ -30,9 +36,12 @@ impl Epoch {
     }
 
     /// Before the first append is accepted: from now on a successor looks into this epoch's journals, and into those it inherits,
-    /// as far as they were replayed.
+    /// as far as they were replayed. A loss that was accepted is recorded in the same write: it is one from now on, and the next
+    /// start must not ask again for what was lost, nor use what cannot follow on it.
     pub async fn mark_serving(&self) -> Result<(), CatalogError> {
-        self.put_serving(self.inherited.clone()).await
+        let loss = self.loss.as_ref().map(|loss| (keys::journal_loss(self.number()), loss.encode()));
+        let rows = [self.serving(self.inherited.clone())].into_iter().chain(loss);
+        self.catalog.put_batch(rows.collect()).await
     }
 
     /// After every shard has said `InheritedPublished`. Only when this has returned may the older journals' files be written
@@ -41,7 +50,7 @@ impl Epoch {
         if self.inherited_published.load(Ordering::Acquire) {
             return Ok(());
         }
-        self.put_serving(Vec::new()).await?;
+        self.catalog.put_batch(vec![self.serving(Vec::new())]).await?;
         self.inherited_published.store(true, Ordering::Release);
         Ok(())
     }
@@ -57,9 +66,8 @@ impl Epoch {
         self.catalog.put_batch(vec![(keys::closed(self.number()), row.encode())]).await
     }
 
-    async fn put_serving(&self, inherited: Vec<InheritedJournal>) -> Result<(), CatalogError> {
-        let row = ServingRow { inherited };
-        self.catalog.put_batch(vec![(keys::serving(self.number()), row.encode())]).await
+    fn serving(&self, inherited: Vec<InheritedJournal>) -> Row {
+        (keys::serving(self.number()), ServingRow { inherited }.encode())
     }
 }
 

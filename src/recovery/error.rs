@@ -1,7 +1,7 @@
 //! Why a store cannot be served as it is.
 
 use riverrun_core::chunk::ChunkId;
-use riverrun_core::journal::{BlockHeader, Damage};
+use riverrun_core::journal::{BlockHeader, Damage, ReadError};
 use riverrun_core::plan::replay::ReplayDamage;
 use riverrun_core::stored::StoredError;
 use riverrun_protocol::error::DecodeError;
@@ -26,12 +26,14 @@ pub enum RecoveryError {
     #[error("the store did not answer about {0}")]
     NoAnswer(ChunkId),
     #[error(
-        "the journals of epoch {epoch}, which ran on {node:?} and was not stopped cleanly, are not in this data directory; \
-         they may hold acknowledged records that are nowhere else"
+        "the journals of epoch {epoch}, which ran on {node:?} and was not stopped cleanly, are not in this data directory \
+         ({missing} of {needed} are missing); they may hold acknowledged records that are nowhere else"
     )]
-    JournalsMissing { epoch: u64, node: String },
-    #[error("the journal files cannot be read: {0}")]
-    JournalRead(String),
+    JournalsMissing { epoch: u64, node: String, missing: usize, needed: usize },
+    #[error(
+        "journal file {file:08}.journal, offset {offset}: cannot be read: {error}; nobody can tell what stands there"
+    )]
+    JournalRead { file: u32, offset: u64, error: ReadError },
     #[error(
         "journal file {file:08}.journal, offset {offset}: written by a newer riverrun (format {version}); this one cannot read it"
     )]
@@ -62,6 +64,7 @@ impl RecoveryError {
     /// What the operator can do about it.
     pub fn what_to_do(&self) -> &'static str {
         match self {
+            Self::Store(error @ StoreError::SyncFailed { .. }) => error.what_to_do(),
             Self::Store(_) | Self::StoreRefuses(_) | Self::NoAnswer(_) | Self::Random(_) => {
                 "mend the cause and start again: nothing was changed that a second start does not find"
             }
@@ -74,7 +77,10 @@ impl RecoveryError {
             Self::JournalNewer { .. } | Self::Stored { error: StoredError::Newer { .. }, .. } => {
                 "start the version that wrote it, or a newer one; nothing was changed"
             }
-            Self::JournalRead(_) => "check the disk and the permissions of the data directory",
+            Self::JournalRead { .. } => {
+                "copy the data directory to a sound disk and start with the copy; where the copy cannot be read either, use a \
+                 tool that leaves zeros in such places (ddrescue): that gives up what stood there, needed or not"
+            }
             Self::Stored { .. } | Self::JournalDamaged(_) | Self::Batch { .. } | Self::Replay { .. } => {
                 "keep a copy of the data directory and the store as they are, and check the disk: stored bytes were changed"
             }

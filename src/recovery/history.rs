@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use riverrun_core::control::{EpochRow, ServingRow, keys};
+use riverrun_core::control::{EpochRow, JournalLossRow, ServingRow, keys};
 use riverrun_core::stored::StoredError;
 
 use super::RecoveryError;
@@ -11,6 +11,8 @@ use crate::catalog::{Catalog, keys_under, scan_all};
 #[derive(Clone, Debug, Default)]
 pub struct History {
     epochs: BTreeMap<u64, Facts>,
+    /// What operators gave up, by the epoch that began without it.
+    pub losses: BTreeMap<u64, JournalLossRow>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,6 +38,7 @@ impl History {
             history.add(key, &value).map_err(|error| RecoveryError::stored("the catalog", error))?;
         }
         history.epochs.retain(|number, _| *number < my_epoch);
+        history.losses.retain(|number, _| *number < my_epoch);
         Ok(history)
     }
 
@@ -44,6 +47,9 @@ impl History {
             keys::EpochKey::Epoch(number) => self.facts(number).row = Some(EpochRow::decode(value)?),
             keys::EpochKey::Serving(number) => self.facts(number).serving = Some(ServingRow::decode(value)?),
             keys::EpochKey::Closed(number) => self.facts(number).closed = true,
+            keys::EpochKey::JournalLoss(number) => {
+                self.losses.insert(number, JournalLossRow::decode(value)?);
+            }
         }
         Ok(())
     }

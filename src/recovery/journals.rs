@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use riverrun_core::control::JournalLossRow;
+use riverrun_core::control::{JournalLossRow, LostJournal};
 use riverrun_core::journal::{BlockHeader, Expectation, JournalKey, Journals, ReadError, Replay};
 
 use super::history::{History, UncleanEpoch};
 use super::{RecoveryConfig, RecoveryError, RecoveryParts, key_of};
 
+/// Findings that are put into the log one by one.
+const FINDINGS_SAID: usize = 20;
+
 /// The journal files of one store on this node. Whoever makes one holds the locks of all of them. Calls wait for the disk and
 /// come from threads where that is allowed.
 pub trait JournalSource: Send + Sync + 'static {
-    /// Syncs every file and their folder, then looks for blocks of this store in all of them.
-    fn scan(&self, store_id: &[u8; 16]) -> Result<Journals, String>;
+    /// Looks for blocks of this store in all files, which were synced before, with their folder.
+    fn scan(&self, store_id: &[u8; 16]) -> Journals;
 
     /// The whole block, as long as its header says.
     fn read_block(&self, header: &BlockHeader) -> Result<Bytes, ReadError>;
@@ -62,37 +65,71 @@ fn find_blocking(
     config: &RecoveryConfig,
     unclean: &UncleanEpoch,
 ) -> Result<FoundJournals, RecoveryError> {
-    let journals = source.scan(&config.writer.store_id).map_err(RecoveryError::JournalRead)?;
-    report(&journals)?;
+    let journals = source.scan(&config.writer.store_id);
     let needed = needed(unclean);
-    if needed.iter().any(|needed| !is_found(needed, &journals)) {
-        let of_epoch = unclean.number;
-        let any_found = needed.iter().any(|needed| is_found(needed, &journals));
-        return match config.accept_journal_loss && !any_found {
-            true => Ok(FoundJournals {
-                accepted_loss: Some(JournalLossRow { of_epoch, accepted_at_ms: config.now_ms }),
-                ..FoundJournals::default()
-            }),
-            false => Err(RecoveryError::JournalsMissing { epoch: of_epoch, node: unclean.row.node.clone() }),
-        };
-    }
-    let decide = |needed: Needed| {
+    report(&journals);
+    refuse_unreadable(&needed, &journals)?;
+    let (found, missing): (Vec<Needed>, Vec<Needed>) =
+        needed.into_iter().partition(|needed| is_found(needed, &journals));
+    let accepted_loss = accept_missing(config, unclean, &missing, found.len())?;
+    let decide = |needed: &Needed| {
         let replay = journals.decide(needed.key, needed.expected, &mut |header| source.read_block(header))?;
         Ok::<_, RecoveryError>(FoundJournal { key: needed.key, shard: needed.shard, replay })
     };
-    let files = needed.iter().flat_map(|needed| journals.files_of(needed.key)).collect();
-    let journals = needed.into_iter().map(decide).collect::<Result<_, _>>()?;
-    Ok(FoundJournals { journals, files, accepted_loss: None })
+    let files = found.iter().flat_map(|needed| journals.files_of(needed.key)).collect();
+    let journals = found.iter().map(decide).collect::<Result<_, _>>()?;
+    Ok(FoundJournals { journals, files, accepted_loss })
 }
 
-fn report(journals: &Journals) -> Result<(), RecoveryError> {
-    if let Some((file, offset, version)) = journals.newer_version() {
-        return Err(RecoveryError::JournalNewer { file, offset, version });
-    }
-    for ((file, offset), oddity) in journals.findings() {
+/// For the log. Anything may stand in a client's payload, so there is an end to it.
+fn report(journals: &Journals) {
+    for ((file, offset), oddity) in journals.findings().take(FINDINGS_SAID) {
         tracing::warn!(file, offset, %oddity, "noticed in a journal file");
     }
-    Ok(())
+    let others = journals.findings().count().saturating_sub(FINDINGS_SAID);
+    if others > 0 {
+        tracing::warn!(others, "more of this kind was noticed in the journal files");
+    }
+}
+
+/// What may be there and cannot be read: by this build, or from this disk.
+fn refuse_unreadable(needed: &[Needed], journals: &Journals) -> Result<(), RecoveryError> {
+    let is_needed = |journal_id: &[u8; 16]| needed.iter().any(|needed| needed.key.journal_id == *journal_id);
+    if let Some((file, offset, version)) = journals.newer_version(is_needed) {
+        return Err(RecoveryError::JournalNewer { file, offset, version });
+    }
+    match journals.unreadable() {
+        Some((file, offset, error)) => Err(RecoveryError::JournalRead { file, offset, error }),
+        None => Ok(()),
+    }
+}
+
+/// A start goes on without what is missing only if the operator says so, and then without nothing else.
+fn accept_missing(
+    config: &RecoveryConfig,
+    unclean: &UncleanEpoch,
+    missing: &[Needed],
+    found: usize,
+) -> Result<Option<JournalLossRow>, RecoveryError> {
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    if !config.accept_journal_loss {
+        let (epoch, node) = (unclean.number, unclean.row.node.clone());
+        return Err(RecoveryError::JournalsMissing {
+            epoch,
+            node,
+            missing: missing.len(),
+            needed: missing.len() + found,
+        });
+    }
+    let lost = |&Needed { key: JournalKey { epoch, journal_id }, shard, .. }: &Needed| {
+        tracing::warn!(epoch, shard, "going on without this journal, as ordered");
+        LostJournal { journal_id, epoch, shard }
+    };
+    let journals = missing.iter().map(lost).collect();
+    let (of_epoch, accepted_at_ms) = (unclean.number, config.now_ms);
+    Ok(Some(JournalLossRow { of_epoch, accepted_at_ms, journals, streams: Vec::new() }))
 }
 
 /// First what the unclean epoch had inherited and not yet republished, up to where it replayed it; then its own journals.

@@ -8,12 +8,13 @@ use futures::stream::{self, StreamExt};
 use riverrun_core::control::{IdRow, InheritedJournal, StreamEntry, keys};
 use riverrun_core::event::RecoveredStream;
 use riverrun_core::journal::{BlockHeader, ReadError, Replay, directory, verify_payload};
-use riverrun_core::plan::replay::{KnownStream, ReplayVerdict, judge};
+use riverrun_core::plan::replay::{KnownStream, ReplayDamage, ReplayVerdict, judge};
 use riverrun_core::stored::StoredError;
 use riverrun_protocol::batch::Batch;
 use riverrun_protocol::types::StreamId;
 
 use super::journals::{FoundJournal, FoundJournals, JournalSource};
+use super::losses::Losses;
 use super::{RecoveryError, RecoveryParts, Summary};
 use crate::catalog::Catalog;
 use crate::loader::ChunkIndex;
@@ -36,10 +37,11 @@ pub async fn replay(
     parts: &RecoveryParts,
     index: &Arc<ChunkIndex>,
     found: FoundJournals,
+    losses: &mut Losses,
 ) -> Result<Replayed, RecoveryError> {
     let Some(source) = &parts.journals else { return Ok(Replayed::default()) };
     let mut replayed = Replayed::default();
-    let mut streams = Streams { catalog: &*parts.catalog, index, known: HashMap::new() };
+    let mut streams = Streams { catalog: &*parts.catalog, index, losses, known: HashMap::new() };
     for journal in &found.journals {
         replayed.count_torn(&journal.replay);
         let applied = streams.replay(parts, source, journal).await?;
@@ -87,6 +89,7 @@ impl Replayed {
 struct Streams<'a> {
     catalog: &'a dyn Catalog,
     index: &'a Arc<ChunkIndex>,
+    losses: &'a mut Losses,
     /// `None`: the catalog does not know the id.
     known: HashMap<StreamId, Option<Recovering>>,
 }
@@ -122,6 +125,9 @@ impl Streams<'_> {
 
     async fn apply(&mut self, block: &BlockHeader, batch: Batch) -> Result<bool, RecoveryError> {
         let stream_id = batch.stream_id();
+        if self.losses.is_beyond_cut(stream_id, block.epoch, batch.first_seq_num()) {
+            return Ok(false);
+        }
         if !self.known.contains_key(&stream_id) {
             let found = self.find(stream_id).await?;
             self.known.insert(stream_id, found);
@@ -132,6 +138,11 @@ impl Streams<'_> {
             .map_or(KnownStream::Unknown, |stream| KnownStream::Alive { next_seq_num: stream.next_seq_num });
         match judge(stream_id, state, batch.first_seq_num(), batch.end_seq_num()) {
             ReplayVerdict::Skip | ReplayVerdict::Drop => Ok(false),
+            ReplayVerdict::Damage(ReplayDamage::Gap { stream_id, next_seq_num, .. })
+                if self.losses.explain_gap(block.epoch, stream_id, next_seq_num) =>
+            {
+                Ok(false)
+            }
             ReplayVerdict::Damage(damage) => Err(RecoveryError::replay(block, damage)),
             ReplayVerdict::Apply => {
                 let stream = known.as_mut().expect("only a known stream continues");

@@ -8,8 +8,8 @@ use crate::recovery::JournalSource;
 
 impl JournalSource for JournalFiles {
     /// Opening has synced and locked every file already.
-    fn scan(&self, _store_id: &[u8; 16]) -> Result<Journals, String> {
-        Ok(self.scan())
+    fn scan(&self, _store_id: &[u8; 16]) -> Journals {
+        self.scan()
     }
 
     fn read_block(&self, header: &BlockHeader) -> Result<Bytes, ReadError> {

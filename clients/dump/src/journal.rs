@@ -28,7 +28,9 @@ pub fn run(args: &JournalArgs, out: &mut impl Write) -> Result<(), Error> {
     let mut journals = Journals::default();
     let scans: Vec<_> = files.iter().map(JournalFile::scan).collect();
     scans.iter().for_each(|scan| journals.add(scan.clone()));
-    if let Some((file, offset, version)) = journals.newer_version() {
+    let known: Vec<[u8; 16]> = journals.keys().map(|key| key.journal_id).collect();
+    // A payload may look like such a block; it does not know the journal's id.
+    if let Some((file, offset, version)) = journals.newer_version(|id| known.is_empty() || known.contains(id)) {
         let why = format!("file {file:08}, offset {offset}: a block of format version {version}");
         let help = "use the riverrun that wrote it, or a newer one; nothing is wrong with the file".to_owned();
         return Err(Error::Foreign { name, why, help });

@@ -18,7 +18,7 @@ mod value;
 pub use chunk::ChunkRow;
 pub use epoch::{ClosedRow, EpochRow, InheritedJournal, ServingRow};
 pub use id::IdRow;
-pub use journal_loss::JournalLossRow;
+pub use journal_loss::{CutStream, JournalLossRow, LostJournal};
 pub use listing::{Listing, Page};
 pub use placement::{placement, shard_of};
 pub use sequence::SequenceRow;

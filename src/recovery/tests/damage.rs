@@ -77,3 +77,38 @@ async fn a_damaged_footer_is_named() {
     let refused = world.recover(1).await.expect_err("damaged").to_string();
     assert!(refused.contains(&name), "{refused}");
 }
+
+/// reliability.md F11: the page may have held what proves that something was lost.
+#[tokio::test]
+async fn a_page_that_cannot_be_read_stops_the_start() {
+    let mut world = World::default();
+    let mut node = world.start(1).await;
+    node.append(&mut world, "a", &["1"]).await;
+    let last = node.journal("a", &["2"]).await.expect("written");
+    drop(node);
+    for page in [last.offset, last.offset + last.bytes] {
+        world.disk.make_unreadable(Some((last.file, page)));
+        let refused = world.recover(1).await.expect_err("nobody can tell what stands there");
+        let place = format!("journal file {:08}.journal, offset {page}", last.file);
+        assert!(refused.to_string().contains(&place), "{refused}");
+        assert!(refused.what_to_do().contains("copy the data directory"));
+    }
+    world.disk.make_unreadable(None);
+    world.recover(1).await.expect("mended");
+}
+
+/// Its bytes are a client's own; only a journal's id, which no client knows, makes a page speak for a journal.
+#[tokio::test]
+async fn a_payload_that_looks_like_a_newer_block_stops_no_start() {
+    let mut world = World::default();
+    let mut node = world.start(1).await;
+    node.append(&mut world, "a", &["1"]).await;
+    let journal_id = node.pen(0).journal_id;
+    let last = node.journal("a", &["2"]).await.expect("written");
+    drop(node);
+    world.disk.forge_newer_block(last.file, last.offset + last.bytes, [0xaa; 16]);
+    world.recover(1).await.expect("nobody's business");
+    world.disk.forge_newer_block(last.file, last.offset + last.bytes, journal_id);
+    let refused = world.recover(1).await.expect_err("it is the journal's");
+    assert!(matches!(refused, RecoveryError::JournalNewer { version: 2, .. }), "{refused}");
+}

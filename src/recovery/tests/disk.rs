@@ -20,6 +20,8 @@ const Q: u32 = 4;
 pub struct ModelDisk {
     files: Mutex<BTreeMap<u32, Vec<u8>>>,
     lost: Mutex<BTreeMap<u32, Vec<u8>>>,
+    /// A page that the disk does not give back.
+    unreadable: Mutex<Option<(u32, u64)>>,
 }
 
 impl ModelDisk {
@@ -57,23 +59,54 @@ impl ModelDisk {
         self.files().insert(file, vec![0xa5; FILE_BYTES]);
     }
 
+    /// What a newer version would have written, as far as this one can tell.
+    pub fn forge_newer_block(&self, file: u32, offset: u64, journal_id: [u8; 16]) {
+        let mut header = [0; 256];
+        header[..8].copy_from_slice(b"RvrnJrnl");
+        header[8..12].copy_from_slice(&[2, 0, 0, 1]);
+        header[24..40].copy_from_slice(&WRITER.store_id);
+        header[40..56].copy_from_slice(&journal_id);
+        let salted = crc32c::crc32c(&[0; 8]);
+        let sum = crc32c::crc32c_append(salted, &header[..252]);
+        header[252..].copy_from_slice(&sum.to_le_bytes());
+        self.files().get_mut(&file).expect("is there")[offset as usize..][..256].copy_from_slice(&header);
+    }
+
+    pub fn make_unreadable(&self, page: Option<(u32, u64)>) {
+        *self.unreadable.lock().expect("no panic while held") = page;
+    }
+
+    fn check_readable(&self, file: u32, offset: u64, bytes: usize) -> Result<(), ReadError> {
+        let unreadable = *self.unreadable.lock().expect("no panic while held");
+        match unreadable {
+            Some((bad, page)) if bad == file && (offset..offset + bytes as u64).contains(&page) => {
+                Err(ReadError("Input/output error (os error 5)".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub fn flip(&self, file: u32, offset: u64) {
         self.files().get_mut(&file).expect("is there")[offset as usize] ^= 1;
     }
 }
 
 impl JournalSource for ModelDisk {
-    fn scan(&self, store_id: &[u8; 16]) -> Result<Journals, String> {
+    fn scan(&self, store_id: &[u8; 16]) -> Journals {
         let mut journals = Journals::default();
         for (number, bytes) in &*self.files() {
-            let mut read = |offset: u64, len: usize| Ok(Bytes::copy_from_slice(&bytes[offset as usize..][..len]));
+            let mut read = |offset: u64, len: usize| {
+                self.check_readable(*number, offset, len)?;
+                Ok(Bytes::copy_from_slice(&bytes[offset as usize..][..len]))
+            };
             journals.add(scan_file(store_id, *number, bytes.len() as u64, &mut read));
         }
-        Ok(journals)
+        journals
     }
 
     fn read_block(&self, header: &BlockHeader) -> Result<Bytes, ReadError> {
         let files = self.files();
+        self.check_readable(header.file, header.offset, header.block_bytes as usize)?;
         let file = files.get(&header.file).ok_or_else(|| ReadError("no such file".to_owned()))?;
         Ok(Bytes::copy_from_slice(&file[header.offset as usize..][..header.block_bytes as usize]))
     }

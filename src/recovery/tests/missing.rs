@@ -19,7 +19,8 @@ async fn an_unclean_store_without_its_journals_is_refused_with_the_reason() {
     let world = unclean().await;
     world.disk.wipe();
     let refused = world.recover(2).await.expect_err("refused");
-    assert_eq!(refused, RecoveryError::JournalsMissing { epoch: 1, node: "test-node".to_owned() });
+    let node = "test-node".to_owned();
+    assert_eq!(refused, RecoveryError::JournalsMissing { epoch: 1, node, missing: 2, needed: 2 });
     assert!(refused.what_to_do().contains("--accept-journal-loss"));
     // Again and again: a refused start does not make the next one forget.
     assert!(world.recover(2).await.is_err());
@@ -129,4 +130,71 @@ async fn inherited_journals_are_missed_too() {
         world.disk.reuse(file);
     }
     assert!(matches!(world.recover(2).await, Err(RecoveryError::JournalsMissing { epoch: 2, .. })));
+}
+
+/// Only what is missing is given up: the other journal's records are there.
+#[tokio::test]
+async fn accepting_the_loss_of_one_journal_keeps_the_others() {
+    let mut world = World::default();
+    let mut node = world.start(2).await;
+    for stream in ["a", "b", "c", "d"] {
+        node.append(&mut world, stream, &["1"]).await;
+    }
+    let lost_shard = node.shard_of("a").await;
+    for stream in ["a", "b", "c", "d"] {
+        if node.shard_of(stream).await == lost_shard {
+            world.acknowledged.insert(stream.to_owned(), vec![]);
+        }
+    }
+    assert!(world.acknowledged.values().any(|records| !records.is_empty()), "both shards hold records");
+    world.disk.remove(node.pen(lost_shard).file);
+    drop(node);
+    let (recovered, _) = world.recover_accepting(2, true).await.expect("recovers");
+    assert!(!world.rows.rows().contains_key(&keys::journal_loss(recovered.epoch.number())), "nothing is given up yet");
+    drop(recovered);
+
+    let node = world.start_accepting(2).await;
+    world.assert_nothing_lost(&node).await;
+    let row = loss(&world, node.recovered.epoch.number());
+    assert_eq!(row.journals.iter().map(|lost| (lost.epoch, lost.shard)).collect::<Vec<_>>(), [(1, lost_shard)]);
+    drop(node);
+    let node = world.start(2).await;
+    world.assert_nothing_lost(&node).await;
+}
+
+/// The older journal of a stream is lost, the newer one is there: what it holds cannot follow on nothing, in this start or in
+/// any later one, when its numbers belong to others.
+#[tokio::test]
+async fn a_gap_that_follows_from_an_accepted_loss_ends_the_stream() {
+    let mut world = World::default();
+    let mut first = world.start(1).await;
+    first.append(&mut world, "a", &["published"]).await;
+    first.publish_all().await.expect("published");
+    first.append(&mut world, "a", &["lost"]).await;
+    let lost = first.pen(0).file;
+    let mut second = world.start(1).await;
+    second.append(&mut world, "a", &["after the loss", "another"]).await;
+    second.append(&mut world, "b", &["whole"]).await;
+    drop((first, second));
+    world.disk.remove(lost);
+    assert!(matches!(world.recover(1).await, Err(RecoveryError::JournalsMissing { missing: 1, needed: 2, .. })));
+
+    let mut third = world.start_accepting(1).await;
+    let row = loss(&world, third.recovered.epoch.number());
+    assert_eq!((row.journals.len(), row.streams.iter().map(|cut| cut.ended_at).collect::<Vec<_>>()), (1, vec![1]));
+    world.acknowledged.insert("a".to_owned(), vec!["published".to_owned()]);
+    world.assert_nothing_lost(&third).await;
+    third.append(&mut world, "a", &["new"]).await;
+    drop(third);
+    // The number after "new" is the one at which the dropped records begin.
+    let mut fourth = world.start(1).await;
+    world.assert_nothing_lost(&fourth).await;
+    fourth.append(&mut world, "a", &["newer"]).await;
+    drop(fourth);
+    let fifth = world.start(1).await;
+    world.assert_nothing_lost(&fifth).await;
+}
+
+fn loss(world: &World, epoch: u64) -> JournalLossRow {
+    JournalLossRow::decode(&world.rows.rows()[&keys::journal_loss(epoch)]).expect("a row")
 }

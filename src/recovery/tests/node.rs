@@ -73,6 +73,12 @@ impl World {
         Node::start(self, shards).await.expect("starts")
     }
 
+    /// The same, without the journals that are missing.
+    pub async fn start_accepting(&self, shards: u16) -> Node {
+        let recovered = self.recover_accepting(shards, true).await.expect("recovers");
+        Node::serve(self, shards, recovered).await.expect("starts")
+    }
+
     /// What everybody was told is there, and nothing else.
     pub async fn assert_nothing_lost(&self, node: &Node) {
         for (stream, expected) in &self.acknowledged {
@@ -99,7 +105,15 @@ pub struct Node {
 
 impl Node {
     pub async fn start(world: &World, shards: u16) -> Result<Self, RecoveryError> {
-        let (recovered, catalog) = world.recover(shards).await?;
+        let recovered = world.recover(shards).await?;
+        Self::serve(world, shards, recovered).await
+    }
+
+    async fn serve(
+        world: &World,
+        shards: u16,
+        (recovered, catalog): (Recovered, Arc<ModelCatalog>),
+    ) -> Result<Self, RecoveryError> {
         let row = epoch_row(world, recovered.epoch.number());
         let pens = row
             .journals
@@ -238,6 +252,11 @@ impl Node {
 
     pub async fn stream_id(&self, stream: &str) -> StreamId {
         self.loader.load_stream(&target(stream), LoadCause::Read).await.expect("loads").entry.id
+    }
+
+    pub async fn shard_of(&self, stream: &str) -> u16 {
+        let loaded = self.loader.load_stream(&target(stream), LoadCause::Read).await.expect("loads");
+        shard_of(loaded.entry.placement, self.shards)
     }
 
     /// Streams that recovery handed over.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use riverrun_core::buffer::ALIGN_BYTES;
-use riverrun_core::journal::{BlockHeader, FileScan, ReadError, scan_file};
+use riverrun_core::journal::{BlockHeader, FileScan, HeaderError, ReadError, scan_file};
 
 use crate::error::Error;
 
@@ -54,8 +54,8 @@ impl JournalFile {
         let mut journal = JournalFile { name: name.clone(), number: 0, bytes, store_id: None, file };
         let first = journal.first_header();
         let by_name = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-        journal.number = by_name.or(first.map(|header| header.file)).unwrap_or_default();
-        journal.store_id = first.map(|header| header.store_id);
+        journal.number = by_name.or(first.and_then(|first| first.file)).unwrap_or_default();
+        journal.store_id = first.map(|first| first.store_id);
         Ok(journal)
     }
 
@@ -73,9 +73,20 @@ impl JournalFile {
     }
 
     /// Tells whose file this is. A journal file begins with a block; only a damaged or unused one is searched any further.
-    fn first_header(&self) -> Option<BlockHeader> {
+    fn first_header(&self) -> Option<First> {
         let offsets = (0..self.bytes).step_by(ALIGN_BYTES);
         let pages = offsets.map_while(|offset| self.read(offset, ALIGN_BYTES).ok());
-        pages.into_iter().find_map(|page| BlockHeader::decode(&page).ok())
+        pages.into_iter().find_map(|page| match BlockHeader::decode(&page) {
+            Ok(BlockHeader { store_id, file, .. }) => Some(First { store_id, file: Some(file) }),
+            Err(HeaderError::NewerVersion { store_id, .. }) => Some(First { store_id, file: None }),
+            Err(_) => None,
+        })
     }
+}
+
+/// What a file's first block says of the file. Where a newer version has the file's number is not known.
+#[derive(Clone, Copy)]
+struct First {
+    store_id: [u8; 16],
+    file: Option<u32>,
 }

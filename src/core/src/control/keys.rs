@@ -84,11 +84,12 @@ pub fn journal_loss(epoch: u64) -> Bytes {
     format!("epoch/{epoch:016x}/journal-loss").into()
 }
 
-/// What a scan of [`EPOCH_PREFIX`] meets, in this order for each epoch. (Journal losses are for people; nothing acts on them.)
+/// What a scan of [`EPOCH_PREFIX`] meets, in this order for each epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EpochKey {
     Epoch(u64),
     Closed(u64),
+    JournalLoss(u64),
     Serving(u64),
 }
 
@@ -99,6 +100,7 @@ pub fn parse_epoch(key: &[u8]) -> Option<EpochKey> {
     match (kind, text.len()) {
         ("", 16) => Some(EpochKey::Epoch(epoch)),
         ("closed", _) => Some(EpochKey::Closed(epoch)),
+        ("journal-loss", _) => Some(EpochKey::JournalLoss(epoch)),
         ("serving", _) => Some(EpochKey::Serving(epoch)),
         _ => None,
     }

@@ -5,9 +5,9 @@
 //!   8  u16  version = 1
 //!  10  u16  header_bytes = 256         the header's sum is its last four bytes, in every version
 //!  12  u32  flags                      none defined, 0
-//!  16  u64  salt                       random per journal; starts every sum (F13)
-//!  24  [16] store_id
-//!  40  [16] journal_id                 random per shard and epoch
+//!  16  u64  salt                       random per journal; starts every sum (F13); here in every version,
+//!  24  [16] store_id                   like these two: whose block it is can be told by any build
+//!  40  [16] journal_id                 random per shard and epoch, and shown to nobody
 //!  56  u64  epoch
 //!  64  u64  number                     from 1, never reset within a journal
 //!  72  u64  durable_watermark          all blocks up to this one were known durable; 0 = none
@@ -71,7 +71,7 @@ pub enum HeaderError {
     #[error("a block header whose checksum does not match")]
     BadChecksum,
     #[error("a block of format version {version}, written by a newer Riverrun; this one reads up to version {VERSION}")]
-    NewerVersion { version: u16 },
+    NewerVersion { version: u16, store_id: [u8; 16], journal_id: [u8; 16] },
     /// The sum is right but the fields contradict each other: a writer's bug, or a format that forgot to raise its version.
     #[error("a block header that contradicts itself: {0}")]
     Impossible(&'static str),
@@ -120,8 +120,12 @@ impl BlockHeader {
         if crc32c::crc32c_append(seed(salt), &bytes[..header_bytes - 4]) != header_crc {
             return Err(HeaderError::BadChecksum);
         }
+        let (store_id, journal_id) = (id_at(bytes, 24), id_at(bytes, 40));
+        if version > VERSION {
+            return Err(HeaderError::NewerVersion { version, store_id, journal_id });
+        }
         if version != VERSION {
-            return Err(HeaderError::NewerVersion { version });
+            return Err(HeaderError::Impossible("a version that was never written"));
         }
         if header_bytes != HEADER_BYTES {
             return Err(HeaderError::Impossible("header length"));

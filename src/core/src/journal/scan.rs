@@ -6,10 +6,12 @@
 //! and proves that 11 was durable: an acknowledged loss would pass for a torn tail (reliability.md F4). A damaged header hides
 //! its length in the same way.
 //!
-//! A payload may hold anything, so also bytes that look like a header, such as a copy of a journal file. To count here they
-//! would have to lie at the very offset of the very file that they name, in a block that was written later; then they are a
-//! header that once stood there, of a lower number and already recycled, and the verdict leaves such numbers out. They cannot
-//! be forged without the salt, which is never sent to anyone.
+//! A payload may hold anything, so also bytes that look like a header: a large batch lies in its block page for page as it was
+//! received, and a sum proves nothing to whoever may choose the salt that it starts from. What cannot be chosen is the journal's
+//! id, which is random and never sent to anyone: a page counts for a journal, or against one, only by that. What remains is a
+//! copy of a journal file that somebody appended. To count, its pages would have to lie at the very offset of the very file
+//! that they name, in a block that was written later; then they are headers that once stood there, of lower numbers and already
+//! recycled, and the verdict leaves such numbers out.
 
 use bytes::Bytes;
 
@@ -18,6 +20,9 @@ use crate::buffer::ALIGN_BYTES;
 
 /// How much is read at a time.
 pub const READ_BYTES: usize = 1 << 20;
+
+/// How often a page that cannot be read is asked for. A disk that reads it at the second attempt has lost nothing.
+const READS_MAX: usize = 3;
 
 /// A range could not be read (F11). The text is the operating system's.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -30,7 +35,8 @@ pub struct FileScan {
     pub file: u32,
     /// Headers of this store that stand where they say they belong, by rising offset. Any journal, any epoch, any lap.
     pub blocks: Vec<BlockHeader>,
-    /// What else was noticed, by rising offset. None of it is an error by itself; it explains a block that is missing.
+    /// What else was noticed, by rising offset. It explains a block that is missing; by itself only an unreadable page is an
+    /// error, because it may have held the very block that would have proved a loss ([`super::Journals::unreadable`]).
     pub findings: Vec<Finding>,
 }
 
@@ -92,7 +98,8 @@ impl FileScan {
         read: &mut dyn FnMut(u64, usize) -> Result<Bytes, ReadError>,
     ) {
         for offset in (start..start + bytes as u64).step_by(ALIGN_BYTES) {
-            match read(offset, ALIGN_BYTES) {
+            let outcomes = (0..READS_MAX).map(|_| read(offset, ALIGN_BYTES));
+            match first_success(outcomes) {
                 Ok(page) => self.look_at(store_id, offset, file_bytes, &page),
                 Err(e) => self.findings.push(Finding { offset, oddity: Oddity::Unreadable(e) }),
             }
@@ -119,6 +126,9 @@ impl FileScan {
         let header = match decoded {
             Ok(header) => header,
             Err(HeaderError::NoMagic) => return Ok(None),
+            Err(HeaderError::NewerVersion { store_id: theirs, .. }) if theirs != *store_id => {
+                return Err(Oddity::OtherStore { store_id: theirs });
+            }
             Err(e) => return Err(Oddity::BadHeader(e)),
         };
         if header.store_id != *store_id {
@@ -132,4 +142,16 @@ impl FileScan {
         }
         Ok(Some(header))
     }
+}
+
+/// The first answer that is one, or else the last error.
+fn first_success(outcomes: impl Iterator<Item = Result<Bytes, ReadError>>) -> Result<Bytes, ReadError> {
+    let mut last = Err(ReadError("it was not tried".to_owned()));
+    for outcome in outcomes {
+        last = outcome;
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
 }

@@ -10,6 +10,8 @@
 //!   rule), so this covers "more than q before the last" as well.
 //! - Every block carries the oldest number that is still needed. Lower ones may have been overwritten by a later lap.
 //! - Every block carries the sum of its predecessor's header. Two neighbours that disagree are two histories: damage.
+//! - A page that cannot be read is damage wherever it is: a crash does not make pages unreadable, and what would tell whether
+//!   this one mattered may have stood in it.
 //!
 //! What cannot be seen: one fault in a block above the last watermark looks like a torn write. The block that carries the
 //! watermark when the journal goes idle closes that window for a quiet log, but for that block itself, which holds no data.
@@ -115,6 +117,14 @@ pub enum DamageReason {
     Twice { file: u32, offset: u64 },
 }
 
+impl DamageReason {
+    /// No torn write looks like this, wherever it is: two histories; a page that the disk cannot give back, whatever it held.
+    fn is_never_torn(&self) -> bool {
+        matches!(self, Self::ChainBroken | Self::Twice { .. } | Self::Unreadable(_))
+            || matches!(self, Self::MissingBecause(Oddity::Unreadable(_)))
+    }
+}
+
 /// Everything that was found in a store's journal files, by journal.
 #[derive(Clone, Debug, Default)]
 pub struct Journals {
@@ -156,11 +166,24 @@ impl Journals {
         self.journals.get(&key).into_iter().flat_map(|journal| journal.blocks.values().map(|block| block.file))
     }
 
-    /// The first block that only a newer version can read, as `(file, offset, version)` (F22). Recovery refuses to go on: to start
-    /// regardless would be to lose what the block holds.
-    pub fn newer_version(&self) -> Option<(u32, u64, u16)> {
+    /// The first block that only a newer version can read, as `(file, offset, version)`, of those whose journal's id `matters`
+    /// (F22). Recovery refuses to go on: to start regardless would be to lose what the block holds. A page that looks like
+    /// one of another journal is none of its business, and may be a client's bytes.
+    pub fn newer_version(&self, matters: impl Fn(&[u8; 16]) -> bool) -> Option<(u32, u64, u16)> {
         self.findings.iter().find_map(|(&(file, offset), oddity)| match oddity {
-            Oddity::BadHeader(HeaderError::NewerVersion { version }) => Some((file, offset, *version)),
+            Oddity::BadHeader(HeaderError::NewerVersion { version, journal_id, .. }) if matters(journal_id) => {
+                Some((file, offset, *version))
+            }
+            _ => None,
+        })
+    }
+
+    /// The first page that could not be read, as `(file, offset, error)` (F11). Whether something that is needed stood there
+    /// nobody can tell, and not even what proves it: the watermark may have stood there as well, so that a loss of any number
+    /// of blocks would pass for a torn tail. So recovery refuses to go on.
+    pub fn unreadable(&self) -> Option<(u32, u64, ReadError)> {
+        self.findings.iter().find_map(|(&(file, offset), oddity)| match oddity {
+            Oddity::Unreadable(error) => Some((file, offset, error.clone())),
             _ => None,
         })
     }
@@ -213,7 +236,7 @@ struct Case<'a> {
 impl Case<'_> {
     fn decide(&self, read: &mut dyn FnMut(&BlockHeader) -> Result<Bytes, ReadError>) -> Result<Replay, Damage> {
         let needed_from = self.journal.needed_from.max(self.expected.needed_from).max(1);
-        let durable = self.expected.last_number.unwrap_or(self.journal.durable_watermark);
+        let durable = self.durable();
         self.refuse_twins(needed_from)?;
         let mut blocks: Vec<BlockHeader> = Vec::new();
         let mut number = needed_from;
@@ -223,7 +246,7 @@ impl Case<'_> {
             }
             match self.next(number, durable, read) {
                 Ok(header) => blocks.push(header),
-                Err(fault) if matches!(fault, DamageReason::ChainBroken) || number <= durable => {
+                Err(fault) if fault.is_never_torn() || number <= durable => {
                     return Err(self.damage(number, fault));
                 }
                 Err(fault) => break Some(fault),
@@ -233,6 +256,11 @@ impl Case<'_> {
         let last_number = blocks.last().map_or(needed_from - 1, |last| last.number);
         let torn = fault.and_then(|reason| self.torn(number, reason));
         Ok(Replay { blocks, needed_from, last_number, durable_watermark: durable, torn, evidence: self.evidence() })
+    }
+
+    /// All blocks up to this one were durable once.
+    fn durable(&self) -> u64 {
+        self.expected.last_number.unwrap_or(self.journal.durable_watermark)
     }
 
     /// The block with this number, if all that is asked of it holds.
@@ -276,6 +304,7 @@ impl Case<'_> {
         let (file, offset) = self.place_of(number);
         let evidence = match reason {
             DamageReason::ChainBroken | DamageReason::Twice { .. } => Evidence::Reason,
+            _ if number > self.durable() => Evidence::Reason,
             _ => self.evidence(),
         };
         Damage { file, offset, number, epoch: self.key.epoch, reason, evidence }

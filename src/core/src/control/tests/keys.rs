@@ -56,11 +56,12 @@ fn every_key_begins_with_its_prefix_and_only_with_that() {
 /// In the order in which a scan meets them.
 #[test]
 fn an_epochs_keys_are_told_apart() {
-    let found: Vec<_> = [keys::epoch(3), keys::closed(3), keys::serving(3), keys::epoch(4)]
+    let found: Vec<_> = [keys::epoch(3), keys::closed(3), keys::journal_loss(3), keys::serving(3), keys::epoch(4)]
         .iter()
         .map(|key| keys::parse_epoch(key))
         .collect();
-    let expected = [EpochKey::Epoch(3), EpochKey::Closed(3), EpochKey::Serving(3), EpochKey::Epoch(4)];
+    let (loss, serving) = (EpochKey::JournalLoss(3), EpochKey::Serving(3));
+    let expected = [EpochKey::Epoch(3), EpochKey::Closed(3), loss, serving, EpochKey::Epoch(4)];
     assert_eq!(found, expected.map(Some));
     for key in ["epoch/", "epoch/3", "epoch/0000000000000003/", "epoch/0000000000000003/other", "store"] {
         assert_eq!(keys::parse_epoch(key.as_bytes()), None, "{key}");

@@ -52,6 +52,15 @@ fn serving() -> ServingRow {
     ServingRow { inherited: vec![journal] }
 }
 
+fn loss() -> JournalLossRow {
+    JournalLossRow {
+        of_epoch: 3,
+        accepted_at_ms: 0x0102,
+        journals: vec![LostJournal { journal_id: [4; 16], epoch: 2, shard: 5 }],
+        streams: vec![CutStream { stream_id: StreamId([0xab; 16]), ended_at: 6 }],
+    }
+}
+
 fn id_row() -> IdRow {
     IdRow { basin: "logs-basin".parse().unwrap(), name: "a/b".parse().unwrap() }
 }
@@ -72,9 +81,7 @@ fn all() -> Vec<(&'static str, Bytes, Decoder)> {
         ("serving", serving().encode(), |value| ServingRow::decode(value).map(drop)),
         ("closed", ClosedRow { closed_at_ms: 9 }.encode(), |value| ClosedRow::decode(value).map(drop)),
         ("store", StoreRow::new([7; 16], 9).encode(), |value| StoreRow::decode(value).map(drop)),
-        ("journal loss", JournalLossRow { of_epoch: 3, accepted_at_ms: 0x0102 }.encode(), |value| {
-            JournalLossRow::decode(value).map(drop)
-        }),
+        ("journal loss", loss().encode(), |value| JournalLossRow::decode(value).map(drop)),
     ]
 }
 
@@ -92,7 +99,7 @@ fn golden_values() {
     serving 07010100000003030303030303030303030303030303040000000000000005000600000000000000070000000000000036c93c80
     closed 08010900000000000000d0b43e5a
     store 090107070707070707070707070707070707010009000000000000004aa263a6
-    journal loss 0a010300000000000000020100000000000000b2d81a
+    journal loss 0a010300000000000000020100000000000001000000040404040404040404040404040404040200000000000000050001000000abababababababababababababababab060000000000000083d97af8
     ");
 }
 
@@ -110,6 +117,7 @@ fn values_round_trip() {
     assert_eq!(ServingRow::decode(&serving().encode()), Ok(serving()));
     assert_eq!(ServingRow::decode(&ServingRow::default().encode()), Ok(ServingRow::default()));
     assert_eq!(ClosedRow::decode(&ClosedRow { closed_at_ms: 9 }.encode()), Ok(ClosedRow { closed_at_ms: 9 }));
+    assert_eq!(JournalLossRow::decode(&loss().encode()), Ok(loss()));
     let store = StoreRow::new([7; 16], 9);
     assert_eq!(StoreRow::decode(&store.encode()), Ok(store));
 }

@@ -111,26 +111,83 @@ fn others_and_newer_blocks_are_reported_and_never_replayed() {
     let mut foreign = model.block(5).header;
     foreign.store_id = [9; 16];
     foreign.encode(model.disk.at(1, 65536, HEADER_BYTES).try_into().expect("a header's length"));
-    let newer = model.disk.at(1, 69632, HEADER_BYTES);
-    model_newer_version(newer);
+    model_newer_version(model.disk.at(1, 69632, HEADER_BYTES), STORE, JOURNAL);
+    model_newer_version(model.disk.at(1, 73728, HEADER_BYTES), [9; 16], JOURNAL);
     let journals = model.disk.scan();
     assert_eq!(journals.keys().collect::<Vec<_>>(), [KEY]);
-    assert_eq!(journals.newer_version(), Some((1, 69632, 2)));
+    assert_eq!(journals.newer_version(|id| *id == JOURNAL), Some((1, 69632, 2)));
     let findings: Vec<String> =
         journals.findings().map(|((_, offset), oddity)| format!("{offset}: {oddity}")).collect();
     insta::assert_snapshot!(findings.join("\n"), @"
     65536: a block of another store stands here
     69632: a block of format version 2, written by a newer Riverrun; this one reads up to version 1
+    73728: a block of another store stands here
     ");
 }
 
-/// A version-2 header keeps magic, version, length, salt and the place of the sum; the rest may differ.
-fn model_newer_version(out: &mut [u8]) {
+/// A client's large batch lies in its block page for page. Whatever it makes look like a block of another version, with a salt
+/// and thus a sum of its own choosing, it does not know the journal's id.
+#[test]
+fn f22_a_forged_version_does_not_speak_for_a_journal() {
+    let mut model = Model::new(1 << 20);
+    for version in [0u16, 2, u16::MAX] {
+        let mut batch = vec![0; 3 * ALIGN_BYTES];
+        // Where the batch lies in its frame, and so in the file.
+        let page = &mut batch[ALIGN_BYTES - 16..][..HEADER_BYTES];
+        model_newer_version(page, STORE, [7; 16]);
+        page[8..10].copy_from_slice(&version.to_le_bytes());
+        let sum = crc32c::crc32c_append(checksum::seed(SALT), &page[..124]);
+        page[124..128].copy_from_slice(&sum.to_le_bytes());
+        model.large(&batch).write().sync();
+    }
+    model.small(b"the last").write();
+    let journals = model.disk.scan();
+    assert_eq!(journals.findings().count(), 3, "each is seen, and said");
+    assert_eq!(journals.newer_version(|id| *id == JOURNAL), None);
+    assert_eq!(model.disk.recover().expect("not damaged").0.last_number, 4);
+}
+
+/// F11: nobody can tell what stood there, and above the watermark a loss would pass for a torn tail.
+#[test]
+fn an_unreadable_page_is_never_a_torn_tail() {
+    let mut model = five_blocks();
+    let first_of_last = 4 * 8192;
+    for page in [first_of_last, first_of_last + 4096, 200 * 4096] {
+        model.disk.unreadable = vec![(1, page)];
+        let journals = model.disk.scan();
+        assert_eq!(journals.unreadable().map(|(file, offset, _)| (file, offset)), Some((1, page)));
+    }
+    for page in [first_of_last, first_of_last + 4096] {
+        model.disk.unreadable = vec![(1, page)];
+        assert!(message(&model).contains("offset 32768: block 5 of epoch 3"), "{}", message(&model));
+    }
+}
+
+/// A page that the disk gives back when it is asked once more was never lost.
+#[test]
+fn a_page_is_asked_for_more_than_once() {
+    let model = five_blocks();
+    let mut failures = 2;
+    let mut read = |offset: u64, bytes: usize| {
+        if offset <= 8192 && offset + bytes as u64 > 8192 && failures > 0 {
+            failures -= 1;
+            return Err(ReadError("Input/output error (os error 5)".to_owned()));
+        }
+        model.disk.read(1, offset, bytes)
+    };
+    let scan = scan_file(&STORE, 1, 1 << 20, &mut read);
+    assert_eq!((scan.blocks.len(), scan.findings), (5, vec![]));
+}
+
+/// A version-2 header keeps magic, version, length, salt, the ids and the place of the sum; the rest may differ.
+fn model_newer_version(out: &mut [u8], store_id: [u8; 16], journal_id: [u8; 16]) {
     out.fill(0xab);
     out[..8].copy_from_slice(b"RvrnJrnl");
     out[8..10].copy_from_slice(&2u16.to_le_bytes());
     out[10..12].copy_from_slice(&128u16.to_le_bytes());
     out[16..24].copy_from_slice(&SALT.to_le_bytes());
+    out[24..40].copy_from_slice(&store_id);
+    out[40..56].copy_from_slice(&journal_id);
     let sum = crc32c::crc32c_append(checksum::seed(SALT), &out[..124]);
     out[124..128].copy_from_slice(&sum.to_le_bytes());
 }

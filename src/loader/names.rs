@@ -139,7 +139,7 @@ impl Names {
 
     async fn stream(&self, target: &StreamRef) -> Result<Option<StreamEntry>, NameError> {
         let value = self.catalog.get(keys::stream(&target.basin, &target.stream)).await?;
-        Ok(value.map(|value| StreamEntry::decode(&value)).transpose()?)
+        Ok(value.map(|value| StreamEntry::decode(&value)?.checked()).transpose()?)
     }
 
     async fn make_basin(&self, request: &CreateBasin) -> Result<BasinEntry, NameError> {

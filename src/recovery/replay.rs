@@ -159,7 +159,7 @@ impl Streams<'_> {
         let Some(value) = self.catalog.get(keys::id(stream_id)).await? else { return Ok(None) };
         let IdRow { basin, name } = IdRow::decode(&value).map_err(in_catalog)?;
         let Some(value) = self.catalog.get(keys::stream(&basin, &name)).await? else { return Ok(None) };
-        let entry = StreamEntry::decode(&value).map_err(in_catalog)?;
+        let entry = StreamEntry::decode(&value).and_then(StreamEntry::checked).map_err(in_catalog)?;
         let next_seq_num = self.index.next_seq_num(stream_id).unwrap_or(0);
         let found = Recovering { entry: Arc::new(entry), next_seq_num, unpublished: Vec::new() };
         Ok((found.entry.id == stream_id).then_some(found))

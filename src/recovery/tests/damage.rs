@@ -1,9 +1,11 @@
 //! Bytes that changed where they must not have (reliability.md P8, F10): start stops and names the place.
 
+use riverrun_core::control::{StreamEntry, keys};
 use riverrun_protocol::types::StreamId;
 
 use super::node::World;
-use crate::publish::fixtures::batch;
+use crate::catalog::Catalog;
+use crate::publish::fixtures::{basin, batch, target};
 use crate::recovery::RecoveryError;
 
 #[tokio::test]
@@ -111,4 +113,21 @@ async fn a_payload_that_looks_like_a_newer_block_stops_no_start() {
     world.disk.forge_newer_block(last.file, last.offset + last.bytes, journal_id);
     let refused = world.recover(1).await.expect_err("it is the journal's");
     assert!(matches!(refused, RecoveryError::JournalNewer { version: 2, .. }), "{refused}");
+}
+
+/// Recovered into one shard, asked for in another: its numbers would be given away.
+#[tokio::test]
+async fn a_stream_that_is_stored_where_it_is_not_routed_stops_the_start() {
+    let mut world = World::default();
+    let mut node = world.start(2).await;
+    node.append(&mut world, "a", &["1"]).await;
+    drop(node);
+    let key = keys::stream(&basin(), &target("a").stream);
+    let sound = StreamEntry::decode(&world.rows.rows()[&key]).expect("a row");
+    let moved = StreamEntry { placement: sound.placement ^ 1, ..sound.clone() };
+    world.rows.open().put_batch(vec![(key.clone(), moved.encode())]).await.expect("written");
+    let refused = world.recover(2).await.expect_err("two places").to_string();
+    assert!(refused.contains("placement"), "{refused}");
+    world.rows.open().put_batch(vec![(key, sound.encode())]).await.expect("written");
+    world.recover(2).await.expect("mended");
 }

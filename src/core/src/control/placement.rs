@@ -6,7 +6,8 @@ use riverrun_protocol::types::{BasinName, StreamName};
 /// followed by SplitMix64's finalizer, because FNV alone leaves names that differ in their last byte close together, and
 /// `% shards` looks at the lowest bits.
 ///
-/// Stored with the stream at creation, never computed again: the function may change for new streams without moving old ones.
+/// Stored with the stream at creation. Requests are routed by what it says of the name, so it may not change while streams
+/// placed otherwise exist: [`super::StreamEntry::checked`] refuses them.
 pub fn placement(basin: &BasinName, stream: &StreamName) -> u64 {
     let name = basin.as_str().bytes().chain([0]).chain(stream.as_str().bytes());
     finalize(

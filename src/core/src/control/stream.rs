@@ -57,6 +57,21 @@ impl StreamEntry {
         }
     }
 
+    /// Requests are routed by the placement that the name has, recovery hands streams to shards by the one that is stored. If they
+    /// differed, records would be recovered into a shard that nobody asks, and their numbers given to others. Asked wherever an
+    /// entry is read to be served.
+    pub fn checked(self) -> Result<Self, StoredError> {
+        let routed = placement(&self.basin, &self.name);
+        match self.placement == routed {
+            true => Ok(self),
+            false => Err(StoredError::Misplaced {
+                what: "stream",
+                expected: format!("{}/{} with placement {routed:016x}, as requests are routed", self.basin, self.name),
+                found: format!("{:016x}", self.placement),
+            }),
+        }
+    }
+
     /// The `expires_at_ms` of a batch that arrives now; 0 = never (`s2-semantics.md` E8: the age counts from the write, by the
     /// server's clock).
     pub fn expires_at_ms(&self, arrival_ms: u64) -> u64 {

@@ -153,14 +153,15 @@ impl LocalStore {
         for part in below_root.components() {
             let child = parent.join(part);
             make_one_folder(&child).map_err(PublishError::NotDone)?;
-            self.settle(&parent)?;
+            self.sync_found_folder(&parent)?;
             parent = child;
         }
         self.remember_folder(folder);
         Ok(())
     }
 
-    /// Step 4, and the syncs of step 2: what was named there cannot be taken back by starting over, it is already visible.
+    /// Step 4. What was named there cannot be taken back by starting over, it is already visible: so not even a folder that
+    /// cannot be opened, for want of a descriptor, is tried again.
     fn settle(&self, folder: &Path) -> Result<(), PublishError> {
         self.final_sync(folder, sync_folder(folder))
     }
@@ -172,7 +173,13 @@ impl LocalStore {
         let file = File::open(&path).map_err(PublishError::NotDone)?;
         self.final_sync(&path, file.sync_data())?;
         let mut folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
-        folders.try_for_each(|folder| self.settle(folder))
+        folders.try_for_each(|folder| self.sync_found_folder(folder))
+    }
+
+    /// Where nothing was promised yet: a folder that could not be opened was not synced either, and may be tried again.
+    fn sync_found_folder(&self, folder: &Path) -> Result<(), PublishError> {
+        let handle = File::open(folder).map_err(PublishError::NotDone)?;
+        self.final_sync(folder, handle.sync_all())
     }
 
     /// A sync that is never repeated: its failure ends all publishing, and the process.

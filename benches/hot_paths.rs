@@ -6,10 +6,10 @@ use std::hint::black_box;
 use bytes::{Bytes, BytesMut};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use riverrun_core::chunk::{ChunkId, ChunkInput, ChunkStream, Compressor, Identity, Lane, StreamState, encode};
-use riverrun_protocol::batch::{self, Stamp};
+use riverrun_protocol::batch::{self, Record, Stamp};
 use riverrun_protocol::frame::{self, Cut};
 use riverrun_protocol::request::Request;
-use riverrun_protocol::types::{Record, StreamId};
+use riverrun_protocol::types::StreamId;
 
 /// Records per batch, bytes per record.
 const SHAPES: [(usize, usize); 3] = [(1, 1024), (60, 1024), (1000, 1024)];

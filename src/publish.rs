@@ -76,7 +76,8 @@ impl Publisher {
     ///
     /// # Errors
     /// `Transient`: order again after a pause. `Fatal`: stop acknowledging, end the process.
-    pub async fn store_chunk(&self, input: ChunkInput) -> Result<StoredChunk, StoreFailure> {
+    pub async fn store_chunk(&self, input: impl Into<Arc<ChunkInput>>) -> Result<StoredChunk, StoreFailure> {
+        let input: Arc<ChunkInput> = input.into();
         let id = input.id;
         let sequence = self.sequence(id.sequence());
         let chunk = match sequence.encoded(id.number) {
@@ -98,7 +99,7 @@ impl Publisher {
         Arc::clone(self.sequences.lock().expect("no panic while held").entry(id).or_default())
     }
 
-    async fn encode(&self, sequence: &Sequence, input: ChunkInput) -> Result<Arc<EncodedChunk>, StoreFailure> {
+    async fn encode(&self, sequence: &Sequence, input: Arc<ChunkInput>) -> Result<Arc<EncodedChunk>, StoreFailure> {
         let id = input.id;
         let Writer { store_id, writer_id } = self.writer;
         let put_id = random_id().map_err(StoreFailure::Fatal)?;

@@ -18,8 +18,7 @@ impl Encoder {
         Self { offload, idle: Arc::default() }
     }
 
-    /// Consumes the input: its batches are let go as soon as they are compressed.
-    pub async fn encode(&self, input: ChunkInput, identity: Identity) -> Result<EncodedChunk, EncodeError> {
+    pub async fn encode(&self, input: Arc<ChunkInput>, identity: Identity) -> Result<EncodedChunk, EncodeError> {
         let idle = Arc::clone(&self.idle);
         self.offload
             .run(move || {

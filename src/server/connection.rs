@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use riverrun_core::event::ConnectionId;
-use riverrun_core::limits::LARGE_FRAME_BYTES_MIN;
+use riverrun_core::limits::{CONNECTION_FORWARD_BYTES_MAX, LARGE_FRAME_BYTES_MIN};
 use riverrun_protocol::frame::{FrameHeader, FrameKind};
 use riverrun_protocol::limits::{FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
 
@@ -19,8 +19,6 @@ pub const FRAME_DEADLINE: Duration = Duration::from_secs(30);
 pub const LINGER_DEADLINE: Duration = Duration::from_secs(2);
 /// A peer that takes none of our bytes while this much waits for it is not read from.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
-/// Appends on their way to other cores: beyond it the connection is not read from, so that their shards need not refuse any.
-pub const FORWARDED_BYTES_MAX: usize = 4 << 20;
 /// Control calls of one connection side by side: a listing's answer can have half a megabyte. The next ones wait.
 pub const CONTROL_CALLS_MAX: usize = 16;
 /// What one receive asks for after a large frame: the next one's head, with little of its body, so that the body is received
@@ -137,7 +135,7 @@ impl Connection {
             || (self.stopped_by.is_empty()
                 && self.moving_to.is_none()
                 && self.may_take_frames()
-                && self.forwarded_bytes < FORWARDED_BYTES_MAX
+                && self.forwarded_bytes < CONNECTION_FORWARD_BYTES_MAX
                 && self.output.bytes() < OUTPUT_BYTES_MAX)
     }
 

@@ -21,7 +21,7 @@ use crate::publish::Publisher;
 /// Work for the tokio side. Bounded where it arises: by chunks in flight, loads in flight and requests per connection.
 #[derive(Debug)]
 pub enum SideOrder {
-    StoreChunk { shard: u16, chunk: Box<ChunkInput> },
+    StoreChunk { shard: u16, chunk: Arc<ChunkInput> },
     InheritedPublished { shard: u16 },
     LoadStream { shard: u16, load: LoadId, target: StreamRef, cause: LoadCause },
     LoadPages { shard: u16, load: LoadId, stream_id: StreamId, chunk: ChunkId, from: PagesFrom, bytes_max: usize },
@@ -68,7 +68,7 @@ impl Side {
         match order {
             SideOrder::StoreChunk { shard, chunk } => {
                 let id = chunk.id;
-                let outcome = self.publisher.store_chunk(*chunk).await;
+                let outcome = self.publisher.store_chunk(chunk).await;
                 if let Err(failure) = &outcome {
                     tracing::warn!(?id, ?failure, "a chunk was not stored");
                 }

@@ -82,6 +82,8 @@ pub struct Worker {
     next_sweep: Duration,
     /// Connections that found no receive buffer.
     starved: Vec<ConnectionId>,
+    /// Forwarded appends of this turn, and their bytes.
+    handled: Vec<(ConnectionId, usize)>,
     draining: bool,
     stopping: bool,
     /// Why the shard cannot go on.
@@ -111,6 +113,7 @@ impl Worker {
             accept_again_at: None,
             next_sweep: now.monotonic + SWEEP_INTERVAL,
             starved: Vec::new(),
+            handled: Vec::new(),
             draining: false,
             stopping: false,
             fatal: None,
@@ -130,6 +133,7 @@ impl Worker {
             self.reach_timeouts();
             self.shard.flush(self.now, &mut self.actions);
             self.carry_out_all();
+            self.report_handled();
             self.publish_counters();
             if let Some(reason) = self.fatal.take() {
                 self.say_farewell()?;

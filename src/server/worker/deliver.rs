@@ -205,6 +205,13 @@ impl Worker {
         let bytes = request.append_bytes();
         request.with(|request| self.tell(Event::RequestReceived { connection, id, request }));
         if bytes > 0 {
+            self.handled.push((connection, bytes));
+        }
+    }
+
+    /// Behind whatever the shard decided in the same turn: if it has no room for more, the home core hears that first.
+    pub(super) fn report_handled(&mut self) {
+        for (connection, bytes) in self.handled.drain(..) {
             let flow = Flow::Handled { bytes };
             self.peers[usize::from(connection.home_shard())].post(Mail::Flow { from: self.index, connection, flow });
         }

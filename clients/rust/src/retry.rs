@@ -94,8 +94,8 @@ where
 }
 
 /// Whether an append that ended in `error` is known to be without effect and may be sent again as it is: the rule by which
-/// the producer resumes. `Poisoned` counts, since an input behind a failed one is discarded by the server
-/// (`s2-semantics.md` B10) or was never sent.
+/// the producer resumes. `Poisoned` counts, since an input behind a failed one is discarded by the server (after a refusal
+/// without effect; `s2-semantics.md` B10) or was never sent.
 pub(crate) fn may_resend(error: &Error) -> bool {
     match error {
         Error::NotDone(NotDone::Poisoned { .. }) => true,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use riverrun_protocol::batch::Record;
 use riverrun_protocol::request::Request;
 use riverrun_protocol::response::{AppendAck, SessionOpened};
@@ -103,8 +102,9 @@ impl AppendSession {
         let Line { connection, id, core } = &self.line;
         let room = core.room_for(&batch).await?;
         let (ticket, ack) = oneshot::channel();
-        core.submit(room, ticket, |track| {
-            connection.send(*id, &Request::SessionAppend(&[]), batch.bytes().clone(), track);
+        let bytes = batch.bytes();
+        core.submit(room, bytes.clone(), ticket, |track| {
+            connection.send(*id, &Request::SessionAppend(&[]), bytes.len(), track);
         })?;
         Ok(AckTicket { ack, _connection: connection.clone() })
     }
@@ -152,7 +152,7 @@ struct Line {
 impl Line {
     fn close(&self, ended: Option<oneshot::Sender<Result<(), Error>>>) {
         self.core.close(ended, || {
-            self.connection.send(self.id, &Request::CloseAppendSession, Bytes::new(), Track::None);
+            self.connection.send(self.id, &Request::CloseAppendSession, 0, Track::None);
         });
     }
 }

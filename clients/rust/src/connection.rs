@@ -51,8 +51,8 @@ pub(crate) struct Shared {
     /// Set by the server's `Draining`: no new work.
     draining: AtomicBool,
     ids: AtomicU64,
-    /// One permit per call in progress.
-    calls: Semaphore,
+    /// One permit per call in progress, or given up and still in the queue.
+    calls: Arc<Semaphore>,
     opened: Instant,
     /// When the last byte arrived, in ms since `opened`.
     heard_ms: AtomicU64,
@@ -65,7 +65,7 @@ impl Shared {
             registry: Registry::default(),
             draining: AtomicBool::new(false),
             ids: AtomicU64::new(1),
-            calls: Semaphore::new(REQUESTS_INFLIGHT_MAX),
+            calls: Arc::new(Semaphore::new(REQUESTS_INFLIGHT_MAX)),
             opened: Instant::now(),
             heard_ms: AtomicU64::new(0),
         }
@@ -118,16 +118,16 @@ impl Connection {
     /// Dropping the future before the request's first byte is written takes it back.
     pub(crate) async fn call(&self, request: &Request<'_>, batch: Bytes, timeout: Duration) -> Result<Response, Error> {
         let deadline = Instant::now() + timeout;
-        let permit = timeout_at(deadline, self.shared.calls.acquire()).await;
-        let Ok(Ok(_permit)) = permit else { return Err(Error::timed_out(false, timeout)) };
-        let call = Call::start(self, request, batch)?;
+        let permit = timeout_at(deadline, self.shared.calls.clone().acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return Err(Error::timed_out(false, timeout)) };
+        let call = Call::start(self, request, batch, permit)?;
         call.answer(deadline, timeout).await
     }
 
     /// Registers a session and sends the frame that opens it. The frame's id is the session's.
     pub(crate) fn open_session(&self, request: &Request<'_>, session: Arc<dyn Session>) -> Result<u64, Error> {
         let id = self.register(Slot::Session(session))?;
-        self.send(id, request, Bytes::new(), Track::None);
+        self.send(id, request, 0, Track::None);
         Ok(id)
     }
 
@@ -136,11 +136,12 @@ impl Connection {
         self.shared.registry.remove(id);
     }
 
-    /// Queues a frame. It is written in the order of the calls, or never if the connection ends first.
-    pub(crate) fn send(&self, id: u64, request: &Request<'_>, batch: Bytes, track: Track) {
-        let head = head(id, request, batch.len());
+    /// Queues a frame; `track` has the batch of so many bytes that belongs behind the request's own fields. It is written in
+    /// the order of the calls, or never if the connection ends first.
+    pub(crate) fn send(&self, id: u64, request: &Request<'_>, batch_bytes: usize, track: Track) {
+        let head = head(id, request, batch_bytes);
         // A send fails only if the task has ended; then it has told, or is telling, everyone in the registry.
-        let _ = self.outbox.send(Outgoing { head, batch, track });
+        let _ = self.outbox.send(Outgoing { head, track });
     }
 
     fn register(&self, slot: Slot) -> Result<u64, Error> {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::response::{AppendAck, Response, SessionOpened};
 use tokio::sync::{AcquireError, Semaphore, oneshot};
@@ -59,6 +60,8 @@ enum Phase {
 struct Waiting {
     ticket: Answer<AppendAck>,
     room: Room,
+    /// Until the writer takes it. If the session fails first, it is freed at once.
+    batch: Bytes,
     submitted: Instant,
 }
 
@@ -104,6 +107,7 @@ impl Core {
     pub(super) fn submit(
         self: &Arc<Self>,
         room: Room,
+        batch: Bytes,
         ticket: Answer<AppendAck>,
         send: impl FnOnce(Track),
     ) -> Result<(), Error> {
@@ -111,7 +115,7 @@ impl Core {
         if !matches!(state.phase, Phase::Open) {
             return Err(state.poison());
         }
-        state.waiting.push_back(Waiting { ticket, room, submitted: Instant::now() });
+        state.waiting.push_back(Waiting { ticket, room, batch, submitted: Instant::now() });
         send(Track::Input(self.clone()));
         Ok(())
     }
@@ -284,11 +288,12 @@ impl Session for Core {
 }
 
 impl Input for Core {
-    fn claim(&self) -> bool {
+    fn claim(&self) -> Option<Bytes> {
         let mut state = self.lock();
-        let claimed = state.sent < state.waiting.len();
-        state.sent += usize::from(claimed);
-        claimed
+        let next = state.sent;
+        let batch = std::mem::take(&mut state.waiting.get_mut(next)?.batch);
+        state.sent += 1;
+        Some(batch)
     }
 
     fn unclaim(&self) {

@@ -1,13 +1,13 @@
 //! One request with one answer, from the side that waits.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use riverrun_protocol::request::Request;
 use riverrun_protocol::response::Response;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::outbox::Track;
@@ -61,30 +61,52 @@ impl Waiting {
 /// How far a request has got. The writer and whoever gives up race for it; exactly one of them wins, so a request that was
 /// given up as not sent is never sent afterwards.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicU8);
+pub(crate) struct Progress {
+    state: AtomicU8,
+    /// Of an append: until it is written or withdrawn.
+    batch: Mutex<Bytes>,
+    /// Held until the call has ended and its frame has left the queue, so that the queue has a limit as well.
+    _permit: Option<OwnedSemaphorePermit>,
+}
 
 const QUEUED: u8 = 0;
 const SENT: u8 = 1;
 const WITHDRAWN: u8 = 2;
 
 impl Progress {
-    /// The writer is about to write it. `false`: it was withdrawn and must not be written.
-    pub(super) fn claim(&self) -> bool {
-        self.0.compare_exchange(QUEUED, SENT, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    pub(super) fn new(batch: Bytes, permit: OwnedSemaphorePermit) -> Self {
+        Self { state: AtomicU8::new(QUEUED), batch: Mutex::new(batch), _permit: Some(permit) }
+    }
+
+    /// The writer is about to write it, with this batch behind its head. `None`: it was withdrawn and must not be written.
+    pub(super) fn claim(&self) -> Option<Bytes> {
+        self.change(QUEUED, SENT).then(|| self.take_batch())
     }
 
     /// The writer stopped before its first byte.
     pub(super) fn unclaim(&self) {
-        self.0.store(QUEUED, Ordering::Release);
+        self.state.store(QUEUED, Ordering::Release);
     }
 
     /// `false`: too late, it may have left.
-    fn withdraw(&self) -> bool {
-        self.0.compare_exchange(QUEUED, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    pub(super) fn withdraw(&self) -> bool {
+        let withdrawn = self.change(QUEUED, WITHDRAWN);
+        if withdrawn {
+            drop(self.take_batch());
+        }
+        withdrawn
     }
 
     pub(super) fn is_sent(&self) -> bool {
-        self.0.load(Ordering::Acquire) == SENT
+        self.state.load(Ordering::Acquire) == SENT
+    }
+
+    fn change(&self, from: u8, to: u8) -> bool {
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn take_batch(&self) -> Bytes {
+        std::mem::take(&mut *self.batch.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -98,11 +120,17 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn start(connection: &'a Connection, request: &Request<'_>, batch: Bytes) -> Result<Self, Error> {
+    pub(super) fn start(
+        connection: &'a Connection,
+        request: &Request<'_>,
+        batch: Bytes,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Self, Error> {
         let (sender, answer) = oneshot::channel();
-        let progress = Arc::new(Progress::default());
+        let batch_bytes = batch.len();
+        let progress = Arc::new(Progress::new(batch, permit));
         let id = connection.register(Slot::Call(Waiting { answer: sender, progress: progress.clone() }))?;
-        connection.send(id, request, batch, Track::Call(progress.clone()));
+        connection.send(id, request, batch_bytes, Track::Call(progress.clone()));
         Ok(Self { connection, id, progress, answer })
     }
 
@@ -131,9 +159,9 @@ mod tests {
     fn d4_what_was_withdrawn_is_never_written_and_what_was_written_is_never_withdrawn() {
         let progress = Progress::default();
         assert!(progress.withdraw());
-        assert!(!progress.claim());
+        assert_eq!(progress.claim(), None);
         let progress = Progress::default();
-        assert!(progress.claim());
+        assert_eq!(progress.claim(), Some(Bytes::new()));
         assert!(!progress.withdraw());
         assert!(progress.is_sent());
     }
@@ -141,7 +169,7 @@ mod tests {
     #[test]
     fn what_the_writer_never_reached_counts_as_not_sent() {
         let progress = Progress::default();
-        assert!(progress.claim());
+        assert!(progress.claim().is_some());
         progress.unclaim();
         assert!(!progress.is_sent());
     }

@@ -21,15 +21,26 @@ const SLICES_MAX: usize = 64;
 const CLAIMED_BYTES_MAX: usize = 512 << 10;
 
 /// A frame to write, and who has to know that it was.
+///
+/// While it waits here it is small: its batch is with whoever may still take it back, and is gone with that. A server that
+/// reads nothing for long (which is its way to hold a client up) then costs no memory for what was given up meanwhile, and
+/// there is no need to break with it for that.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) head: Bytes,
-    /// The rest of the body, by reference.
-    pub(super) batch: Bytes,
     pub(super) track: Track,
 }
 
-impl Outgoing {
+/// A frame that is being written.
+#[derive(Debug)]
+struct Claimed {
+    head: Bytes,
+    /// The rest of the body, by reference.
+    batch: Bytes,
+    track: Track,
+}
+
+impl Claimed {
     fn frame_bytes(&self) -> usize {
         self.head.len() + self.batch.len()
     }
@@ -47,17 +58,18 @@ pub(crate) enum Track {
 
 /// An append session, as the writer sees it.
 pub(crate) trait Input: Debug + Send + Sync {
-    /// The next input is about to be written. `false`: the session has failed, nothing of it may be written any more.
-    fn claim(&self) -> bool;
+    /// The next input is about to be written: its batch. `None`: the session has failed, nothing of it may be written any
+    /// more.
+    fn claim(&self) -> Option<Bytes>;
 
-    /// The most recently claimed input was not begun.
+    /// The most recently claimed input was not begun, and never will be: the connection has ended.
     fn unclaim(&self);
 }
 
 impl Track {
-    fn claim(&self) -> bool {
+    fn claim(&self) -> Option<Bytes> {
         match self {
-            Self::None => true,
+            Self::None => Some(Bytes::new()),
             Self::Call(progress) => progress.claim(),
             Self::Input(session) => session.claim(),
         }
@@ -77,7 +89,7 @@ impl Track {
 pub(super) struct Outbox {
     queue: mpsc::UnboundedReceiver<Outgoing>,
     /// Claimed, to be written next.
-    claimed: VecDeque<Outgoing>,
+    claimed: VecDeque<Claimed>,
     claimed_bytes: usize,
     /// Of the first claimed frame, this many bytes are written.
     written: usize,
@@ -121,7 +133,9 @@ impl Outbox {
     }
 
     fn claim(&mut self, frame: Outgoing) {
-        if frame.track.claim() {
+        let Outgoing { head, track } = frame;
+        if let Some(batch) = track.claim() {
+            let frame = Claimed { head, batch, track };
             self.claimed_bytes += frame.frame_bytes();
             self.claimed.push_back(frame);
         }

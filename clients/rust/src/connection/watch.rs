@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use riverrun_protocol::request::{Ping, Request};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -32,6 +31,10 @@ impl Watch {
     }
 
     /// Ends when the server has been silent for too long although something was pending.
+    ///
+    /// A ping that stays unanswered while anything else is heard is no reason to end: a server that is full leaves the
+    /// socket unread, with the ping in it, for as long as it takes, and goes on answering and pushing meanwhile. What a client
+    /// gives up in that time takes no room here (see `Outgoing`).
     pub(super) async fn run(self) -> Disconnect {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -58,7 +61,7 @@ impl Watch {
         let (answer, _) = oneshot::channel();
         self.shared.registry.insert(id, Slot::call(answer)).ok()?;
         let head = head(id, &Request::Ping(Ping { nonce: id }), 0);
-        outbox.send(Outgoing { head, batch: Bytes::new(), track: Track::None }).ok()?;
+        outbox.send(Outgoing { head, track: Track::None }).ok()?;
         Some(id)
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use riverrun_protocol::request::{GrantCredit, OpenReadSession, ReadParams, Request};
 use riverrun_protocol::response::{ReadBatches, SessionOpened};
 use riverrun_protocol::types::Position;
@@ -120,7 +119,7 @@ impl Live {
         let bytes = std::mem::take(&mut self.taken_bytes);
         let Line { connection, id, inbox } = &self.line;
         inbox.grant(bytes);
-        connection.send(*id, &Request::GrantCredit(GrantCredit { bytes }), Bytes::new(), Track::None);
+        connection.send(*id, &Request::GrantCredit(GrantCredit { bytes }), 0, Track::None);
     }
 
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
@@ -152,7 +151,7 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         if self.inbox.abandon() {
-            self.connection.send(self.id, &Request::CloseReadSession, Bytes::new(), Track::None);
+            self.connection.send(self.id, &Request::CloseReadSession, 0, Track::None);
         }
     }
 }

@@ -2,6 +2,8 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
 
+use tokio::sync::Semaphore;
+
 use super::*;
 
 /// Takes so many bytes, a few at a time, and then fails.
@@ -44,18 +46,18 @@ impl AsyncWrite for Limited {
 }
 
 /// Counts claims, as an append session does.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Claims {
     sent: Mutex<usize>,
-    closed: bool,
+    batches: Vec<Bytes>,
 }
 
 impl Input for Claims {
-    fn claim(&self) -> bool {
-        if !self.closed {
-            *self.sent.lock().expect("no panic under it") += 1;
-        }
-        !self.closed
+    fn claim(&self) -> Option<Bytes> {
+        let mut sent = self.sent.lock().expect("no panic under it");
+        let batch = self.batches.get(*sent)?.clone();
+        *sent += 1;
+        Some(batch)
     }
 
     fn unclaim(&self) {
@@ -69,13 +71,32 @@ fn frame_bytes((head, batch): (&str, &str)) -> usize {
     head.len() + batch.len()
 }
 
-fn queued(track: impl Fn() -> Track) -> Outbox {
+fn batches() -> Vec<Bytes> {
+    FRAMES.map(|(_, batch)| Bytes::from_static(batch.as_bytes())).into()
+}
+
+fn claims(batches: Vec<Bytes>) -> Arc<Claims> {
+    Arc::new(Claims { sent: Mutex::new(0), batches })
+}
+
+/// A call with this batch, and the semaphore its permit is from.
+fn call(batch: Bytes) -> (Arc<Progress>, Arc<Semaphore>) {
+    let calls = Arc::new(Semaphore::new(1));
+    let permit = calls.clone().try_acquire_owned().expect("one is free");
+    (Arc::new(Progress::new(batch, permit)), calls)
+}
+
+fn queued(tracks: impl IntoIterator<Item = Track>) -> Outbox {
     let (sender, queue) = mpsc::unbounded_channel();
-    for (head, batch) in FRAMES {
-        let (head, batch) = (Bytes::from_static(head.as_bytes()), Bytes::from_static(batch.as_bytes()));
-        sender.send(Outgoing { head, batch, track: track() }).expect("the receiver is there");
+    for ((head, _), track) in FRAMES.into_iter().zip(tracks) {
+        let head = Bytes::from_static(head.as_bytes());
+        sender.send(Outgoing { head, track }).expect("the receiver is there");
     }
     Outbox::new(queue)
+}
+
+fn inputs(claims: &Arc<Claims>) -> Outbox {
+    queued(FRAMES.map(|_| Track::Input(claims.clone())))
 }
 
 #[tokio::test]
@@ -83,12 +104,10 @@ async fn d4_sent_is_what_a_byte_was_written_of_wherever_the_connection_ends() {
     let all: String = FRAMES.iter().flat_map(|(head, batch)| [*head, *batch]).collect();
     for limit in 0..all.len() {
         for at_once in [1, 3, usize::MAX] {
-            let calls: Vec<Arc<Progress>> = FRAMES.iter().map(|_| Arc::default()).collect();
-            let claims = Arc::new(Claims::default());
-            let of_calls = Mutex::new(calls.iter().cloned());
-            let mut by_call =
-                queued(|| Track::Call(of_calls.lock().expect("unpoisoned").next().expect("one for each frame")));
-            let mut by_input = queued(|| Track::Input(claims.clone()));
+            let calls: Vec<_> = batches().into_iter().map(|batch| call(batch).0).collect();
+            let claims = claims(batches());
+            let mut by_call = queued(calls.iter().cloned().map(Track::Call));
+            let mut by_input = inputs(&claims);
             for outbox in [&mut by_call, &mut by_input] {
                 let mut socket = Limited { taken: Vec::new(), limit, at_once };
                 outbox.write_all(&mut socket).await.expect_err("the socket fails");
@@ -110,7 +129,7 @@ async fn d4_sent_is_what_a_byte_was_written_of_wherever_the_connection_ends() {
 
 #[tokio::test]
 async fn nothing_of_a_failed_session_is_written() {
-    let mut outbox = queued(|| Track::Input(Arc::new(Claims { closed: true, ..Claims::default() })));
+    let mut outbox = inputs(&claims(Vec::new()));
     let mut socket = Limited { taken: Vec::new(), limit: 100, at_once: 100 };
     outbox.write_all(&mut socket).await.expect("nothing to write");
     assert!(socket.taken.is_empty());
@@ -118,7 +137,7 @@ async fn nothing_of_a_failed_session_is_written() {
 
 #[tokio::test]
 async fn ends_once_every_handle_is_gone_and_everything_is_written() {
-    let mut outbox = queued(|| Track::None);
+    let mut outbox = inputs(&claims(batches()));
     let mut socket = Limited { taken: Vec::new(), limit: 100, at_once: 5 };
     outbox.write_all(&mut socket).await.expect("room enough");
     assert_eq!(socket.taken.len(), FRAMES.into_iter().map(frame_bytes).sum::<usize>());
@@ -127,11 +146,29 @@ async fn ends_once_every_handle_is_gone_and_everything_is_written() {
 #[tokio::test]
 async fn a_write_takes_no_more_than_it_claims() {
     let (sender, queue) = mpsc::unbounded_channel();
+    let claims = claims(vec![Bytes::from(vec![0; CLAIMED_BYTES_MAX / 4]); 10]);
     for _ in 0..10 {
-        let batch = Bytes::from(vec![0; CLAIMED_BYTES_MAX / 4]);
-        sender.send(Outgoing { head: Bytes::from_static(b"head"), batch, track: Track::None }).expect("open");
+        let track = Track::Input(claims.clone());
+        sender.send(Outgoing { head: Bytes::from_static(b"head"), track }).expect("open");
     }
     let mut outbox = Outbox::new(queue);
     assert!(outbox.claim_some().await);
     assert_eq!(outbox.claimed.len(), 4, "the rest stays unclaimed, so surely unsent");
+}
+
+/// A server that does not read for long, and callers that give up meanwhile.
+#[tokio::test]
+async fn what_is_given_up_in_the_queue_frees_its_batch_at_once_and_its_place_when_the_queue_moves() {
+    let batch = Bytes::from(vec![0; 100]);
+    let (call, calls) = call(batch.clone());
+    let mut outbox = queued([Track::Call(call.clone())]);
+    assert!(!batch.is_unique());
+    assert!(call.withdraw());
+    assert!(batch.is_unique());
+    drop(call);
+    assert_eq!(calls.available_permits(), 0, "or the queue would grow without end");
+    let mut socket = Limited { taken: Vec::new(), limit: 100, at_once: 100 };
+    outbox.write_all(&mut socket).await.expect("nothing to write");
+    assert!(socket.taken.is_empty());
+    assert_eq!(calls.available_permits(), 1);
 }

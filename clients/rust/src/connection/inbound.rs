@@ -1,7 +1,8 @@
 //! From the socket's bytes to whoever waits for them.
 //!
 //! Frames are split off the receive buffer without copying. A large frame is read up to its end and not beyond, so that the
-//! next one starts in a fresh buffer: otherwise about half a frame would be copied over each time a buffer is full.
+//! next one starts in a fresh buffer: otherwise about half a frame would be copied over each time a buffer is full. Small
+//! frames share buffers, which live for as long as anyone holds one of them.
 
 use std::sync::atomic::Ordering;
 
@@ -20,6 +21,9 @@ use crate::error::{Disconnect, Refusal};
 
 /// Read at once while no large frame is under way.
 const READ_BYTES: usize = 64 << 10;
+/// A buffer with less room than this is replaced. Replacing it for every read would pin all of it behind each small frame
+/// that somebody holds.
+const READ_BYTES_MIN: usize = READ_BYTES / 8;
 /// After this many bytes the task lets its other half, the writer, have a turn.
 const TURN_BYTES: usize = 1 << 20;
 
@@ -64,7 +68,10 @@ impl FrameReader {
             Ok(Cut::Incomplete { needed, .. }) if needed > READ_BYTES => needed,
             _ => READ_BYTES,
         };
-        self.buffer.reserve(wanted);
+        let spare = self.buffer.capacity() - self.buffer.len();
+        if wanted > READ_BYTES || spare < READ_BYTES_MIN {
+            self.buffer.reserve(wanted);
+        }
         socket.read_buf(&mut (&mut self.buffer).limit(wanted)).await
     }
 }
@@ -220,6 +227,25 @@ mod tests {
             assert_ne!(reader.fill(&mut socket).await.expect("no error"), 0);
         }
         assert!(reader.unread().is_empty(), "what is left over would have to be copied");
+    }
+
+    /// A follower that is slow holds many small pushes, each of which came by itself.
+    #[tokio::test]
+    async fn small_frames_share_buffers_while_they_are_held() {
+        let sent = frames(&vec![vec![7; 100]; 2000]);
+        let mut socket = Chunked(&sent, sent.len() / 2000);
+        let mut reader = FrameReader::default();
+        let mut held: Vec<Bytes> = Vec::new();
+        while reader.fill(&mut socket).await.expect("no error") > 0 {
+            while let Some((_, body)) = reader.cut().expect("sound") {
+                held.push(body);
+            }
+        }
+        // In one buffer, frame follows frame at a frame's distance.
+        let follows = |pair: &&[Bytes]| pair[1].as_ptr() as usize == pair[0].as_ptr() as usize + sent.len() / 2000;
+        let buffers = 1 + held.len() - 1 - held.windows(2).filter(follows).count();
+        assert_eq!(held.len(), 2000);
+        assert!(buffers <= 1 + sent.len() / (READ_BYTES - READ_BYTES_MIN), "{buffers} for {} bytes", sent.len());
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Settings of a [`Client`](crate::Client). `Default` suits a server in the same location.
+/// Settings of a [`Client`](crate::Client). `Default` suits a server in the same location. `Duration::MAX` is no limit.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,7 +52,7 @@ impl Default for ClientConfig {
 /// How often and how fast to try again (`s2-semantics.md` I3, reliability.md D22).
 ///
 /// The wait before attempt n+1 is uniform between 0 and `backoff_base` x 2^(n-1), capped at `backoff_max` (full jitter: many
-/// clients that lost the same server do not come back in step), and at least what the server asked for.
+/// clients that lost the same server do not come back in step), on top of what the server asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RetryPolicy {
     /// Attempts in all; 1 never retries, 0 counts as 1.

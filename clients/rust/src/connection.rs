@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::ClientConfig;
+use crate::deadline::after;
 use crate::error::Error;
 
 use call::{Call, Slot};
@@ -117,7 +118,7 @@ impl Connection {
     ///
     /// Dropping the future before the request's first byte is written takes it back.
     pub(crate) async fn call(&self, request: &Request<'_>, batch: Bytes, timeout: Duration) -> Result<Response, Error> {
-        let deadline = Instant::now() + timeout;
+        let deadline = after(Instant::now(), timeout);
         let permit = timeout_at(deadline, self.shared.calls.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(Error::timed_out(false, timeout)) };
         let call = Call::start(self, request, batch, permit)?;

@@ -47,6 +47,7 @@ mod batch;
 mod client;
 mod config;
 mod connection;
+mod deadline;
 mod error;
 mod options;
 mod pool;

@@ -5,15 +5,15 @@ mod support;
 use std::time::Duration;
 
 use riverrun_client::{
-    BasinOptions, Client, ClientConfig, Error, ErrorCode, Level, ListOptions, MaybeDone, NotDone, Outcome, ReadOptions,
-    Record, RetryPolicy,
+    BasinOptions, Client, ClientConfig, Error, ErrorCode, Level, ListOptions, MaybeDone, NotDone, Outcome, ReadEvent,
+    ReadOptions, ReadSessionConfig, Record, RetryPolicy,
 };
 use riverrun_protocol::FrameKind;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::Request;
 use riverrun_protocol::response::{BasinList, ReadBatches, Response, StatusReport};
 use riverrun_protocol::types::Position;
-use support::records::{batch, numbers};
+use support::records::{batch, heartbeat, numbers};
 use support::{BASIN, FakeServer, acked, eager, error, once, tail};
 
 fn one() -> [Record; 1] {
@@ -226,6 +226,37 @@ async fn d4_no_answer_in_time_is_maybe_done_for_what_was_sent() {
     };
     let (read, ()) = tokio::join!(calls, late);
     assert_eq!(read.expect("the connection is fine").record_count(), 0);
+}
+
+/// `Duration::MAX` is what people write for "no limit".
+#[tokio::test]
+async fn no_limit_is_no_panic() {
+    let server = FakeServer::start().await;
+    let no_limit = Duration::MAX;
+    let config = ClientConfig {
+        connect_timeout: no_limit,
+        request_timeout: no_limit,
+        keep_alive_interval: no_limit,
+        silence_max: no_limit,
+        retry: RetryPolicy { attempts: 3, backoff_base: Duration::ZERO, backoff_max: no_limit },
+        ..ClientConfig::default()
+    };
+    let (client, mut peer) = server.connected(config).await;
+    let stream = client.stream(BASIN, "s").expect("valid");
+    let serving = async {
+        let id = peer.expect_id(FrameKind::Append).await;
+        peer.answer(id, &acked(0, 1)).await;
+        let id = peer.open_read_session(1).await;
+        peer.push(id, &heartbeat(1)).await;
+    };
+    let calls = async {
+        stream.append(&one()).await.expect("acked");
+        let patient = ReadSessionConfig { silence_max: no_limit, ..ReadSessionConfig::default() };
+        let mut session = stream.read_session_with(ReadOptions::from_tail(0), patient).await.expect("opened");
+        session.next_event().await.expect("no end").expect("a heartbeat")
+    };
+    let (event, ()) = tokio::join!(calls, serving);
+    assert!(matches!(event, ReadEvent::Heartbeat(_)), "{event:?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::{BatchAck, ProducerConfig};
 use crate::batch::AppendBatch;
+use crate::deadline::after;
 use crate::error::{Error, NotDone};
 
 #[derive(Debug)]
@@ -145,7 +146,7 @@ impl Batcher {
     }
 
     pub(super) fn next_work(&mut self, now: Instant) -> Work {
-        let due = self.forming.as_ref().map(|forming| forming.since + self.linger);
+        let due = self.forming.as_ref().map(|forming| after(forming.since, self.linger));
         if due.is_some_and(|due| due <= now) {
             self.seal();
         }

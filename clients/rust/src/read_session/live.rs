@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::inbox::{End, Inbox, Item};
 use crate::connection::{Connection, Track};
+use crate::deadline::after;
 use crate::error::{Disconnect, Error};
 use crate::options::ReadSessionConfig;
 use crate::retry::{Effect, retrying};
@@ -88,7 +89,7 @@ impl Live {
             taken_bytes: 0,
             silence_max: config.silence_max,
             heard,
-            silence: Box::pin(sleep_until(heard + config.silence_max)),
+            silence: Box::pin(sleep_until(after(heard, config.silence_max))),
         }
     }
 
@@ -125,7 +126,7 @@ impl Live {
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         while self.silence.as_mut().poll(cx).is_ready() {
             // Set anew only when it rings, not with each frame.
-            let due = self.heard + self.silence_max;
+            let due = after(self.heard, self.silence_max);
             if due <= Instant::now() {
                 return Poll::Ready(Error::disconnected(true, Disconnect::Silent(self.silence_max)));
             }
@@ -136,14 +137,14 @@ impl Live {
 }
 
 impl Line {
-    async fn opened(&self, after: Duration) -> Result<SessionOpened, Error> {
+    async fn opened(&self, limit: Duration) -> Result<SessionOpened, Error> {
         let first = poll_fn(|cx| self.inbox.poll(cx));
-        match timeout(after, first).await {
+        match timeout(limit, first).await {
             Ok(Ok(Item::Opened(opened))) => Ok(opened),
             Ok(Ok(_)) => Err(Error::violation("a push before the session was opened")),
             Ok(Err(End::Clean)) => Err(Error::violation("the session ended before it was opened")),
             Ok(Err(end)) => Err(end.into()),
-            Err(_) => Err(Error::timed_out(true, after)),
+            Err(_) => Err(Error::timed_out(true, limit)),
         }
     }
 }

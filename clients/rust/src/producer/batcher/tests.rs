@@ -49,6 +49,14 @@ fn a_linger_of_zero_sends_at_once() {
 }
 
 #[test]
+fn a_linger_without_limit_is_a_late_moment() {
+    let (mut batcher, now) = (Batcher::new(ProducerConfig { linger: Duration::MAX, ..config() }), Instant::now());
+    push(&mut batcher, 10, now);
+    assert!(waits_until(&mut batcher, now) > now + Duration::from_secs(365 * 24 * 3600));
+    assert!(batcher.seal().is_some());
+}
+
+#[test]
 fn i6_a_full_batch_does_not_linger() {
     let (mut batcher, now) = (Batcher::new(config()), Instant::now());
     for n in 0..999 {

@@ -143,6 +143,25 @@ async fn a_draining_connection_finishes_its_work_and_gets_no_more() {
 }
 
 #[tokio::test]
+async fn a_refusal_by_a_draining_server_is_as_good_as_the_push() {
+    let server = FakeServer::start().await;
+    let (client, mut old) = server.connected(eager()).await;
+    let stream = client.stream(BASIN, "s").expect("valid");
+    let serving = async {
+        let id = old.expect_id(FrameKind::Append).await;
+        old.refuse(id, &error(ErrorCode::Draining, Outcome::NotDone)).await;
+        // The old one stays open: a server drains for as long as it takes.
+        let mut new = server.accept().await;
+        let id = new.expect_id(FrameKind::Append).await;
+        new.answer(id, &acked_on(0, 1, 0)).await;
+        new
+    };
+    let records = [Record::new("x")];
+    let (acked, _new) = tokio::join!(stream.append(&records), serving);
+    acked.expect("over a new connection");
+}
+
+#[tokio::test]
 async fn nobody_there_is_not_done() {
     let server = FakeServer::start().await;
     let address = server.address.clone();

@@ -7,7 +7,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use riverrun_protocol::error::{DecodeError, ErrorFrame};
+use riverrun_protocol::error::{DecodeError, ErrorCode, ErrorFrame};
 use riverrun_protocol::frame::{Cut, FrameClass, FrameHeader, FrameKind, cut};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 use riverrun_protocol::response::{Push, Response};
@@ -118,6 +118,10 @@ impl<'a> Inlet<'a> {
     }
 
     fn hand_over(&mut self, id: u64, frame: Inbound) -> Result<(), Disconnect> {
+        // A shard that has not been used over this connection sends no push, only its refusals.
+        if matches!(&frame, Inbound::Error(error) if error.code == ErrorCode::Draining) {
+            self.shared.draining.store(true, Ordering::Relaxed);
+        }
         if id == 0 {
             return self.on_connection_frame(&frame);
         }

@@ -81,9 +81,23 @@ impl Error {
         }
     }
 
-    /// How long the server asks to be left alone before the next attempt.
+    /// How long the server asks to be left alone before the next attempt, be it in its answer or in ending the connection.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.refusal().and_then(|refusal| refusal.retry_after)
+        let ended = match self.disconnect() {
+            Some(Disconnect::Refused(refusal)) => Some(refusal),
+            _ => None,
+        };
+        self.refusal().or(ended).and_then(|refusal| refusal.retry_after)
+    }
+
+    /// How the connection ended, if it did.
+    fn disconnect(&self) -> Option<&Disconnect> {
+        match self {
+            Self::NotDone(NotDone::Disconnected(cause)) | Self::MaybeDone(MaybeDone::Disconnected(cause)) => {
+                Some(cause)
+            }
+            _ => None,
+        }
     }
 
     /// What became of the call.

@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::config::RetryPolicy;
+use crate::deadline::FAR;
 use crate::error::{Error, NotDone};
 
 /// Whether doing a call twice differs from doing it once.
@@ -54,7 +55,8 @@ impl Backoff {
         }
         let ceiling = self.ceiling();
         let jittered = ceiling.mul_f64(self.rng.random_range(0.0..=1.0));
-        Some(jittered.max(retry_after.unwrap_or_default()))
+        // On top, not at least: the clients that were told the same moment must not all come at it.
+        Some(jittered.saturating_add(retry_after.unwrap_or_default()))
     }
 
     /// Progress was made: the next failure is a first one again.
@@ -64,7 +66,7 @@ impl Backoff {
 
     fn ceiling(&self) -> Duration {
         let doublings = (self.failures - 1).min(31);
-        self.policy.backoff_base.saturating_mul(1 << doublings).min(self.policy.backoff_max)
+        self.policy.backoff_base.saturating_mul(1 << doublings).min(self.policy.backoff_max).min(FAR)
     }
 }
 
@@ -138,9 +140,20 @@ mod tests {
     }
 
     #[test]
-    fn d22_the_server_s_retry_after_is_a_lower_bound() {
-        let asked = Duration::from_millis(450);
-        assert!(waits(7, Some(asked)).iter().all(|wait| *wait >= asked));
+    fn d22_the_server_s_retry_after_is_a_lower_bound_with_the_jitter_on_top() {
+        let asked = Duration::from_secs(5);
+        let jittered = waits(7, None);
+        assert!(jittered.iter().any(|wait| *wait > Duration::ZERO));
+        assert_eq!(waits(7, Some(asked)), jittered.into_iter().map(|wait| asked + wait).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_limit_is_no_panic() {
+        let policy = RetryPolicy { attempts: 1000, backoff_base: Duration::MAX, backoff_max: Duration::MAX };
+        let mut backoff = Backoff::seeded(policy, 1);
+        while let Some(wait) = backoff.after_failure(Some(Duration::MAX)) {
+            assert_eq!(wait, Duration::MAX);
+        }
     }
 
     #[test]

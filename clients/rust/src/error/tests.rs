@@ -24,6 +24,15 @@ fn facts_of_an_answer() {
 }
 
 #[test]
+fn a_server_that_ends_the_connection_may_say_when_to_come_again() {
+    let full = Disconnect::Refused(Refusal::from(&frame(ErrorCode::Overloaded, Outcome::NotDone)));
+    for sent in [true, false] {
+        assert_eq!(Error::disconnected(sent, full.clone()).retry_after(), Some(Duration::from_millis(250)));
+    }
+    assert_eq!(Error::disconnected(true, Disconnect::Closed).retry_after(), None);
+}
+
+#[test]
 fn c4_unwritten_carries_the_tail() {
     let tail = Position { seq_num: 7, timestamp: 70 };
     let error = Error::answered(&ErrorFrame { tail: Some(tail), ..frame(ErrorCode::Unwritten, Outcome::NotDone) });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use riverrun_client::{
     AppendSessionConfig, Error, ErrorCode, NotDone, OnAmbiguous, Outcome, Producer, ProducerConfig, Record,
-    RecordTicket,
+    RecordTicket, RetryPolicy,
 };
 use riverrun_protocol::FrameKind;
 use riverrun_protocol::batch::{Stamp, stamp};
@@ -291,4 +291,27 @@ async fn a5_a_thousand_records_or_a_mebibyte_make_a_batch() {
     assert_eq!(record_count(&peer.expect(FrameKind::SessionAppend).await.body), 1000);
     assert_eq!(record_count(&peer.expect(FrameKind::SessionAppend).await.body), 2, "a third would make 1200 KiB");
     peer.answer(id, &acked(0, 1000)).await;
+}
+
+/// Each session does one batch and fails: progress every time, though the worker was waiting for room when the ack came.
+#[tokio::test]
+async fn sessions_that_make_progress_do_not_use_up_the_policy() {
+    let server = FakeServer::start().await;
+    let inflight = AppendSessionConfig { inflight_batches_max: 1, ..AppendSessionConfig::default() };
+    let retry = RetryPolicy { attempts: 2, backoff_base: Duration::ZERO, backoff_max: Duration::ZERO };
+    let config = ProducerConfig { inflight, retry: Some(retry), ..in_pairs() };
+    let (producer, mut peer) = producer(&server, config).await;
+    let tickets = append(&producer, &["a", "b", "c", "d", "e", "f", "g", "h"]).await;
+    for n in 0..4 {
+        let id = peer.open_append_session(0).await;
+        receive(&mut peer).await;
+        let mut said = bytes::BytesMut::new();
+        acked(2 * n, 2 * n + 2).write(id, &mut said);
+        error(ErrorCode::Overloaded, Outcome::NotDone).write(id, &mut said);
+        peer.raw(&said).await;
+        if n < 3 {
+            assert_eq!(peer.expect_id(FrameKind::CloseAppendSession).await, id);
+        }
+    }
+    assert_eq!(outcomes(tickets).await, (0..8).map(Ok).collect::<Vec<_>>());
 }

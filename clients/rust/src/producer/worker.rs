@@ -94,8 +94,7 @@ impl Worker {
         let Some((batch, _)) = self.inflight.pop_front() else { return Ok(()) };
         match acked {
             Ok(ack) => {
-                self.backoff.reset();
-                self.settle(batch, Ok(ack));
+                self.on_ack(batch, ack);
                 Ok(())
             }
             Err(error) => {
@@ -104,6 +103,12 @@ impl Worker {
                 self.recover(failed)
             }
         }
+    }
+
+    /// Progress was made, whenever it is noticed: the policy counts failures in a row.
+    fn on_ack(&mut self, batch: Sealed, ack: AppendAck) {
+        self.backoff.reset();
+        self.settle(batch, Ok(ack));
     }
 
     async fn submit(&mut self, batch: &mut Sealed) -> Result<AckTicket, Error> {
@@ -133,7 +138,7 @@ impl Worker {
         let mut failed = Vec::new();
         while let Some((batch, ticket)) = self.inflight.pop_front() {
             match ticket.await {
-                Ok(ack) => self.settle(batch, Ok(ack)),
+                Ok(ack) => self.on_ack(batch, ack),
                 Err(error) => failed.push((batch, error)),
             }
         }

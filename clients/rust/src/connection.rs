@@ -5,7 +5,7 @@
 //! one moment: after it nothing more is written, so "was it sent?" has a definite answer for every request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -37,6 +37,8 @@ mod watch;
 /// Ids handed out by this side that the server may answer at the same time: the server's own limit, less a few for pings.
 const REQUESTS_INFLIGHT_MAX: usize = CONNECTION_REQUESTS_MAX - 16;
 
+const UNSETTLED: u32 = u32::MAX;
+
 /// A handle to a connection; its task ends when the last handle is gone and everything queued is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
     registry: Registry,
     /// Set by the server's `Draining`: no new work.
     draining: AtomicBool,
+    /// The shard whose streams it is used for; `UNSETTLED` until an answer names one.
+    shard: AtomicU32,
     ids: AtomicU64,
     /// One permit per call in progress, or given up and still in the queue.
     calls: Arc<Semaphore>,
@@ -65,6 +69,7 @@ impl Shared {
             hello,
             registry: Registry::default(),
             draining: AtomicBool::new(false),
+            shard: AtomicU32::new(UNSETTLED),
             ids: AtomicU64::new(1),
             calls: Arc::new(Semaphore::new(REQUESTS_INFLIGHT_MAX)),
             opened: Instant::now(),
@@ -105,8 +110,18 @@ impl Connection {
         &self.shared.hello
     }
 
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+    /// The shard whose streams it is used for, once that is known.
+    pub(crate) fn shard(&self) -> Option<u16> {
+        u16::try_from(self.shared.shard.load(Ordering::Relaxed)).ok()
+    }
+
+    /// An answer over it has named this shard; the first one stays. The one that it is.
+    pub(crate) fn settle(&self, shard: u16) -> u16 {
+        self.shard().unwrap_or_else(|| {
+            let first =
+                self.shared.shard.compare_exchange(UNSETTLED, shard.into(), Ordering::Relaxed, Ordering::Relaxed);
+            first.err().and_then(|settled| u16::try_from(settled).ok()).unwrap_or(shard)
+        })
     }
 
     /// Neither gone nor draining.

@@ -20,7 +20,8 @@ use crate::connection::Connection;
 use crate::error::{Disconnect, Error};
 use crate::retry::{Effect, retrying};
 
-/// Which shard a stream lives on, as far as its answers have told. Shared by everything that was made from one handle.
+/// Which shard a stream lives on, as far as its answers have told. Shared by everything that was made from one handle, and
+/// written only when it changes: many tasks look at it for every request.
 #[derive(Clone, Debug)]
 pub(crate) struct Placement(Arc<AtomicU32>);
 
@@ -38,7 +39,9 @@ impl Placement {
     }
 
     fn learn(&self, shard: u16) {
-        self.0.store(shard.into(), Ordering::Relaxed);
+        if self.get() != Some(shard) {
+            self.0.store(shard.into(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -51,20 +54,13 @@ fn named_shard(answer: &Response) -> Option<u16> {
     }
 }
 
-/// A connection, and the shard whose streams it is used for once that is known.
-#[derive(Debug)]
-struct Pooled {
-    connection: Connection,
-    shard: Option<u16>,
-}
-
 /// All connections to one address.
 #[derive(Debug)]
 pub(crate) struct Pool {
     address: String,
     config: Arc<ClientConfig>,
     /// At most one per shard of the server, and one whose shard is not known yet.
-    connections: RwLock<Vec<Pooled>>,
+    connections: RwLock<Vec<Connection>>,
     /// Held while a connection is being made, so that many waiting calls make one. Carries the latest failure: callers that
     /// waited for that very attempt share its outcome instead of each waiting for a timeout of their own, one after the other.
     dialing: Mutex<Option<(Instant, Error)>>,
@@ -115,11 +111,7 @@ impl Pool {
     /// An answer over `connection` has named the stream's shard. Whether the connection is the right one for it.
     pub(crate) fn learn(&self, placement: &Placement, connection: &Connection, shard: u16) -> bool {
         placement.learn(shard);
-        let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(pooled) = connections.iter_mut().find(|pooled| pooled.connection.is_same(connection)) else {
-            return true;
-        };
-        *pooled.shard.get_or_insert(shard) == shard || connection.hello().shards <= shard
+        connection.settle(shard) == shard || connection.hello().shards <= shard
     }
 
     /// One request and its answer; the wait that the request itself allows comes on top of the request timeout.
@@ -155,10 +147,7 @@ impl Pool {
     ) -> Result<Response, Error> {
         let connection = self.connection(placement.get()).await?;
         let answer = connection.call(request, batch, timeout).await?;
-        // Written once, when it is new: the common case must not take the pool's lock.
-        if let Some(shard) = named_shard(&answer)
-            && placement.get() != Some(shard)
-        {
+        if let Some(shard) = named_shard(&answer) {
             self.learn(placement, &connection, shard);
         }
         Ok(answer)
@@ -167,23 +156,22 @@ impl Pool {
     /// In order of preference: the shard's own, one that will become it, and, where no more are to be made, any.
     fn usable(&self, shard: Option<u16>) -> Option<Connection> {
         let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
-        let find = |fits: &dyn Fn(&Pooled) -> bool| {
-            connections
-                .iter()
-                .find(|pooled| pooled.connection.is_usable() && fits(pooled))
-                .map(|p| p.connection.clone())
+        let find = |fits: &dyn Fn(&Connection) -> bool| {
+            connections.iter().find(|connection| connection.is_usable() && fits(connection)).cloned()
         };
-        let own = shard.and_then(|shard| find(&|pooled| pooled.shard == Some(shard)));
+        let own = shard.and_then(|shard| find(&|connection| connection.shard() == Some(shard)));
         // A shard that the server does not have (it came back with fewer) is no reason for one more connection.
-        let any = |pooled: &Pooled| shard.is_none_or(|shard| pooled.connection.hello().shards <= shard);
-        own.or_else(|| find(&|pooled| pooled.shard.is_none())).or_else(|| find(&any))
+        let any = |connection: &Connection| shard.is_none_or(|shard| connection.hello().shards <= shard);
+        own.or_else(|| find(&|connection| connection.shard().is_none())).or_else(|| find(&any))
     }
 
     fn keep(&self, shard: Option<u16>, connection: &Connection) {
-        let shard = shard.filter(|shard| *shard < connection.hello().shards);
+        if let Some(shard) = shard.filter(|shard| *shard < connection.hello().shards) {
+            connection.settle(shard);
+        }
         let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
-        connections.retain(|old| old.connection.is_usable());
-        connections.push(Pooled { connection: connection.clone(), shard });
+        connections.retain(Connection::is_usable);
+        connections.push(connection.clone());
     }
 }
 

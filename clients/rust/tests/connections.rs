@@ -66,6 +66,39 @@ async fn another_shard_s_streams_get_a_connection_of_their_own_once_that_is_know
     tokio::join!(calls, serving);
 }
 
+/// After a reconnect, streams that know their shards may meet a connection that was made for a request of no stream.
+#[tokio::test]
+async fn a_connection_made_for_no_stream_still_gets_a_shard_of_its_own() {
+    let server = FakeServer::start().await;
+    let (client, mut old) = tokio::join!(Client::connect(server.address.clone(), once()), server.accept_on(0, 4));
+    let client = client.expect("a hello");
+    let (here, there) = (client.stream(BASIN, "here").expect("valid"), client.stream(BASIN, "there").expect("valid"));
+    let calls = async {
+        here.check_tail().await.expect("it is on shard 2");
+        there.check_tail().await.expect("it is on shard 3");
+        client.ping().await.expect_err("no answer to believe");
+        here.check_tail().await.expect("over the ping's connection");
+        there.check_tail().await.expect("over one of its own");
+    };
+    let serving = async {
+        for shard in [2, 3] {
+            let id = old.expect_id(FrameKind::CheckTail).await;
+            old.answer(id, &tail(0, shard)).await;
+        }
+        old.push(0, &Push::Draining).await;
+        let mut new = server.accept_on(0, 4).await;
+        let id = new.expect_id(FrameKind::Ping).await;
+        new.answer(id, &Response::Pong { nonce: 0 }).await;
+        let id = new.expect_id(FrameKind::CheckTail).await;
+        new.answer(id, &tail(0, 2)).await;
+        let mut own = server.accept_on(0, 4).await;
+        let id = own.expect_id(FrameKind::CheckTail).await;
+        own.answer(id, &tail(0, 3)).await;
+        (old, new, own)
+    };
+    tokio::join!(calls, serving);
+}
+
 #[tokio::test]
 async fn sessions_opened_on_another_shard_s_connection_are_opened_again_on_their_own() {
     let server = FakeServer::start().await;

@@ -1,7 +1,8 @@
 //! What can go wrong, told apart by what became of the request (reliability.md D4).
 //!
-//! The class is the type: a [`NotDone`] is never built from a [`MaybeDone`], there is no conversion, and whoever matches on
-//! [`Error`] decides about repeating before looking at any detail. The fourth class, done, is `Ok`.
+//! The class is the type, and whoever matches on [`Error`] decides about repeating before looking at any detail. A
+//! [`NotDone`] is never built from a [`MaybeDone`], except for calls that change nothing: of those nothing can have been done.
+//! The fourth class, done, is `Ok`.
 
 use std::fmt;
 use std::time::Duration;
@@ -93,9 +94,8 @@ impl Error {
     /// How the connection ended, if it did.
     fn disconnect(&self) -> Option<&Disconnect> {
         match self {
-            Self::NotDone(NotDone::Disconnected(cause)) | Self::MaybeDone(MaybeDone::Disconnected(cause)) => {
-                Some(cause)
-            }
+            Self::NotDone(NotDone::Disconnected(cause) | NotDone::Unanswered(MaybeDone::Disconnected(cause)))
+            | Self::MaybeDone(MaybeDone::Disconnected(cause)) => Some(cause),
             _ => None,
         }
     }
@@ -122,7 +122,9 @@ impl Error {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::NotDone(cause) => cause.advice(),
-            Self::MaybeDone(_) => "check the stream before repeating it: repeating may do it twice",
+            Self::MaybeDone(_) => {
+                "check the stream before repeating it: repeating may do it twice, and what is not there yet may still come"
+            }
             Self::Terminal(cause) => cause.advice(),
         }
     }
@@ -146,6 +148,15 @@ impl Error {
     /// No answer in time. `sent`: whether any byte of the request may have left.
     pub(crate) fn timed_out(sent: bool, after: Duration) -> Self {
         if sent { Self::MaybeDone(MaybeDone::TimedOut { after }) } else { Self::NotDone(NotDone::TimedOut { after }) }
+    }
+
+    /// As the failure of a call that changes nothing: whatever became of it, it had no effect.
+    pub(crate) fn without_effect(self) -> Self {
+        match self {
+            Self::MaybeDone(MaybeDone::Answered(refusal)) => Self::NotDone(NotDone::Refused(refusal)),
+            Self::MaybeDone(cause) => Self::NotDone(NotDone::Unanswered(cause)),
+            Self::NotDone(_) | Self::Terminal(_) => self,
+        }
     }
 
     /// The caller's own argument breaks a rule; nothing was sent.

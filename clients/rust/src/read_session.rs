@@ -231,7 +231,8 @@ impl ReadSession {
     fn end(&mut self, error: Option<Error>) -> Option<Result<ReadEvent, Error>> {
         self.link = Link::Ended;
         self.batches.clear();
-        error.map(Err)
+        // Reading changes nothing, so nothing is in doubt.
+        error.map(|error| Err(error.without_effect()))
     }
 
     /// `None`: it goes on, or has come to its clean end after all.

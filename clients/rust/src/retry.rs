@@ -23,6 +23,11 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
+    /// A call's failure as its caller is told.
+    fn judge(self, error: Error) -> Error {
+        if self == Self::None { error.without_effect() } else { error }
+    }
+
     /// Whether a call of this kind that ended in `error` may be sent once more.
     pub(crate) fn allows_retry(self, error: &Error) -> bool {
         error.is_transient() && (self == Self::None || matches!(error, Error::NotDone(_)))
@@ -71,7 +76,7 @@ impl Backoff {
 }
 
 /// Runs `attempt` until it succeeds, fails in a way that `effect` does not allow to repeat, or the policy is used up; then
-/// the last failure is the answer.
+/// the last failure is the answer. Where there is no effect, nothing is in doubt.
 pub(crate) async fn retrying<T, F>(
     policy: RetryPolicy,
     effect: Effect,
@@ -86,10 +91,8 @@ where
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        if !effect.allows_retry(&error) {
-            return Err(error);
-        }
-        let Some(wait) = backoff.after_failure(error.retry_after()) else { return Err(error) };
+        let wait = if effect.allows_retry(&error) { backoff.after_failure(error.retry_after()) } else { None };
+        let Some(wait) = wait else { return Err(effect.judge(error)) };
         tracing::debug!(%error, ?wait, "trying again");
         tokio::time::sleep(wait).await;
     }

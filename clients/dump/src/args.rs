@@ -13,14 +13,14 @@ use crate::view::{Format, Options, Payload, Time};
 pub enum DumpCommand {
     /// Forward TCP connections and show every frame that goes by
     ///
-    /// Not a byte is changed or held up. Example: `riverrun dump proxy 127.0.0.1:4433 127.0.0.1:4432`, and have the client
-    /// connect to port 4433.
+    /// Not a byte is changed or held up. Example: `riverrun dump proxy 127.0.0.1:6000 127.0.0.1:5252`, and have the client
+    /// connect to port 6000.
     Proxy(ProxyArgs),
     /// Send frames typed as JSON lines, hex or kinds, and show the answers
     ///
     /// A line is an object as `-o jsonl` prints it (`v`, `dir`, `id` and `derived` may be left out), `hex` and hexadecimal
     /// digits, or a kind's name alone. Example:
-    /// `echo '{"kind":"CheckTail","fields":{"basin":"my-basin","stream":"hello"}}' | riverrun dump connect 127.0.0.1:4432`
+    /// `echo '{"kind":"CheckTail","fields":{"basin":"my-basin","stream":"hello"}}' | riverrun dump connect 127.0.0.1:5252`
     Connect(ConnectArgs),
     /// Show the frames in a file of captured bytes, raw or as hexadecimal text
     File(FileArgs),

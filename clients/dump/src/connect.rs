@@ -20,8 +20,8 @@ use crate::watch::{Seen, Watch};
 /// Frames made of lines and not yet taken by the server; beyond it no more lines are read.
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
 const READ_BYTES: usize = 64 << 10;
-/// A wait that never ends.
-const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// A wait that never ends, and the most that any wait is.
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// What to do beyond sending lines.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,7 @@ impl Session<'_> {
         let broke = |why| Error::Connection { address: address.to_owned(), why };
         let (mut from, mut to) = stream.split();
         let mut received = BytesMut::new();
-        let mut deadline = Instant::now() + FOR_EVER;
+        let mut deadline = after(None);
         let mut has_input = true;
         loop {
             let is_answered = self.watch.conversation.waiting() == 0;
@@ -115,7 +115,7 @@ impl Session<'_> {
                 }
                 bytes = input.recv(), if has_input && self.output.len() < OUTPUT_BYTES_MAX => {
                     has_input = self.on_input(bytes)?;
-                    deadline = if has_input { deadline } else { Instant::now() + wait.unwrap_or(FOR_EVER) };
+                    deadline = if has_input { deadline } else { after(wait) };
                 }
                 () = sleep_until(deadline) => return Ok(End::Done),
                 _ = tokio::signal::ctrl_c() => return Ok(End::Interrupted),
@@ -173,6 +173,11 @@ impl Session<'_> {
         }
         self.refused.map_or(Ok(()), Err)
     }
+}
+
+/// When `wait` is over. Any length can be typed, and not every one has a moment at its end.
+fn after(wait: Option<Duration>) -> Instant {
+    Instant::now() + wait.unwrap_or(FOR_EVER).min(FOR_EVER)
 }
 
 fn seen(direction: Direction) -> Seen {

@@ -121,6 +121,21 @@ async fn a_wait_ends_also_without_answers() {
     assert!(printed.is_empty() || printed.contains("Heartbeat"), "{printed}");
 }
 
+/// `--wait 1000000years` is as good as any way to say "until I interrupt it".
+#[tokio::test]
+async fn a_wait_may_be_longer_than_the_clock_can_tell() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        receive(&mut stream).await;
+        stream.write_all(&with_id(FrameKind::Pong, 1)).await.unwrap();
+    });
+    let manner = Manner { hello_token: None, wait: Some(Duration::MAX) };
+    talk(&address, "Ping", manner).await.0.unwrap();
+    server.await.unwrap();
+}
+
 /// Whoever types a wrong line corrects it and goes on; a script still learns of it.
 #[tokio::test]
 async fn a_wrong_line_ends_nothing_and_is_told_at_the_end() {

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::tap::Tap;
 
@@ -13,6 +15,8 @@ use super::tap::Tap;
 const READ_BYTES: usize = 64 << 10;
 /// A buffer with less room than this is replaced. Small pieces share buffers, which the decoder's queue keeps alive.
 const READ_BYTES_MIN: usize = 4 << 10;
+/// How long one that takes nothing more may go on talking.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 /// What a connection carried, and how it ended.
 #[derive(Debug, Default)]
@@ -43,11 +47,49 @@ where
     let result = {
         let there = one_way(client.0, server.1, &mut client_tap, &mut from_client);
         let back = one_way(server.0, client.1, &mut server_tap, &mut from_server);
-        tokio::try_join!(there, back)
+        both(there, back).await
     };
     client_tap.end();
     server_tap.end();
-    Forwarded { from_client, from_server, why: result.err() }
+    Forwarded { from_client, from_server, why: result.err().map(|broken| broken.why) }
+}
+
+/// Why a direction ended before its time.
+struct Broken {
+    at: Broke,
+    why: io::Error,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broke {
+    Reading,
+    Writing,
+}
+
+/// Both directions to their ends. What a failed read means is true of both at once. One that takes nothing more, though, may
+/// have said something before, which is still unread: the direction from it goes on to its own end.
+async fn both(
+    there: impl Future<Output = Result<(), Broken>>,
+    back: impl Future<Output = Result<(), Broken>>,
+) -> Result<(), Broken> {
+    tokio::pin!(there, back);
+    tokio::select! {
+        ended = &mut there => then(ended, back).await,
+        ended = &mut back => then(ended, there).await,
+    }
+}
+
+/// One direction has ended; what becomes of the other.
+async fn then(ended: Result<(), Broken>, other: impl Future<Output = Result<(), Broken>>) -> Result<(), Broken> {
+    match ended {
+        Ok(()) => other.await,
+        Err(broken) => {
+            if broken.at == Broke::Writing {
+                let _ = timeout(LAST_WORDS_MAX, other).await;
+            }
+            Err(broken)
+        }
+    }
 }
 
 async fn one_way(
@@ -55,19 +97,20 @@ async fn one_way(
     mut to: impl AsyncWrite + Unpin,
     tap: &mut Tap,
     forwarded: &mut u64,
-) -> io::Result<()> {
+) -> Result<(), Broken> {
+    let broken = |at| move |why| Broken { at, why };
     let mut buf = BytesMut::new();
     loop {
         if buf.capacity() < READ_BYTES_MIN {
             buf.reserve(READ_BYTES);
         }
-        if from.read_buf(&mut buf).await? == 0 {
-            return end(&mut to).await;
+        if from.read_buf(&mut buf).await.map_err(broken(Broke::Reading))? == 0 {
+            return end(&mut to).await.map_err(broken(Broke::Writing));
         }
         let bytes = buf.split().freeze();
         // Before the bytes go out, or their answer could be shown first. It costs a reference and never waits.
         tap.offer(&bytes);
-        to.write_all(&bytes).await?;
+        to.write_all(&bytes).await.map_err(broken(Broke::Writing))?;
         *forwarded += bytes.len() as u64;
     }
 }

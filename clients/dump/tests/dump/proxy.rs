@@ -1,5 +1,7 @@
 //! The proxy changes and delays nothing, whatever goes through it.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use riverrun_dump::proxy::{self, Forwarded, Note, Taps, forward, on_note};
 use riverrun_dump::view::{Format, Options};
 use riverrun_dump::watch::Watch;
 use riverrun_protocol::FrameKind;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -131,6 +133,63 @@ async fn a_half_close_is_passed_on_and_leaves_the_other_half_open() {
     assert!(!rig.forwarding.is_finished());
     rig.server.shutdown().await.unwrap();
     assert!(rig.forwarding.await.unwrap().why.is_none());
+}
+
+/// A server that refuses and leaves: what the client still sends cannot be written any more, and its answer is still unread.
+#[tokio::test(start_paused = true)]
+async fn a_failed_write_loses_nothing_of_what_was_said_before() {
+    let (mut client, near_client) = duplex(1 << 10);
+    let (taps, _notes) = Taps::new();
+    // Says its last words only after a write to it has failed.
+    let (hears, failed) = tokio::sync::oneshot::channel();
+    let last_words = sample(FrameKind::Error);
+    let (mut words, from_server) = duplex(1 << 10);
+    let said = last_words.clone();
+    let server = tokio::spawn(async move {
+        failed.await.unwrap();
+        words.write_all(&said).await.unwrap();
+    });
+    client.write_all(&sample(FrameKind::Ping)).await.unwrap();
+    let forwarding = tokio::spawn(forward(split(near_client), (from_server, Gone(Some(hears))), taps.pair(1)));
+    let mut here = vec![0; last_words.len()];
+    client.read_exact(&mut here).await.unwrap();
+    assert_eq!(here, last_words);
+    let forwarded = forwarding.await.unwrap();
+    assert_eq!(forwarded.from_server, last_words.len() as u64);
+    assert_eq!(forwarded.why.unwrap().kind(), std::io::ErrorKind::BrokenPipe);
+    server.await.unwrap();
+}
+
+/// The same, and the server neither says anything nor closes.
+#[tokio::test(start_paused = true)]
+async fn a_failed_write_ends_the_connection_soon() {
+    let (mut client, near_client) = duplex(1 << 10);
+    let (_words, from_server) = duplex(1 << 10);
+    let (taps, _notes) = Taps::new();
+    client.write_all(&sample(FrameKind::Ping)).await.unwrap();
+    let forwarding = forward(split(near_client), (from_server, Gone(None)), taps.pair(1));
+    let forwarded = tokio::time::timeout(Duration::from_secs(60), forwarding).await.unwrap();
+    assert!(forwarded.why.is_some());
+}
+
+/// Takes nothing, and tells when that was found out.
+struct Gone(Option<tokio::sync::oneshot::Sender<()>>);
+
+impl AsyncWrite for Gone {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<std::io::Result<usize>> {
+        if let Some(hears) = self.0.take() {
+            hears.send(()).unwrap();
+        }
+        Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// A receiver that takes nothing stops its sender, as it would without the proxy. Time stands still until nobody can go on.

@@ -1,6 +1,6 @@
 //! Which answer belongs to which request, so that answers tell their latency and a caller knows when all have come.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::SystemTime;
 
 use riverrun_protocol::FrameKind;
@@ -30,6 +30,12 @@ pub struct Answered {
 pub struct Conversation {
     waiting: HashMap<Key, VecDeque<Waiting>>,
     count: usize,
+    /// Sessions that were opened and have neither ended nor been closed.
+    open: HashSet<Key>,
+    /// Sessions that an error ended. Until the client closes them, nothing that it says in them is answered.
+    failed: HashSet<Key>,
+    /// Connections of which not every frame was seen.
+    given_up: HashSet<u64>,
 }
 
 impl Conversation {
@@ -40,31 +46,71 @@ impl Conversation {
 
     /// Notes a frame; for an answer, tells what it answers.
     pub fn on_frame(&mut self, connection: u64, kind: FrameKind, id: u64, when: SystemTime) -> Option<Answered> {
+        if self.given_up.contains(&connection) {
+            return None;
+        }
+        let key = (connection, id);
         match kind.class() {
             FrameClass::Request => {
-                self.on_request((connection, id), kind, when);
+                self.on_request(key, kind, when);
                 None
             }
             FrameClass::Response => {
-                self.on_answer((connection, id), |waiting| answer_to(waiting.request) == Some(kind))
+                if kind == FrameKind::SessionEnded {
+                    self.open.remove(&key);
+                }
+                self.on_answer(key, |waiting| answer_to(waiting.request) == Some(kind))
             }
-            FrameClass::Error => self.on_error((connection, id)),
+            FrameClass::Error => self.on_error(key),
             FrameClass::Push => None,
         }
     }
 
+    /// Some of a connection's frames were not seen. Only their order tells which input an ack is for, so that every pair
+    /// from here on could be a wrong one: nothing of this connection is paired any more.
+    pub fn give_up(&mut self, connection: u64) {
+        self.forget(connection);
+        self.given_up.insert(connection);
+    }
+
     /// A connection is gone, and with it everything that waited on it.
     pub fn on_closed(&mut self, connection: u64) {
+        self.forget(connection);
+        self.given_up.remove(&connection);
+    }
+
+    fn forget(&mut self, connection: u64) {
         self.waiting.retain(|key, _| key.0 != connection);
         self.count = self.waiting.values().map(VecDeque::len).sum();
+        self.open.retain(|key| key.0 != connection);
+        self.failed.retain(|key| key.0 != connection);
     }
 
     fn on_request(&mut self, key: Key, request: FrameKind, since: SystemTime) {
-        if answer_to(request).is_none() || self.count >= WAITING_MAX {
+        if !self.is_answered(key, request) || self.count >= WAITING_MAX {
             return;
         }
         self.count += 1;
         self.waiting.entry(key).or_default().push_back(Waiting { request, since });
+    }
+
+    /// Whether anything will come for `request`; notes what it does to its session.
+    fn is_answered(&mut self, key: Key, request: FrameKind) -> bool {
+        match request {
+            FrameKind::OpenAppendSession | FrameKind::OpenReadSession => {
+                self.failed.remove(&key);
+                if self.open.len() < WAITING_MAX {
+                    self.open.insert(key);
+                }
+                true
+            }
+            FrameKind::SessionAppend => !self.failed.contains(&key),
+            FrameKind::CloseAppendSession | FrameKind::CloseReadSession => {
+                self.failed.remove(&key);
+                self.open.remove(&key)
+            }
+            _ => answer_to(request).is_some(),
+        }
     }
 
     fn on_answer(&mut self, key: Key, answers: impl Fn(&Waiting) -> bool) -> Option<Answered> {
@@ -81,8 +127,11 @@ impl Conversation {
     /// connection's (and the hello's).
     fn on_error(&mut self, key: Key) -> Option<Answered> {
         let first = self.on_answer(key, |_| true);
+        if self.open.remove(&key) && self.failed.len() < WAITING_MAX {
+            self.failed.insert(key);
+        }
         if key.1 == 0 {
-            self.on_closed(key.0);
+            self.forget(key.0);
         } else if let Some(rest) = self.waiting.remove(&key) {
             self.count -= rest.len();
         }
@@ -146,6 +195,43 @@ mod tests {
         assert_eq!(since(all.on_frame(2, FrameKind::Pong, 7, at(3))), Some(2));
         all.on_closed(1);
         assert_eq!(all.waiting(), 0);
+    }
+
+    #[test]
+    fn nothing_is_awaited_in_a_session_that_is_over() {
+        use FrameKind as K;
+        let refused = [K::OpenAppendSession, K::SessionAppend, K::Error, K::SessionAppend, K::CloseAppendSession];
+        let closed_twice = [K::OpenAppendSession, K::AppendSessionOpened, K::CloseAppendSession, K::SessionEnded]
+            .into_iter()
+            .chain([K::CloseAppendSession]);
+        let ended = [K::OpenReadSession, K::ReadSessionOpened, K::SessionEnded, K::CloseReadSession];
+        // The server answers for what never was a session.
+        let unopened = [K::SessionAppend, K::Error, K::SessionAppend, K::Error];
+        for kinds in [Vec::from(refused), closed_twice.collect(), ended.into(), unopened.into()] {
+            let mut all = Conversation::default();
+            kinds.iter().for_each(|kind| _ = all.on_frame(1, *kind, 7, at(0)));
+            assert_eq!(all.waiting(), 0, "{kinds:?}");
+        }
+        let mut all = Conversation::default();
+        [K::OpenReadSession, K::ReadSessionOpened, K::CloseReadSession]
+            .iter()
+            .for_each(|kind| _ = all.on_frame(1, *kind, 7, at(0)));
+        assert_eq!(all.waiting(), 1, "an open session's close is answered");
+    }
+
+    #[test]
+    fn a_connection_seen_in_part_is_not_paired_until_it_closes() {
+        let mut all = Conversation::default();
+        (1..=3).for_each(|ms| _ = all.on_frame(1, FrameKind::SessionAppend, 7, at(ms)));
+        all.on_frame(2, FrameKind::Ping, 7, at(1));
+        all.give_up(1);
+        assert_eq!(all.waiting(), 1);
+        all.on_frame(1, FrameKind::SessionAppend, 7, at(4));
+        assert_eq!(all.on_frame(1, FrameKind::AppendAck, 7, at(9)), None);
+        assert_eq!(all.waiting(), 1);
+        all.on_closed(1);
+        all.on_frame(1, FrameKind::Ping, 8, at(5));
+        assert_eq!(since(all.on_frame(1, FrameKind::Pong, 8, at(9))), Some(5));
     }
 
     #[test]

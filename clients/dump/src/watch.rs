@@ -98,6 +98,10 @@ impl Watch {
     }
 
     fn on_piece(&mut self, seen: Seen, piece: Piece) -> io::Result<()> {
+        // Whoever sends bad bytes by hand, over the only connection, still wants to see what is said to them.
+        if seen.connection > 0 && matches!(piece, Piece::Bad { .. } | Piece::Missed { .. }) {
+            self.conversation.give_up(seen.connection);
+        }
         let described = self.describe(&piece);
         let answered = described.as_ref().and_then(|described| self.pair(seen, described));
         let latency = answered.and_then(|since| seen.when?.duration_since(since).ok());

@@ -283,6 +283,24 @@ fn answers_tell_their_latency() {
         ");
 }
 
+/// An ack behind a gap could be any input's: no latency is better than a wrong one.
+#[test]
+fn behind_a_gap_nothing_is_paired() {
+    use riverrun_dump::describe::Direction::{Client, Server};
+    let screen = Screen::default();
+    let options = Options { time: riverrun_dump::view::Time::Relative, ..see::options(Format::Line) };
+    let mut watch = Watch::new(screen.clone(), options);
+    for (missed, shown) in [(false, 1), (true, 1)] {
+        watch.on_bytes(see::seen(1, Client, 10), &sample(FrameKind::SessionAppend)).unwrap();
+        if missed {
+            watch.on_missed(see::seen(1, Server, 11), 76).unwrap();
+        }
+        watch.on_bytes(see::seen(1, Server, 15), &sample(FrameKind::AppendAck)).unwrap();
+        assert_eq!(screen.text().matches(" in 5.000ms").count(), shown, "{}", screen.text());
+    }
+    assert_eq!(watch.conversation.waiting(), 0);
+}
+
 /// The whole thing over real sockets: connections told apart, and a reset that stays a reset.
 #[tokio::test]
 async fn over_tcp() {

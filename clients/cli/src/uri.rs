@@ -31,6 +31,8 @@ pub enum UriError {
     Scheme(String),
     #[error("this names the basin `{0}` and no stream; write {0}/STREAM")]
     StreamMissing(String),
+    #[error("this names nothing; write BASIN/STREAM")]
+    Empty,
     #[error("a basin is wanted here, and this names the stream `{stream}` in it; write {basin} alone")]
     StreamUnwanted { basin: String, stream: String },
     #[error("there can be no basin `{basin}`; {why}")]
@@ -45,6 +47,7 @@ impl FromStr for StreamUri {
     fn from_str(text: &str) -> Result<Self, UriError> {
         let (basin, stream) = split(text)?;
         match stream {
+            None if basin.is_empty() => Err(UriError::Empty),
             None | Some("") => Err(UriError::StreamMissing(basin.to_owned())),
             Some(stream) => Ok(Self(StreamRef { basin: parse_basin(basin)?, stream: parse_stream(stream)? })),
         }
@@ -136,6 +139,7 @@ mod tests {
         }
         insta::assert_snapshot!(stream("http://my-basin-1/logs").unwrap_err(), @"the scheme `http://` is not known here; write basin/stream or s2://basin/stream");
         insta::assert_snapshot!(stream("my-basin-1").unwrap_err(), @"this names the basin `my-basin-1` and no stream; write my-basin-1/STREAM");
+        insta::assert_snapshot!(stream("s2://").unwrap_err(), @"this names nothing; write BASIN/STREAM");
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub const CHUNK_RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 // ---- appends that wait ----
 
+/// What a backlog that was full has free before appends go on.
+pub const BACKLOG_ROOM_BYTES: u64 = 32 << 20;
 /// Appends of one connection that wait for room or for their stream to be loaded. The driver stops receiving long before; this
 /// bounds what it had already received.
 pub const CONNECTION_WAITING_BYTES_MAX: usize = 16 << 20;

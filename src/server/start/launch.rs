@@ -33,8 +33,7 @@ use crate::server::side::{Side, SideOrders, side_orders};
 use crate::server::worker::{Worker, WorkerParts};
 use crate::uring::{Features, Ring};
 
-/// Chunks that are compressed, and pages that are decompressed, at the same time: the cores belong to the shards first.
-const COMPRESSIONS_AT_ONCE: usize = 1;
+/// Pages that are decompressed at the same time: the cores belong to the shards first.
 const DECOMPRESSIONS_AT_ONCE: usize = 2;
 /// Journal files kept ready beyond what shards hold.
 const FILES_AHEAD: usize = 1;
@@ -76,7 +75,8 @@ pub(super) fn launch(
         taken.store.objects(),
         taken.catalog.clone(),
         taken.recovered.index.clone(),
-        Encoder::new(Offload::background(COMPRESSIONS_AT_ONCE).map_err(system)?),
+        // A thread for each core: they have the cores that no shard wants, and all of them while the shards wait for room.
+        Encoder::new(Offload::background(config.shard_count()).map_err(system)?),
         taken.writer,
     );
     let loader = Loader::new(LoaderParts {

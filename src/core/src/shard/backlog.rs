@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use crate::limits::BACKLOG_ROOM_BYTES;
+
 #[derive(Debug)]
 pub(super) struct Backlog {
     bytes_max: u64,
@@ -51,10 +53,11 @@ impl Backlog {
         self.inherited_batches
     }
 
-    /// Once full, it has room again when an eighth is free: otherwise every published chunk would let a few appends in and stop
-    /// and start every socket for it.
+    /// Once full, it has room again when an eighth or two chunks' worth is free: otherwise every published batch would let an
+    /// append in and stop and start every socket for it. Not more: appends wait as long as that takes to be published, which at
+    /// 2 GiB a shard and 250 MiB/s was a second for an eighth.
     pub(super) fn has_room(&mut self) -> bool {
-        let limit = if self.full { self.bytes_max - self.bytes_max / 8 } else { self.bytes_max };
+        let limit = self.bytes_max - if self.full { (self.bytes_max / 8).min(BACKLOG_ROOM_BYTES) } else { 0 };
         self.full = self.bytes() >= limit.max(1);
         !self.full
     }

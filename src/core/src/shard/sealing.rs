@@ -100,11 +100,8 @@ impl Shard {
     }
 }
 
-/// zstd's level: thorough while there is time, fast when the backlog grows faster than it is published.
+/// zstd's level: fast when the backlog grows faster than it is published. Level 3 is not thorough but slow here: on ten real logs
+/// it made 10.26:1 at 258 MB/s, level 1 10.65:1 at 310 MB/s.
 fn compression_level(fill: f64) -> i32 {
-    match fill {
-        fill if fill < 0.25 => 3,
-        fill if fill < 0.5 => 1,
-        _ => -3,
-    }
+    if fill < 0.5 { 1 } else { -3 }
 }

@@ -34,7 +34,7 @@ mod replay;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use riverrun_core::control::{EpochRow, InheritedJournal, keys, shard_of};
+use riverrun_core::control::{ClosedRow, EpochRow, InheritedJournal, keys, shard_of};
 use riverrun_core::event::RecoveredStream;
 
 use crate::catalog::Catalog;
@@ -112,7 +112,7 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
     let history = history::History::read(&*parts.catalog, number).await?;
     let found = journals::find(parts, config, &history).await?;
     claim(parts, config, number).await?;
-    let files_in_question = found.files.clone();
+    let looked_at = found.files.clone();
     let chunks_indexed = fence::end_older_sequences(parts, config, &history).await?;
     let index = Arc::new(ChunkIndex::default());
     let chunks = chunks::build_index(&*parts.objects, &*parts.catalog, &config.writer.store_id, &index).await?;
@@ -121,10 +121,13 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
         losses.accept(number, row);
     }
     let replayed = replay::replay(parts, &index, found, &mut losses).await?;
+    let losses = losses.into_row();
+    let is_behind = replayed.inherited.is_empty() && losses.is_none();
+    let files_in_question = if is_behind { close(parts, config, &history).await? } else { looked_at };
     let summary = Summary { chunks, chunks_indexed, ..replayed.summary };
     tracing::info!(epoch = number, ?summary, "recovered");
     Ok(Recovered {
-        epoch: Epoch::new(Arc::clone(&parts.catalog), replayed.inherited, losses.into_row()),
+        epoch: Epoch::new(Arc::clone(&parts.catalog), replayed.inherited, losses),
         index,
         shards: by_shard(replayed.streams, config.shards),
         inherited_files: replayed.files,
@@ -137,6 +140,20 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
 async fn claim(parts: &RecoveryParts, config: &RecoveryConfig, number: u64) -> Result<(), RecoveryError> {
     let row = EpochRow { node: config.node.clone(), shards: config.shards, journals: config.journal_ids.clone() };
     Ok(parts.catalog.put_batch(vec![(keys::epoch(number), row.encode())]).await?)
+}
+
+/// All that older journals held is in chunks: nobody need look at them again, so that their files are free at once. On a full disk
+/// there may be no other file to begin a journal in (F16). Returns the files that are still in question: none.
+async fn close(
+    parts: &RecoveryParts,
+    config: &RecoveryConfig,
+    history: &history::History,
+) -> Result<BTreeSet<u32>, RecoveryError> {
+    if let Some(unclean) = history.unclean() {
+        let row = ClosedRow { closed_at_ms: config.now_ms };
+        parts.catalog.put_batch(vec![(keys::closed(unclean.number), row.encode())]).await?;
+    }
+    Ok(BTreeSet::new())
 }
 
 fn by_shard(streams: Vec<RecoveredStream>, shards: u16) -> Vec<Vec<RecoveredStream>> {

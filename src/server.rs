@@ -59,6 +59,8 @@ pub struct Broker {
     shared: Arc<Shared>,
     shards: Vec<Postbox>,
     threads: Vec<JoinHandle<()>>,
+    /// `None` without a journal, and once shut down.
+    journal_helper: Option<JoinHandle<()>>,
     drained: Receiver<u16>,
     failure: Failure,
     ownership: Ownership,
@@ -103,6 +105,16 @@ impl Broker {
     }
 }
 
+impl Broker {
+    /// Behind the shards, so that nothing touches the data folder any more: its owner may take it away.
+    fn end_journal_helper(&mut self) {
+        self.shared.end_journal_helper();
+        if let Some(helper) = self.journal_helper.take() {
+            let _ = helper.join();
+        }
+    }
+}
+
 impl Drop for Broker {
     fn drop(&mut self) {
         self.shards.iter().for_each(|shard| shard.post(Mail::Stop));
@@ -110,6 +122,7 @@ impl Drop for Broker {
             // A thread that panicked has said so already.
             let _ = thread.join();
         }
+        self.end_journal_helper();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -76,6 +76,8 @@ pub struct Connection {
     pub known_to: BTreeSet<u16>,
     /// Waits for its output to be sent so that it can move to this shard.
     pub moving_to: Option<u16>,
+    /// It was told that the server is about to stop.
+    pub told_of_drain: bool,
     /// No more requests are taken; what waits is sent, then the connection ends.
     pub closing: bool,
     /// The peer will send nothing more; what is in progress is finished, then the connection ends.
@@ -101,6 +103,7 @@ impl Connection {
             routes: HashMap::new(),
             known_to: BTreeSet::new(),
             moving_to: None,
+            told_of_drain: false,
             closing: false,
             ended: false,
             deadline: None,

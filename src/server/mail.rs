@@ -69,6 +69,7 @@ pub struct MovedConnection {
     pub socket: OwnedFd,
     pub peer: String,
     pub received: BytesMut,
+    pub told_of_drain: bool,
 }
 
 /// A request without borrowed bytes.

@@ -65,6 +65,10 @@ impl Shared {
         let _ = self.journal.send(JournalOrder::Prepare { shard });
     }
 
+    pub fn end_journal_helper(&self) {
+        let _ = self.journal.send(JournalOrder::End);
+    }
+
     pub fn release_journal_file(&self, file: u32) {
         let _ = self.journal.send(JournalOrder::Release { file });
     }

@@ -20,6 +20,7 @@ pub(super) fn stop(broker: &mut Broker) -> Result<(), String> {
     for thread in broker.threads.drain(..) {
         thread.join().map_err(|_| "a shard's thread panicked".to_owned())?;
     }
+    broker.end_journal_helper();
     let runtime = broker.runtime.take().expect("a broker is stopped once");
     let closed = runtime.block_on(broker.ownership.close());
     runtime.shutdown_background();

@@ -173,7 +173,9 @@ impl Worker {
     }
 
     fn wait(&mut self) -> Result<(), String> {
-        let timeout = if self.mailbox.may_sleep() { self.timeout() } else { Some(Duration::ZERO) };
+        // Starved connections ask again right after this, for the buffers that have just come back.
+        let may_sleep = self.mailbox.may_sleep() && self.starved.is_empty();
+        let timeout = if may_sleep { self.timeout() } else { Some(Duration::ZERO) };
         self.ring.turn(timeout).map_err(|error| format!("io_uring_enter failed: {error}"))?;
         self.mailbox.awake();
         self.now = self.clock.now();

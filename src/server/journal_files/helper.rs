@@ -18,6 +18,8 @@ pub enum JournalOrder {
     Prepare { shard: u16 },
     /// Nothing in the file is needed any more, and a durable block in another file says so.
     Release { file: u32 },
+    /// No shard will ask again.
+    End,
 }
 
 /// A file for a shard to fill from offset 0.
@@ -32,7 +34,7 @@ pub struct Ready {
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
-/// Runs until the senders of `orders` are gone; then the locks are given back, those of files that shards still hold when
+/// Runs until it is told to end or the senders of `orders` are gone; then the locks are given back, those of files that shards still hold when
 /// they let go of them. Keeps `ahead` files free while there is room for them.
 ///
 /// # Errors
@@ -74,7 +76,7 @@ impl<R: FnMut(Ready)> Helper<R> {
                 Ok(JournalOrder::Prepare { shard }) => self.on_wanted(shard),
                 Ok(JournalOrder::Release { file }) => self.files.release(file),
                 Err(RecvTimeoutError::Timeout) => self.make_one(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(JournalOrder::End) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }

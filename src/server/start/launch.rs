@@ -69,7 +69,7 @@ pub(super) fn launch(
     let wiring = Wiring { postboxes, shared, journal_orders, failure: Failure::new(), epoch };
     runtime.block_on(wiring.epoch.mark_serving())?;
     let files = journals.hand_over(&wiring.postboxes);
-    start_journal_helper(files, journal_queue, &wiring)?;
+    let journal_helper = start_journal_helper(files, journal_queue, &wiring)?;
     let (orders, queue) = side_orders();
     let publisher = Publisher::new(
         taken.store.objects(),
@@ -107,6 +107,7 @@ pub(super) fn launch(
         shared: wiring.shared,
         shards: wiring.postboxes,
         threads,
+        journal_helper,
         drained,
         failure: wiring.failure,
         ownership: Ownership { epoch: wiring.epoch, catalog: taken.catalog, clock, watching },
@@ -164,8 +165,8 @@ fn start_journal_helper(
     files: Option<JournalFiles>,
     orders: Receiver<JournalOrder>,
     wiring: &Wiring,
-) -> Result<(), StartError> {
-    let Some(files) = files else { return Ok(()) };
+) -> Result<Option<JoinHandle<()>>, StartError> {
+    let Some(files) = files else { return Ok(None) };
     let shards = wiring.postboxes.clone();
     let give = move |ready: journal_files::Ready| {
         shards[usize::from(ready.shard)].post(Mail::JournalFile {
@@ -174,8 +175,7 @@ fn start_journal_helper(
             file: ready.handle,
         });
     };
-    journal_files::start(files, FILES_AHEAD, orders, give).map_err(system)?;
-    Ok(())
+    journal_files::start(files, FILES_AHEAD, orders, give).map(Some).map_err(system)
 }
 
 /// The store's disk failing a sync, or the catalog closing, ends the broker (reliability.md D8, D11).

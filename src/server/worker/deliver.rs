@@ -91,7 +91,7 @@ impl Worker {
         };
         self.reply_here(id, frame_id, &Response::HelloAccepted(accepted));
         if self.draining {
-            self.put_out(None, id, 0, Output::Push(Push::Draining));
+            self.tell_of_drain(id);
         }
         true
     }
@@ -100,7 +100,15 @@ impl Worker {
     pub(super) fn tell_clients_of_drain(&mut self) {
         let greeted = self.connections.values().filter(|c| c.greeted && !c.closing);
         let greeted: Vec<ConnectionId> = greeted.map(|c| c.id).collect();
-        greeted.into_iter().for_each(|id| self.put_out(None, id, 0, Output::Push(Push::Draining)));
+        greeted.into_iter().for_each(|id| self.tell_of_drain(id));
+    }
+
+    /// Once, also if the connection moves meanwhile.
+    pub(super) fn tell_of_drain(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if !std::mem::replace(&mut connection.told_of_drain, true) {
+            self.put_out(None, id, 0, Output::Push(Push::Draining));
+        }
     }
 
     fn ask_control(&mut self, id: ConnectionId, frame_id: u64, request: ControlRequest) {

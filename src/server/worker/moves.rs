@@ -5,13 +5,13 @@
 //! still on their way out, the request waits for them. A connection that has requests or sessions in progress stays, and its
 //! request travels by mailbox instead.
 
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use bytes::BytesMut;
 use riverrun_core::event::ConnectionId;
 
 use super::Worker;
+use crate::server::connection::Connection;
 use crate::server::mail::{Mail, MovedConnection};
 
 impl Worker {
@@ -39,15 +39,18 @@ impl Worker {
         let connection = self.connections.remove(&id.0).expect("looked up above");
         connection.known_to.iter().for_each(|&shard| self.tell_shard_of_end(shard, id));
         match Rc::try_unwrap(connection.socket) {
-            Ok(socket) => self.hand_over(shard, socket, connection.peer, connection.received),
+            Ok(socket) => {
+                let Connection { peer, received, told_of_drain, .. } = connection;
+                self.hand_over(shard, MovedConnection { socket, peer, received, told_of_drain });
+            }
             // An operation still holds it: only possible if quiet were not quiet. Closing loses nothing that was answered.
             Err(_) => tracing::error!(connection = id.0, "a quiet connection had an operation in flight; closed it"),
         }
     }
 
-    fn hand_over(&self, shard: u16, socket: OwnedFd, peer: String, received: BytesMut) {
+    fn hand_over(&self, shard: u16, moved: MovedConnection) {
         self.shared.count_moved(self.index);
-        self.peers[usize::from(shard)].post(Mail::Moved(Box::new(MovedConnection { socket, peer, received })));
+        self.peers[usize::from(shard)].post(Mail::Moved(Box::new(moved)));
     }
 
     /// Takes in a connection that comes from another shard.
@@ -57,6 +60,10 @@ impl Worker {
             connection.greeted = true;
             connection.deadline = None;
             connection.received = moved.received;
+            connection.told_of_drain = moved.told_of_drain;
+        }
+        if self.draining {
+            self.tell_of_drain(id);
         }
         if self.stopping {
             return self.close_after_output(id);

@@ -118,7 +118,8 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
     let chunks = chunks::build_index(&*parts.objects, &*parts.catalog, &config.writer.store_id, &index).await?;
     let mut losses = losses::Losses::new(&history.losses);
     if let Some(row) = found.accepted_loss.clone() {
-        losses.accept(number, row);
+        let shards = history.registered().map(|(epoch, row)| (epoch, row.shards)).collect();
+        losses.accept(number, row, shards);
     }
     let replayed = replay::replay(parts, &index, found, &mut losses).await?;
     let losses = losses.into_row();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use riverrun_core::control::{CutStream, JournalLossRow, LostJournal};
+use riverrun_core::control::{CutStream, JournalLossRow, LostJournal, shard_of};
 use riverrun_protocol::types::StreamId;
 
 /// Where streams were ended because records before the next ones were lost (`core::control::journal_loss`).
@@ -19,6 +19,15 @@ struct Accepted {
     /// The epoch that begins.
     by_epoch: u64,
     row: JournalLossRow,
+    /// How many shards the older epochs had.
+    shards: BTreeMap<u64, u16>,
+}
+
+impl Accepted {
+    /// Whether it was the journal of the shard that the stream had in that epoch.
+    fn held(&self, lost: &LostJournal, placement: u64) -> bool {
+        self.shards.get(&lost.epoch).is_some_and(|&shards| shard_of(placement, shards) == lost.shard)
+    }
 }
 
 impl Losses {
@@ -30,8 +39,8 @@ impl Losses {
         losses
     }
 
-    pub fn accept(&mut self, by_epoch: u64, row: JournalLossRow) {
-        self.accepted = Some(Accepted { by_epoch, row });
+    pub fn accept(&mut self, by_epoch: u64, row: JournalLossRow, shards: BTreeMap<u64, u16>) {
+        self.accepted = Some(Accepted { by_epoch, row, shards });
     }
 
     /// What this start gave up; to be recorded together with the word that this epoch serves: until then nothing is given up.
@@ -47,9 +56,9 @@ impl Losses {
 
     /// A journal of `epoch` goes on beyond the stream's known end. True: that follows from a loss that was accepted in this start,
     /// and the stream ends here. In one epoch a stream has only one journal, so what is missing was in an older one.
-    pub fn explain_gap(&mut self, epoch: u64, stream_id: StreamId, ended_at: u64) -> bool {
+    pub fn explain_gap(&mut self, epoch: u64, stream_id: StreamId, placement: u64, ended_at: u64) -> bool {
         let Some(accepted) = &mut self.accepted else { return false };
-        if !accepted.row.journals.iter().any(|LostJournal { epoch: lost, .. }| *lost < epoch) {
+        if !accepted.row.journals.iter().any(|lost| lost.epoch < epoch && accepted.held(lost, placement)) {
             return false;
         }
         tracing::warn!(%stream_id, ended_at, "ends before records that were found: those between were in a lost journal");
@@ -62,5 +71,26 @@ impl Losses {
 
     fn cut(&mut self, by_epoch: u64, CutStream { stream_id, ended_at }: CutStream) {
         self.cuts.entry(stream_id).or_default().push((by_epoch, ended_at));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Damage in a stream whose own journals were all found is no part of what the operator gave up.
+    #[test]
+    fn a_gap_follows_only_from_a_lost_journal_of_the_streams_own_shard() {
+        let journals = vec![LostJournal { journal_id: [1; 16], epoch: 3, shard: 0 }];
+        let row = JournalLossRow { of_epoch: 4, accepted_at_ms: 0, journals, streams: Vec::new() };
+        let mut losses = Losses::default();
+        losses.accept(5, row, BTreeMap::from([(3, 2), (4, 2)]));
+        let (lost, other) = (StreamId([1; 16]), StreamId([2; 16]));
+        assert!(!losses.explain_gap(4, other, 7, 10), "shard 1 of 2");
+        assert!(!losses.explain_gap(3, lost, 6, 10), "one journal per epoch");
+        assert!(losses.explain_gap(4, lost, 6, 10), "shard 0 of 2");
+        assert!(losses.is_beyond_cut(lost, 4, 10) && !losses.is_beyond_cut(lost, 4, 9));
+        assert!(!losses.is_beyond_cut(other, 4, 10));
+        assert_eq!(losses.into_row().expect("accepted").streams, [CutStream { stream_id: lost, ended_at: 10 }]);
     }
 }

@@ -136,10 +136,11 @@ impl Streams<'_> {
         let state = known
             .as_ref()
             .map_or(KnownStream::Unknown, |stream| KnownStream::Alive { next_seq_num: stream.next_seq_num });
+        let placement = known.as_ref().map_or(0, |stream| stream.entry.placement);
         match judge(stream_id, state, batch.first_seq_num(), batch.end_seq_num()) {
             ReplayVerdict::Skip | ReplayVerdict::Drop => Ok(false),
             ReplayVerdict::Damage(ReplayDamage::Gap { stream_id, next_seq_num, .. })
-                if self.losses.explain_gap(block.epoch, stream_id, next_seq_num) =>
+                if self.losses.explain_gap(block.epoch, stream_id, placement, next_seq_num) =>
             {
                 Ok(false)
             }

@@ -12,9 +12,9 @@ use crate::buffer::ALIGN_BYTES;
 
 /// A journal block never holds more than this, so that one slow write cannot hold up everything behind it.
 pub const BLOCK_BYTES_MAX: usize = 4 << 20;
-/// The end of every journal file takes blocks without batches alone: two pages, written in turn, so that the newest of them is
-/// never overwritten. Such a block says that batches are not needed any more, which makes room where there is none; it could
-/// not be written if it needed room itself.
+/// The end of every journal file takes blocks alone that say that nothing before them is needed: two pages, written in turn, so
+/// that the newest of them is never overwritten. Such a block makes room where there is none; it could not be written if it
+/// needed room itself.
 pub const JOURNAL_FILE_RESERVED_BYTES: usize = 2 * ALIGN_BYTES;
 /// A block that has reached this size takes no more batches: what comes behind it travels in the next write, side by side.
 pub const BLOCK_BYTES_TARGET: usize = 1 << 20;

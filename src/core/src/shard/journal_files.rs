@@ -54,7 +54,19 @@ impl CurrentFile {
         self.offset + block_bytes <= self.reserved_from()
     }
 
-    /// The reserved page that does not hold the newest block of these.
+    /// The reserved page that does not hold the newest block of these, for block `number`, which says that nothing before it is
+    /// needed. Only such blocks go there, and only while no other write is in flight.
+    ///
+    /// Why what stood in the page may go, however the write lands. Let p be the block of this journal that it held since the
+    /// file was given out, if any; then the other page holds a newer one, q, which needed nothing before it either, and stays:
+    /// - Not at all: nothing has changed.
+    /// - Torn, so that neither p nor `number` is found: q says that p is not needed, and so does every block behind q. The newest
+    ///   durable block, `number - 1`, is q or is outside of the reserve; all from its `needed_from` on are where they were.
+    /// - Torn behind a header that is whole, or whole: recovery begins at `number`, and whatever came before it was published.
+    ///
+    /// A block that still needs older ones must not go there. Recovery asks for every number from the highest `needed_from` on,
+    /// empty blocks included, so that it is needed itself, by each newer block that is no further: two such blocks fill both
+    /// pages, and a third would overwrite one that it calls needed.
     fn take_reserved(&mut self, number: u64) -> u64 {
         let (one, other) = (self.reserved_from(), self.bytes - ALIGN_BYTES as u64);
         let offset = if self.reserved.is_some_and(|newest| newest.offset == one) { other } else { one };
@@ -109,24 +121,23 @@ impl JournalFiles {
         Some(place)
     }
 
-    /// The place of block `number`, which holds no batches: a reserved page where the file being filled has no other.
-    pub(super) fn place_empty(&mut self, number: u64) -> Option<(u32, u64)> {
+    /// The place of block `number`, which holds no batches. A reserved page, if it `needs_nothing` before it, and the file being
+    /// filled has no other place or should be filled again because batches wait for one; otherwise as for any block. (Batches
+    /// that wait do not fit there.)
+    pub(super) fn place_empty(&mut self, number: u64, needs_nothing: bool, batches_wait: bool) -> Option<(u32, u64)> {
+        let has_room = self.fits_current(ALIGN_BYTES as u64);
         match &mut self.current {
-            Some(current) if !current.has_room(ALIGN_BYTES as u64) => {
+            Some(current) if needs_nothing && (batches_wait || !has_room) => {
                 Some((current.file, current.take_reserved(number)))
             }
             _ => self.place(number, ALIGN_BYTES as u64),
         }
     }
 
-    /// As [`JournalFiles::place_empty`], but never where the next block with batches could go.
-    pub(super) fn place_reserved(&mut self, number: u64) -> Option<(u32, u64)> {
-        self.current.as_mut().map(|current| (current.file, current.take_reserved(number)))
-    }
-
-    /// Whether a block without batches has a place now.
-    pub(super) fn has_empty_place(&self) -> bool {
-        self.current.is_some() || !self.ready.is_empty()
+    /// Whether [`JournalFiles::place_empty`] has a place now.
+    pub(super) fn has_empty_place(&self, needs_nothing: bool) -> bool {
+        let in_reserve = needs_nothing && self.current.is_some();
+        in_reserve || self.fits_current(ALIGN_BYTES as u64) || !self.ready.is_empty()
     }
 
     fn fits_current(&self, block_bytes: u64) -> bool {
@@ -139,7 +150,7 @@ impl JournalFiles {
     /// What is overwritten then are blocks below `number`. That nobody needs them is said by block `number` itself until the
     /// next block is durable, and from then on by that one as well: no block's `needed_from` is lower than its predecessor's. It
     /// stays readable until then, because the next one goes to the beginning of the file or, if it holds no batches, to the
-    /// other reserved page.
+    /// other reserved page ([`CurrentFile::take_reserved`]).
     pub(super) fn rewind(&mut self, number: u64) {
         if let Some(current) = &mut self.current
             && current.reserved.is_some_and(|reserved| reserved.number == number)
@@ -218,16 +229,33 @@ mod tests {
     }
 
     #[test]
-    fn f16_a_full_file_takes_blocks_without_batches_in_two_pages_in_turn() {
+    fn f16_a_full_file_takes_blocks_that_need_nothing_in_two_pages_in_turn() {
         let mut files = JournalFiles::default();
-        assert_eq!(files.place_reserved(1), None);
+        assert!(!files.has_empty_place(true));
+        assert_eq!(files.place_empty(1, true, true), None);
         files.on_ready(1, FILE_BYTES);
-        assert_eq!(files.place_empty(1), Some((1, 0)), "an ordinary place where there is one");
+        assert_eq!(files.place_empty(1, true, false), Some((1, 0)), "an ordinary place where there is one");
         files.place(2, ROOM - 4096).unwrap();
-        assert_eq!(files.place_empty(3), Some((1, ROOM)));
-        assert_eq!(files.place_empty(4), Some((1, ROOM + 4096)), "the newest one is never overwritten");
-        assert_eq!(files.place_reserved(5), Some((1, ROOM)));
+        assert_eq!(files.place_empty(3, true, false), Some((1, ROOM)));
+        assert_eq!(files.place_empty(4, true, false), Some((1, ROOM + 4096)), "the newest one is never overwritten");
+        assert_eq!(files.place_empty(5, true, true), Some((1, ROOM)));
         assert_eq!(files.place(6, 4096), None);
+    }
+
+    #[test]
+    fn f16_a_block_that_needs_older_ones_never_goes_to_the_reserve() {
+        let mut files = JournalFiles::default();
+        files.on_ready(1, FILE_BYTES);
+        files.place(1, ROOM - 4096).unwrap();
+        assert!(files.has_empty_place(false));
+        assert_eq!(files.place_empty(2, false, true), Some((1, ROOM - 4096)), "what is left is too small for batches");
+        for batches_wait in [false, true] {
+            assert!(!files.has_empty_place(false) && files.has_empty_place(true));
+            assert_eq!(files.place_empty(3, false, batches_wait), None);
+        }
+        files.on_ready(2, FILE_BYTES);
+        assert!(files.has_empty_place(false));
+        assert_eq!(files.place_empty(3, false, false), Some((2, 0)));
     }
 
     #[test]
@@ -237,10 +265,10 @@ mod tests {
         files.place(1, ROOM).unwrap();
         files.rewind(1);
         assert_eq!(files.place(2, 4096), None, "block 1 is where the next one would go");
-        files.place_reserved(2).unwrap();
+        files.place_empty(2, true, true).unwrap();
         files.rewind(2);
         assert_eq!(files.place(3, ROOM), Some((1, 0)));
-        assert_eq!(files.place_reserved(4), Some((1, ROOM + 4096)));
+        assert_eq!(files.place_empty(4, true, true), Some((1, ROOM + 4096)));
     }
 
     #[test]

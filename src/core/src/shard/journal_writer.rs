@@ -220,15 +220,12 @@ impl JournalWriter {
         Some(self.order(meta, closed, appends, actions))
     }
 
-    /// Orders a block without batches, which says how far the journal is known durable and what of it is still needed. Where
-    /// batches wait for a place it goes to the file's reserve, to make one.
+    /// Orders a block without batches, which says how far the journal is known durable and what of it is still needed; `None` if
+    /// it has no place now. Where batches wait for a place and nothing else is needed it makes one.
     pub(super) fn write_watermark(&mut self, needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Option<Closed> {
         assert!(self.inflight.is_empty(), "a block behind others carries no news that they do not");
         let is_idle = self.is_idle();
-        let place = match is_idle {
-            true => self.files.place_empty(self.next_number)?,
-            false => self.files.place_reserved(self.next_number)?,
-        };
+        let place = self.files.place_empty(self.next_number, self.needs_nothing(needed_from), !is_idle)?;
         let meta = self.meta(place, needed_from, now);
         let closed = if is_idle { self.filling.block.close(meta) } else { OpenBlock::new(ALIGN_BYTES).close(meta) };
         Some(self.order(meta, closed, Vec::new(), actions))
@@ -292,17 +289,24 @@ impl JournalWriter {
         }
         let ambiguous = self.watermark_durable < self.last_with_batches;
         let frees = needed_from > self.durable_needed_from && self.files.would_release(needed_from);
-        let possible = self.is_idle() && self.files.has_empty_place();
+        let possible = self.is_idle() && self.files.has_empty_place(self.needs_nothing(needed_from));
         (possible && (ambiguous || frees)).then(|| self.idle_since + JOURNAL_IDLE)
     }
 
-    /// Batches wait because no file has room for them, and a block that says `needed_from` would give a file back, or let the one
-    /// that is full be filled again: nothing in it is needed any more.
+    /// Everything before the next block is published.
+    fn needs_nothing(&self, needed_from: u64) -> bool {
+        needed_from == self.next_number
+    }
+
+    /// Batches wait because no file has room for them, and a block that says `needed_from` has a place and would give a file back,
+    /// or let the one that is full be filled again: nothing in it is needed any more. The latter always has a place, and comes
+    /// in the end: while batches wait for a place, everything durable is published at once.
     fn would_make_place(&self, needed_from: u64) -> bool {
         self.placeless_since.is_some()
             && self.inflight.is_empty()
             && needed_from > self.durable_needed_from
-            && (needed_from == self.next_number || self.files.would_release(needed_from))
+            && (self.needs_nothing(needed_from) || self.files.would_release(needed_from))
+            && self.files.has_empty_place(self.needs_nothing(needed_from))
     }
 
     /// Accepted batches wait for room on the disk. What is published makes some.
@@ -322,7 +326,8 @@ impl JournalWriter {
         self.out_of_space
     }
 
-    /// The final block of a clean stop says that nothing is needed (unless the journal never held anything).
+    /// The final block of a clean stop says that nothing is needed (unless the journal never held anything). It always has a
+    /// place: what is behind the last batches are empty blocks, so that nothing before it is needed, not even these.
     pub(super) fn final_watermark_due(&self, needed_from: u64) -> bool {
         self.last_with_batches > 0
             && (self.watermark_durable < self.last_with_batches || self.durable_needed_from <= self.last_with_batches)

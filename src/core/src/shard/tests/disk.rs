@@ -26,8 +26,24 @@ pub(super) struct Disk {
     free: Vec<u32>,
     /// No new file can be made.
     pub(super) full: bool,
-    /// Every write, in the order in which they were ordered: file, offset, bytes.
-    pub(super) writes: Vec<(u32, u64, Bytes)>,
+    /// Other shards wait for files: what this one gives back they take.
+    pub(super) shared: bool,
+    others: Vec<u32>,
+    /// What happened to the files, in the order in which it was ordered.
+    pub(super) writes: Vec<Written>,
+}
+
+#[derive(Debug)]
+pub(super) enum Written {
+    Block {
+        file: u32,
+        offset: u64,
+        bytes: Bytes,
+    },
+    /// Another shard fills the file.
+    ByOthers {
+        file: u32,
+    },
 }
 
 #[derive(Debug)]
@@ -66,7 +82,7 @@ impl Disk {
         let header = BlockHeader::decode(&bytes).expect("the shard writes blocks");
         verify_payload(&header, &bytes).expect("with the right sums");
         assert_eq!((header.number, header.file, header.offset), (number, file, offset), "the block knows its place");
-        self.writes.push((file, offset, bytes.clone()));
+        self.writes.push(Written::Block { file, offset, bytes: bytes.clone() });
         self.make_way(&header, is_stored);
         let batches = directory(&header, &bytes).unwrap().into_iter().map(|batch| Batch::parse(batch).unwrap());
         let block = Block { header, batches: batches.collect(), written: false };
@@ -77,12 +93,13 @@ impl Disk {
     }
 
     /// Blocks follow each other in the file, which may begin again when nothing in it is needed; those without batches may be in
-    /// one of the two pages at its end. Whatever is overwritten is gone when the write begins.
+    /// one of the two pages at its end if they need nothing. Whatever is overwritten is gone when the write begins.
     fn make_way(&mut self, header: &BlockHeader, is_stored: impl Fn(&Batch) -> bool) {
         let end = self.files.get_mut(&header.file).expect("the shard writes to its own files");
         let (file, offset, reserve) = (header.file, header.offset, FILE_BYTES - 8192);
         if offset >= reserve {
             assert!(header.directory_count == 0 && header.block_bytes == 4096, "the reserve is for empty blocks");
+            assert_eq!(header.needed_from, header.number, "that need nothing before them");
             return self.lose(file, offset..=offset, is_stored);
         }
         let begins_again = offset == 0 && *end > 0;
@@ -138,7 +155,17 @@ impl Disk {
     pub(super) fn release(&mut self, file: u32, is_stored: impl Fn(&Batch) -> bool) {
         assert!(self.files.remove(&file).is_some(), "only the shard's own files are released");
         self.lose(file, 0..=u64::MAX, is_stored);
-        self.free.push(file);
+        if self.shared {
+            self.writes.push(Written::ByOthers { file });
+            self.others.push(file);
+        } else {
+            self.free.push(file);
+        }
+    }
+
+    /// The other shards have published everything.
+    pub(super) fn others_give_back(&mut self) {
+        self.free.append(&mut self.others);
     }
 
     pub(super) fn unwritten(&self) -> Vec<u64> {

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 
+use rustix::process::Signal;
+
 use crate::support::{Data, Server, log_lines, riverrun, signal};
 
 /// A proxy process, and a thread that collects what it shows.
@@ -30,7 +32,7 @@ impl Proxy {
 
     /// Ctrl-C; then everything it showed.
     fn end(mut self) -> Vec<String> {
-        signal(self.child.id(), "INT");
+        signal(self.child.id(), Signal::INT);
         let status = self.child.wait().expect("it ended");
         assert!(status.success(), "{status}");
         self.shown.join().expect("no panic")

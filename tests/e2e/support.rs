@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure, never a wait for luck.
@@ -125,7 +126,7 @@ impl Server {
 
     /// SIGTERM, then waits for the end. Returns what it logged.
     pub fn terminate(mut self) -> String {
-        signal(self.pid(), "TERM");
+        signal(self.pid(), Signal::TERM);
         let mut said = String::new();
         self.stderr.take().expect("taken once").read_to_string(&mut said).expect("readable");
         let status = self.child.wait().expect("it ended");
@@ -199,9 +200,10 @@ impl Drop for Server {
     }
 }
 
-pub fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().expect("kill runs");
-    assert!(status.success(), "kill -{name} {pid}");
+/// By a system call: a minimal system has no `kill` to run.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.cast_signed()).expect("a process id");
+    rustix::process::kill_process(pid, signal).expect("it runs, and is ours");
 }
 
 /// Polls for a condition that must come true.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::support::{PATIENCE, signal, until};
 
 /// Journals of up to 80 MiB (four shards with files of 4 MiB), and objects. Nearly all of it stays a hole.
@@ -152,7 +154,7 @@ impl Daemon {
     }
 
     fn stop(mut self) {
-        signal(self.child.id(), "TERM");
+        signal(self.child.id(), Signal::TERM);
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "qemu-storage-daemon ended with {status}");
     }
@@ -162,7 +164,7 @@ impl Drop for Daemon {
     /// It takes the export with it; killed, it would leave a dead mount behind.
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+            signal(self.child.id(), Signal::TERM);
             let _ = self.child.wait();
         }
     }

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
+use rustix::process::Signal;
+
 use crate::support::{BASIN, Model, Ran, run_with, signal, start};
 
 fn ended(mut child: std::process::Child) -> Ran {
@@ -13,14 +15,14 @@ fn ended(mut child: std::process::Child) -> Ran {
 fn a_follower_prints_at_once_and_tells_where_it_stopped() {
     let model = Model::with_basin(BASIN);
     run_with(&model.addr, "append test-basin/logs", b"a\nb\n");
-    for name in ["INT", "TERM"] {
+    for sent in [Signal::INT, Signal::TERM] {
         let mut child = start(&model.addr, "read test-basin/logs --tail-offset 2 --format json");
         let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();
         lines.read_line(&mut line).unwrap();
         assert_eq!(line.lines().count(), 2);
-        signal(&child, name);
+        signal(&child, sent);
         let ran = ended(child);
         assert_eq!(ran.code, Some(0));
         let said = ran.stderr.replace(&model.addr, "HERE");
@@ -42,7 +44,7 @@ fn a_follower_of_what_comes_resumes_where_it_began() {
     run_with(&model.addr, "append test-basin/logs", b"live\n");
     lines.read_line(&mut line).unwrap();
     assert_eq!(line, "a\nlive\n");
-    signal(&child, "INT");
+    signal(&child, Signal::INT);
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.starts_with("stopped before 2; resume: "), "{said}");
@@ -55,7 +57,7 @@ fn a_growing_input_is_appended_as_it_comes_and_an_interrupt_loses_nothing() {
     let mut child = start(&model.addr, "append test-basin/logs");
     child.stdin.as_mut().unwrap().write_all(b"one\ntwo\nunfinished").unwrap();
     model.wait_for_records(BASIN, "logs", 2);
-    signal(&child, "INT");
+    signal(&child, Signal::INT);
     let ran: Ran = child.wait_with_output().unwrap().into();
     assert_eq!(ran.code, Some(0));
     let said = ran.stderr.lines().last().unwrap().replace(&model.addr, "HERE");

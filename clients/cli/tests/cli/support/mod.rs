@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 pub use model::Model;
+use rustix::process::{Pid, Signal};
 
 pub const BASIN: &str = "test-basin";
 
@@ -79,8 +80,7 @@ impl Ran {
     }
 }
 
-/// Sends a signal by name, as a terminal or `kill` would.
-pub fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+/// Sends a signal, as a terminal or `kill` would; a minimal system has no `kill` to run.
+pub fn signal(child: &Child, signal: Signal) {
+    rustix::process::kill_process(Pid::from_child(child), signal).unwrap();
 }

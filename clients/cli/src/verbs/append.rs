@@ -91,7 +91,7 @@ pub async fn run(globals: &Globals, args: Append) -> Result<(), Failure> {
         () = acks.failed() => End::Failed,
         end = feeder.feed() => end,
     };
-    let given_up = feeder.close(&mut interrupt).await;
+    let given_up = feeder.close(&mut interrupt, matches!(end, End::Interrupted)).await;
     let outcomes = acks.outcomes(given_up).await;
     report::report(globals, &args, &client, end, &outcomes).await
 }
@@ -143,8 +143,9 @@ impl Feeder {
         End::AllRead
     }
 
-    /// Sends what the producer holds and waits for it. True: somebody did not want to wait any longer.
-    async fn close(self, interrupt: &mut Interrupt) -> bool {
+    /// Sends what the producer holds and waits for it. True: somebody did not want to wait any longer, and said so a second time;
+    /// the first may well come when the input has just ended.
+    async fn close(self, interrupt: &mut Interrupt, was_interrupted: bool) -> bool {
         let Self { producer, fed, unreported, .. } = self;
         let closing = async {
             let _ = fed.send(unreported).await;
@@ -152,9 +153,15 @@ impl Feeder {
             // Every ticket has its own outcome; the other task sees the first failure.
             let _ = producer.close().await;
         };
+        let given_up = async {
+            if !was_interrupted {
+                interrupt.wait().await;
+            }
+            interrupt.wait().await;
+        };
         tokio::select! {
             () = closing => false,
-            () = interrupt.wait() => true,
+            () = given_up => true,
         }
     }
 }

@@ -55,16 +55,34 @@ fn a_follower_of_what_comes_resumes_where_it_began() {
 fn a_growing_input_is_appended_as_it_comes_and_an_interrupt_loses_nothing() {
     let model = Model::with_basin(BASIN);
     let mut child = start(&model.addr, "append test-basin/logs");
-    child.stdin.as_mut().unwrap().write_all(b"one\ntwo\nunfinished").unwrap();
+    // Open to the end: whoever writes it has not finished.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"one\ntwo\nunfinished").unwrap();
     model.wait_for_records(BASIN, "logs", 2);
     signal(&child, Signal::INT);
     let ran: Ran = child.wait_with_output().unwrap().into();
-    assert_eq!(ran.code, Some(0));
+    drop(stdin);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let said = ran.stderr.lines().last().unwrap().replace(&model.addr, "HERE");
     assert_eq!(
         said,
         "stopped: lines 1 to 2 are stored, the last one as 1; resume: ... | tail -n +3 | riverrun --addr HERE append test-basin/logs"
     );
+}
+
+/// Ctrl-C in a shell ends the program in front of the pipe as well: end of input and interrupt come in any order, and the first
+/// interrupt always waits for what was sent.
+#[test]
+fn an_interrupt_at_the_end_of_the_input_leaves_nothing_in_doubt() {
+    for _ in 0..20 {
+        let model = Model::with_basin(BASIN);
+        let mut child = start(&model.addr, "append test-basin/logs");
+        child.stdin.as_mut().unwrap().write_all(b"one\ntwo\nlast").unwrap();
+        model.wait_for_records(BASIN, "logs", 2);
+        signal(&child, Signal::INT);
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -124,7 +124,10 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
     let replayed = replay::replay(parts, &index, found, &mut losses).await?;
     let losses = losses.into_row();
     let is_behind = replayed.inherited.is_empty() && losses.is_none();
-    let files_in_question = if is_behind { close(parts, config, &history).await? } else { looked_at };
+    if is_behind {
+        close_unclean(parts, config, &history).await?;
+    }
+    let files_in_question = if is_behind { BTreeSet::new() } else { looked_at };
     let summary = Summary { chunks, chunks_indexed, ..replayed.summary };
     tracing::info!(epoch = number, ?summary, "recovered");
     Ok(Recovered {
@@ -144,17 +147,17 @@ async fn claim(parts: &RecoveryParts, config: &RecoveryConfig, number: u64) -> R
 }
 
 /// All that older journals held is in chunks: nobody need look at them again, so that their files are free at once. On a full disk
-/// there may be no other file to begin a journal in (F16). Returns the files that are still in question: none.
-async fn close(
+/// there may be no other file to begin a journal in (F16).
+async fn close_unclean(
     parts: &RecoveryParts,
     config: &RecoveryConfig,
     history: &history::History,
-) -> Result<BTreeSet<u32>, RecoveryError> {
+) -> Result<(), RecoveryError> {
     if let Some(unclean) = history.unclean() {
         let row = ClosedRow { closed_at_ms: config.now_ms };
         parts.catalog.put_batch(vec![(keys::closed(unclean.number), row.encode())]).await?;
     }
-    Ok(BTreeSet::new())
+    Ok(())
 }
 
 fn by_shard(streams: Vec<RecoveredStream>, shards: u16) -> Vec<Vec<RecoveredStream>> {

@@ -73,6 +73,8 @@ pub struct Worker {
     clock: Clock,
     now: Now,
     actions: Vec<Action>,
+    /// Empty between turns.
+    actions_spare: Vec<Action>,
     to_send: Vec<ConnectionId>,
     connections: HashMap<u64, Connection>,
     serial: u64,
@@ -105,6 +107,7 @@ impl Worker {
             clock: parts.clock,
             now,
             actions: Vec::new(),
+            actions_spare: Vec::new(),
             to_send: Vec::new(),
             connections: HashMap::new(),
             serial: 0,

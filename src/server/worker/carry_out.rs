@@ -8,11 +8,13 @@ use crate::server::mail::{Flow, Mail, Output};
 use crate::server::side::SideOrder;
 
 impl Worker {
-    /// Carrying out may tell the shard something (a connection that broke), and so give rise to more.
+    /// Carrying out may tell the shard something (a connection that broke), and so give rise to more: that goes into the other of
+    /// two lists, both of which keep their memory from turn to turn.
     pub(super) fn carry_out_all(&mut self) {
         while !self.actions.is_empty() {
-            let actions = std::mem::take(&mut self.actions);
-            actions.into_iter().for_each(|action| self.carry_out(action));
+            let mut actions = std::mem::replace(&mut self.actions, std::mem::take(&mut self.actions_spare));
+            actions.drain(..).for_each(|action| self.carry_out(action));
+            self.actions_spare = actions;
         }
         self.start_sends();
     }

@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use riverrun_core::action::{LoadCause, PagesFrom};
 use riverrun_core::chunk::ChunkId;
-use riverrun_core::control::CreationDefaults;
 use riverrun_core::event::{LoadFailure, LoadedStream};
 use riverrun_protocol::batch::Batch;
+use riverrun_protocol::config::StreamConfig;
 use riverrun_protocol::error::ErrorFrame;
-use riverrun_protocol::request::{CreateBasin, ListBasins, ListStreams, StreamRef};
+use riverrun_protocol::request::{CreateBasin, CreateStream, ListBasins, ListStreams, StreamRef};
 use riverrun_protocol::response::Response;
 use riverrun_protocol::types::StreamId;
 use tokio::time::timeout;
@@ -45,7 +45,7 @@ pub struct LoaderParts {
     pub index: Arc<ChunkIndex>,
     pub store_id: [u8; 16],
     /// What a stream gets whose creator says nothing.
-    pub defaults: CreationDefaults,
+    pub defaults: StreamConfig,
     /// Milliseconds since the Unix epoch.
     pub clock: WallClock,
     /// Decompressing and checking pages.
@@ -102,8 +102,8 @@ impl Loader {
         self.names.list_basins(request).await
     }
 
-    pub async fn create_stream(&self, target: StreamRef) -> Result<Response, ErrorFrame> {
-        self.names.create_stream(target).await
+    pub async fn create_stream(&self, request: CreateStream) -> Result<Response, ErrorFrame> {
+        self.names.create_stream(request).await
     }
 
     pub async fn list_streams(&self, request: &ListStreams) -> Result<Response, ErrorFrame> {

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use bytes::{BufMut, BytesMut};
-use nom::number::complete::{le_u8, le_u16, le_u32};
+use nom::number::complete::{le_u8, le_u16, le_u32, le_u64};
 
 use crate::frame::{FrameKind, write_frame};
 use crate::limits::ERROR_MESSAGE_BYTES_MAX;
-use crate::types::Position;
+use crate::types::{FencingToken, Position};
 use crate::wire::{self, Parsed};
 
 /// What became of the request that an error answers (reliability.md D4). Done is the fourth class: a `Response`.
@@ -84,13 +84,24 @@ pub enum ErrorCode {
     TransactionConflict = 16,
     /// The peer was too slow to say or take what it had to.
     Timeout = 17,
+    /// The append's fencing token is not the stream's (412). Carries the current one.
+    FencingTokenMismatch = 18,
+    /// The append's `match_seq_num` is not the next assignable number (412). Carries that.
+    SeqNumMismatch = 19,
+    BasinDeletionPending = 20,
+    StreamDeletionPending = 21,
+    /// No access token where one is needed, or one that is unknown, expired or revoked.
+    Authn = 22,
+    /// The access token does not allow this.
+    PermissionDenied = 23,
+    AccessTokenNotFound = 24,
     /// A cause this version has no name for: a newer server's code. The outcome says what to do (S2 `other`).
     Other = 0xffff,
 }
 
 impl ErrorCode {
     /// Every code, in the order of the numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 25] = [
         Self::BadFrame,
         Self::Invalid,
         Self::Unsupported,
@@ -108,6 +119,13 @@ impl ErrorCode {
         Self::BadSession,
         Self::TransactionConflict,
         Self::Timeout,
+        Self::FencingTokenMismatch,
+        Self::SeqNumMismatch,
+        Self::BasinDeletionPending,
+        Self::StreamDeletionPending,
+        Self::Authn,
+        Self::PermissionDenied,
+        Self::AccessTokenNotFound,
         Self::Other,
     ];
 
@@ -137,6 +155,13 @@ impl ErrorCode {
             Self::BadSession => "bad_session",
             Self::TransactionConflict => "transaction_conflict",
             Self::Timeout => "request_timeout",
+            Self::FencingTokenMismatch => "fencing_token_mismatch",
+            Self::SeqNumMismatch => "seq_num_mismatch",
+            Self::BasinDeletionPending => "basin_deletion_pending",
+            Self::StreamDeletionPending => "stream_deletion_pending",
+            Self::Authn => "authn",
+            Self::PermissionDenied => "permission_denied",
+            Self::AccessTokenNotFound => "access_token_not_found",
             Self::Other => "other",
         }
     }
@@ -146,7 +171,8 @@ impl ErrorCode {
     pub fn outcome(self) -> Outcome {
         match self {
             Self::Storage | Self::Unavailable | Self::Timeout | Self::Other => Outcome::MaybeDone,
-            Self::Corrupt | Self::WrongProtocol => Outcome::Terminal,
+            // A writer that is fenced off stays so until somebody fences anew; it had no effect (B11).
+            Self::Corrupt | Self::WrongProtocol | Self::FencingTokenMismatch => Outcome::Terminal,
             _ => Outcome::NotDone,
         }
     }
@@ -176,9 +202,9 @@ impl fmt::Display for ErrorCode {
 /// An error as sent: kind `Error`, id of the request or session it ends (0: the connection).
 ///
 /// ```text
-///  0 u32 options: bit 0 = a tail is there
+///  0 u32 options: bits 0-2 = tail, fencing token, seq_num are there
 ///  4 u16 code | 6 u8 outcome | 7 u8 reserved, 0 | 8 u32 retry_after_ms
-/// 12 [tail: u64 seq_num, u64 timestamp]
+/// 12 [tail: u64 seq_num, u64 timestamp] [u8 length, fencing token] [u64 seq_num]
 ///    u16 length, message
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -189,16 +215,51 @@ pub struct ErrorFrame {
     pub retry_after_ms: u32,
     /// With `Unwritten`.
     pub tail: Option<Position>,
+    /// With `FencingTokenMismatch`: the stream's current one.
+    pub fencing_token: Option<FencingToken>,
+    /// With `SeqNumMismatch`: the next assignable number.
+    pub seq_num: Option<u64>,
     /// What, why, what to do; free text, at most `ERROR_MESSAGE_BYTES_MAX` (cut there when written).
     pub message: String,
 }
 
 const HAS_TAIL: u32 = 1;
+const HAS_FENCING_TOKEN: u32 = 2;
+const HAS_SEQ_NUM: u32 = 4;
 
 impl ErrorFrame {
-    /// With the code's usual outcome, no hint, no tail.
+    /// With the code's usual outcome, no hint, no facts.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, outcome: code.outcome(), retry_after_ms: 0, tail: None, message: message.into() }
+        Self {
+            code,
+            outcome: code.outcome(),
+            retry_after_ms: 0,
+            tail: None,
+            fencing_token: None,
+            seq_num: None,
+            message: message.into(),
+        }
+    }
+
+    /// `s2-semantics.md` B11: reveals the current token.
+    pub fn fencing_token_mismatch(current: FencingToken) -> Self {
+        let message = format!("fencing token mismatch: the stream's current token is `{current}`");
+        Self { fencing_token: Some(current), ..Self::new(ErrorCode::FencingTokenMismatch, message) }
+    }
+
+    /// `s2-semantics.md` B11: reveals the next assignable number.
+    pub fn seq_num_mismatch(next: u64) -> Self {
+        let message = format!("sequence number mismatch: the next one to be assigned is {next}");
+        Self { seq_num: Some(next), ..Self::new(ErrorCode::SeqNumMismatch, message) }
+    }
+
+    fn options(&self) -> u32 {
+        let bits = [
+            (self.tail.is_some(), HAS_TAIL),
+            (self.fencing_token.is_some(), HAS_FENCING_TOKEN),
+            (self.seq_num.is_some(), HAS_SEQ_NUM),
+        ];
+        bits.into_iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum()
     }
 
     pub fn parse(body: &[u8]) -> Result<Self, DecodeError> {
@@ -207,13 +268,19 @@ impl ErrorFrame {
 
     pub fn write(&self, id: u64, out: &mut BytesMut) {
         write_frame(out, FrameKind::Error, id, |out| {
-            out.put_u32_le(if self.tail.is_some() { HAS_TAIL } else { 0 });
+            out.put_u32_le(self.options());
             out.put_u16_le(self.code as u16);
             out.put_u8(self.outcome as u8);
             out.put_u8(0);
             out.put_u32_le(self.retry_after_ms);
             if let Some(tail) = self.tail {
                 wire::put_position(out, tail);
+            }
+            if let Some(token) = &self.fencing_token {
+                wire::put_name8(out, token.as_str());
+            }
+            if let Some(seq_num) = self.seq_num {
+                out.put_u64_le(seq_num);
             }
             wire::put_text16(out, &self.message, ERROR_MESSAGE_BYTES_MAX);
         });
@@ -235,7 +302,7 @@ impl From<DecodeError> for ErrorFrame {
 }
 
 fn parse_body(input: &[u8]) -> Parsed<'_, ErrorFrame> {
-    let (input, options) = wire::options(input, HAS_TAIL)?;
+    let (input, options) = wire::options(input, HAS_TAIL | HAS_FENCING_TOKEN | HAS_SEQ_NUM)?;
     let (input, code) = le_u16(input)?;
     let (rest, outcome) = le_u8(input)?;
     let Some(outcome) = Outcome::from_byte(outcome) else {
@@ -244,9 +311,12 @@ fn parse_body(input: &[u8]) -> Parsed<'_, ErrorFrame> {
     let (input, ()) = wire::reserved(rest, 1)?;
     let (input, retry_after_ms) = le_u32(input)?;
     let (input, tail) = wire::optional(input, options & HAS_TAIL != 0, wire::position)?;
+    let (input, fencing_token) = wire::optional(input, options & HAS_FENCING_TOKEN != 0, wire::fencing_token)?;
+    let (input, seq_num) = wire::optional(input, options & HAS_SEQ_NUM != 0, le_u64)?;
     let (input, message) = wire::text16(input, "a message", ERROR_MESSAGE_BYTES_MAX)?;
     let code = ErrorCode::from_u16(code);
-    Ok((input, ErrorFrame { code, outcome, retry_after_ms, tail, message: message.to_owned() }))
+    let message = message.to_owned();
+    Ok((input, ErrorFrame { code, outcome, retry_after_ms, tail, fencing_token, seq_num, message }))
 }
 
 /// Why bytes were not what they should be. `offset` counts from the start of what was parsed.
@@ -293,7 +363,7 @@ mod tests {
             assert_eq!(ErrorCode::from_u16(code as u16), code);
         }
         assert_eq!(ErrorCode::from_u16(0), ErrorCode::Other);
-        assert_eq!(ErrorCode::from_u16(18), ErrorCode::Other);
+        assert_eq!(ErrorCode::from_u16(25), ErrorCode::Other);
     }
 
     #[test]

@@ -7,8 +7,10 @@
 //! This crate opens no socket, reads no clock and holds no unsafe code. docs/PROTOCOL.md draws every layout.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod batch;
 pub mod codec;
+pub mod config;
 pub mod crc;
 pub mod error;
 pub mod frame;

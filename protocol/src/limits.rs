@@ -21,6 +21,12 @@ pub const BASIN_NAME_BYTES_MAX: usize = 48;
 pub const STREAM_NAME_BYTES_MAX: usize = 512;
 /// Entries in one page of a listing (`s2-semantics.md` E3).
 pub const LIST_ENTRIES_MAX: usize = 1000;
+/// Access token ids, fencing tokens and request tokens (`s2-semantics.md` A2).
+pub const TOKEN_ID_BYTES_MAX: usize = 96;
+pub const FENCING_TOKEN_BYTES_MAX: usize = 36;
+pub const REQUEST_TOKEN_BYTES_MAX: usize = 36;
+/// A name or prefix in an access token's scope: as long as the longest name.
+pub const SCOPE_NAME_BYTES_MAX: usize = STREAM_NAME_BYTES_MAX;
 /// A hello's access token.
 pub const TOKEN_BYTES_MAX: usize = 256;
 /// A hello's free-text name of the client or server, for logs.
@@ -66,3 +72,5 @@ const _: () = assert!(BATCH_METERED_BYTES_MAX / 128 <= u16::MAX as u64);
 const _: () = assert!(STATUS_COUNTERS_MAX * (COUNTER_NAME_BYTES_MAX + 9) + STORE_TEXT_BYTES_MAX < FRAME_BODY_BYTES_MAX);
 const _: () = assert!(ERROR_MESSAGE_BYTES_MAX <= u16::MAX as usize && AGENT_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(LIST_ENTRIES_MAX * (STREAM_NAME_BYTES_MAX + 64) <= FRAME_BODY_BYTES_MAX);
+/// A token with the longest names in all three sets of its scope.
+const _: () = assert!(LIST_ENTRIES_MAX * (TOKEN_ID_BYTES_MAX + 3 * SCOPE_NAME_BYTES_MAX + 128) <= FRAME_BODY_BYTES_MAX);

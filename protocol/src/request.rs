@@ -1,39 +1,59 @@
 //! What a client asks for. One file per request under `request/`: layout drawn, parse, write, tests.
 //!
-//! Every body but a batch's begins with a `u32` of option bits; a bit this version does not know is refused as
+//! Every body begins with a `u32` of option bits; a bit this version does not know is refused as
 //! `Unsupported`, never ignored, so that later versions can add fields without being misunderstood.
 
 use bytes::BytesMut;
 
 use crate::error::DecodeError;
 use crate::frame::{FrameKind, write_frame};
+use crate::types::{BasinName, TokenId};
 use crate::wire::whole;
 
 pub use append::Append;
+pub use conditions::AppendConditions;
 pub use create_basin::CreateBasin;
+pub use create_stream::CreateStream;
+pub use ensure_basin::EnsureBasin;
+pub use ensure_stream::EnsureStream;
 pub use grant_credit::GrantCredit;
 pub use hello::{Hello, MAGIC, VERSION_MAX, VERSION_MIN};
+pub use issue_access_token::IssueAccessToken;
+pub use list_access_tokens::ListAccessTokens;
 pub use list_basins::ListBasins;
 pub use list_streams::ListStreams;
 pub use open_read_session::OpenReadSession;
 pub use ping::Ping;
 pub use read::{Read, ReadParams, ReadStart};
+pub use reconfigure_basin::ReconfigureBasin;
+pub use reconfigure_stream::ReconfigureStream;
+pub use session_append::SessionAppend;
 pub use stream_ref::StreamRef;
 
 mod append;
+mod basin_alone;
 mod check_tail;
 mod close_append_session;
 mod close_read_session;
+mod conditions;
 mod create_basin;
 mod create_stream;
+mod ensure_basin;
+mod ensure_stream;
 mod grant_credit;
 pub(crate) mod hello;
+mod issue_access_token;
+mod list_access_tokens;
 mod list_basins;
 mod list_streams;
 mod open_append_session;
 mod open_read_session;
 mod ping;
 mod read;
+mod reconfigure_basin;
+mod reconfigure_stream;
+mod revoke_access_token;
+mod rotate_root_token;
 mod session_append;
 mod status;
 mod stream_ref;
@@ -46,12 +66,24 @@ pub enum Request<'a> {
     Status,
     CreateBasin(CreateBasin),
     ListBasins(ListBasins),
-    CreateStream(StreamRef),
+    GetBasinConfig(BasinName),
+    ReconfigureBasin(ReconfigureBasin),
+    DeleteBasin(BasinName),
+    EnsureBasin(EnsureBasin),
+    CreateStream(CreateStream),
     ListStreams(ListStreams),
+    GetStreamConfig(StreamRef),
+    ReconfigureStream(ReconfigureStream),
+    DeleteStream(StreamRef),
+    EnsureStream(EnsureStream),
+    IssueAccessToken(IssueAccessToken),
+    ListAccessTokens(ListAccessTokens),
+    RevokeAccessToken(TokenId),
+    RotateRootToken,
     Append(Append<'a>),
     OpenAppendSession(StreamRef),
-    /// One input of an append session; the frame's id is the session's, the body is the bare batch.
-    SessionAppend(&'a [u8]),
+    /// One input of an append session; the frame's id is the session's.
+    SessionAppend(SessionAppend<'a>),
     /// No more inputs will come. Answered by `SessionEnded` behind the last ack.
     CloseAppendSession,
     CheckTail(StreamRef),
@@ -77,8 +109,32 @@ impl<'a> Request<'a> {
             Some(FrameKind::Status) => whole(name, body, status::parse).map(|()| Self::Status),
             Some(FrameKind::CreateBasin) => whole(name, body, create_basin::parse).map(Self::CreateBasin),
             Some(FrameKind::ListBasins) => whole(name, body, list_basins::parse).map(Self::ListBasins),
+            Some(FrameKind::GetBasinConfig) => whole(name, body, basin_alone::parse).map(Self::GetBasinConfig),
+            Some(FrameKind::ReconfigureBasin) => {
+                whole(name, body, reconfigure_basin::parse).map(Self::ReconfigureBasin)
+            }
+            Some(FrameKind::DeleteBasin) => whole(name, body, basin_alone::parse).map(Self::DeleteBasin),
+            Some(FrameKind::EnsureBasin) => whole(name, body, ensure_basin::parse).map(Self::EnsureBasin),
             Some(FrameKind::CreateStream) => whole(name, body, create_stream::parse).map(Self::CreateStream),
             Some(FrameKind::ListStreams) => whole(name, body, list_streams::parse).map(Self::ListStreams),
+            Some(FrameKind::GetStreamConfig) => whole(name, body, stream_ref::parse_body).map(Self::GetStreamConfig),
+            Some(FrameKind::ReconfigureStream) => {
+                whole(name, body, reconfigure_stream::parse).map(Self::ReconfigureStream)
+            }
+            Some(FrameKind::DeleteStream) => whole(name, body, stream_ref::parse_body).map(Self::DeleteStream),
+            Some(FrameKind::EnsureStream) => whole(name, body, ensure_stream::parse).map(Self::EnsureStream),
+            Some(FrameKind::IssueAccessToken) => {
+                whole(name, body, issue_access_token::parse).map(Self::IssueAccessToken)
+            }
+            Some(FrameKind::ListAccessTokens) => {
+                whole(name, body, list_access_tokens::parse).map(Self::ListAccessTokens)
+            }
+            Some(FrameKind::RevokeAccessToken) => {
+                whole(name, body, revoke_access_token::parse).map(Self::RevokeAccessToken)
+            }
+            Some(FrameKind::RotateRootToken) => {
+                whole(name, body, rotate_root_token::parse).map(|()| Self::RotateRootToken)
+            }
             Some(FrameKind::Append) => whole(name, body, append::parse).map(Self::Append),
             Some(FrameKind::OpenAppendSession) => {
                 whole(name, body, open_append_session::parse).map(Self::OpenAppendSession)
@@ -105,8 +161,20 @@ impl<'a> Request<'a> {
             Self::Status => FrameKind::Status,
             Self::CreateBasin(_) => FrameKind::CreateBasin,
             Self::ListBasins(_) => FrameKind::ListBasins,
+            Self::GetBasinConfig(_) => FrameKind::GetBasinConfig,
+            Self::ReconfigureBasin(_) => FrameKind::ReconfigureBasin,
+            Self::DeleteBasin(_) => FrameKind::DeleteBasin,
+            Self::EnsureBasin(_) => FrameKind::EnsureBasin,
             Self::CreateStream(_) => FrameKind::CreateStream,
             Self::ListStreams(_) => FrameKind::ListStreams,
+            Self::GetStreamConfig(_) => FrameKind::GetStreamConfig,
+            Self::ReconfigureStream(_) => FrameKind::ReconfigureStream,
+            Self::DeleteStream(_) => FrameKind::DeleteStream,
+            Self::EnsureStream(_) => FrameKind::EnsureStream,
+            Self::IssueAccessToken(_) => FrameKind::IssueAccessToken,
+            Self::ListAccessTokens(_) => FrameKind::ListAccessTokens,
+            Self::RevokeAccessToken(_) => FrameKind::RevokeAccessToken,
+            Self::RotateRootToken => FrameKind::RotateRootToken,
             Self::Append(_) => FrameKind::Append,
             Self::OpenAppendSession(_) => FrameKind::OpenAppendSession,
             Self::SessionAppend(_) => FrameKind::SessionAppend,
@@ -132,11 +200,21 @@ impl<'a> Request<'a> {
             Self::Status => status::write_body(out),
             Self::CreateBasin(create) => create.write_body(out),
             Self::ListBasins(list) => list.write_body(out),
-            Self::CreateStream(target) => create_stream::write_body(target, out),
+            Self::GetBasinConfig(basin) | Self::DeleteBasin(basin) => basin_alone::write_body(basin, out),
+            Self::ReconfigureBasin(reconfigure) => reconfigure.write_body(out),
+            Self::EnsureBasin(ensure) => ensure.write_body(out),
+            Self::CreateStream(create) => create.write_body(out),
+            Self::GetStreamConfig(target) | Self::DeleteStream(target) => stream_ref::write_body(target, out),
+            Self::ReconfigureStream(reconfigure) => reconfigure.write_body(out),
+            Self::EnsureStream(ensure) => ensure.write_body(out),
+            Self::IssueAccessToken(issue) => issue.write_body(out),
+            Self::ListAccessTokens(list) => list.write_body(out),
+            Self::RevokeAccessToken(id) => revoke_access_token::write_body(id, out),
+            Self::RotateRootToken => rotate_root_token::write_body(out),
             Self::ListStreams(list) => list.write_body(out),
             Self::Append(append) => append.write_body(out),
             Self::OpenAppendSession(target) => open_append_session::write_body(target, out),
-            Self::SessionAppend(batch) => session_append::write_body(batch, out),
+            Self::SessionAppend(append) => append.write_body(out),
             Self::CloseAppendSession => close_append_session::write_body(out),
             Self::CheckTail(target) => check_tail::write_body(target, out),
             Self::Read(read) => read.write_body(out),

@@ -2,35 +2,45 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::config::{BasinConfig, StreamConfig};
 use crate::error::DecodeError;
 use crate::frame::{FrameKind, write_frame_head};
 use crate::types::Position;
 use crate::wire::whole;
 
+pub use access_token_issued::AccessTokenIssued;
+pub use access_token_list::{AccessTokenInfo, AccessTokenList};
 pub use append_ack::AppendAck;
-pub use basin_created::BasinInfo;
 pub use basin_list::BasinList;
+pub use basin_provisioned::BasinInfo;
 pub use hello_accepted::HelloAccepted;
+pub use provisioned::{ProvisionResult, Provisioned};
 pub use read_batches::ReadBatches;
 pub use session_opened::SessionOpened;
 pub use status_report::StatusReport;
-pub use stream_created::StreamInfo;
 pub use stream_list::StreamList;
+pub use stream_provisioned::StreamInfo;
 pub use tail::TailReport;
 
+mod access_token_issued;
+mod access_token_list;
 mod append_ack;
-mod basin_created;
+mod basin_config;
 mod basin_list;
+mod basin_provisioned;
+mod done;
 mod draining;
 mod heartbeat;
 mod hello_accepted;
 mod pong;
+mod provisioned;
 mod read_batches;
 mod session_ended;
 mod session_opened;
 mod status_report;
-mod stream_created;
+mod stream_config;
 mod stream_list;
+mod stream_provisioned;
 mod tail;
 
 /// The single answer to a request; the frame's id is the request's.
@@ -41,10 +51,16 @@ pub enum Response {
         nonce: u64,
     },
     Status(StatusReport),
-    BasinCreated(BasinInfo),
+    BasinProvisioned(Provisioned<BasinInfo>),
     BasinList(BasinList),
-    StreamCreated(StreamInfo),
+    BasinConfig(BasinConfig),
+    StreamProvisioned(Provisioned<StreamInfo>),
     StreamList(StreamList),
+    StreamConfig(StreamConfig),
+    AccessTokenIssued(AccessTokenIssued),
+    AccessTokenList(AccessTokenList),
+    /// Answers requests of which there is nothing else to say.
+    Done,
     /// Answers `Append`, and every input of an append session in order (then the id is the session's).
     AppendAck(AppendAck),
     AppendSessionOpened(SessionOpened),
@@ -67,10 +83,21 @@ impl Response {
             Some(FrameKind::HelloAccepted) => whole(name, &body, hello_accepted::parse).map(Self::HelloAccepted),
             Some(FrameKind::Pong) => whole(name, &body, pong::parse).map(|nonce| Self::Pong { nonce }),
             Some(FrameKind::StatusReport) => whole(name, &body, status_report::parse).map(Self::Status),
-            Some(FrameKind::BasinCreated) => whole(name, &body, basin_created::parse).map(Self::BasinCreated),
+            Some(FrameKind::BasinProvisioned) => {
+                whole(name, &body, basin_provisioned::parse).map(Self::BasinProvisioned)
+            }
             Some(FrameKind::BasinList) => whole(name, &body, basin_list::parse).map(Self::BasinList),
-            Some(FrameKind::StreamCreated) => whole(name, &body, stream_created::parse).map(Self::StreamCreated),
+            Some(FrameKind::BasinConfig) => whole(name, &body, basin_config::parse).map(Self::BasinConfig),
+            Some(FrameKind::StreamProvisioned) => {
+                whole(name, &body, stream_provisioned::parse).map(Self::StreamProvisioned)
+            }
             Some(FrameKind::StreamList) => whole(name, &body, stream_list::parse).map(Self::StreamList),
+            Some(FrameKind::StreamConfig) => whole(name, &body, stream_config::parse).map(Self::StreamConfig),
+            Some(FrameKind::AccessTokenIssued) => {
+                whole(name, &body, access_token_issued::parse).map(Self::AccessTokenIssued)
+            }
+            Some(FrameKind::AccessTokenList) => whole(name, &body, access_token_list::parse).map(Self::AccessTokenList),
+            Some(FrameKind::Done) => whole(name, &body, done::parse).map(|()| Self::Done),
             Some(FrameKind::AppendAck) => whole(name, &body, append_ack::parse).map(Self::AppendAck),
             Some(FrameKind::AppendSessionOpened) => {
                 whole(name, &body, session_opened::parse).map(Self::AppendSessionOpened)
@@ -90,10 +117,15 @@ impl Response {
             Self::HelloAccepted(_) => FrameKind::HelloAccepted,
             Self::Pong { .. } => FrameKind::Pong,
             Self::Status(_) => FrameKind::StatusReport,
-            Self::BasinCreated(_) => FrameKind::BasinCreated,
+            Self::BasinProvisioned(_) => FrameKind::BasinProvisioned,
             Self::BasinList(_) => FrameKind::BasinList,
-            Self::StreamCreated(_) => FrameKind::StreamCreated,
+            Self::BasinConfig(_) => FrameKind::BasinConfig,
+            Self::StreamProvisioned(_) => FrameKind::StreamProvisioned,
             Self::StreamList(_) => FrameKind::StreamList,
+            Self::StreamConfig(_) => FrameKind::StreamConfig,
+            Self::AccessTokenIssued(_) => FrameKind::AccessTokenIssued,
+            Self::AccessTokenList(_) => FrameKind::AccessTokenList,
+            Self::Done => FrameKind::Done,
             Self::AppendAck(_) => FrameKind::AppendAck,
             Self::AppendSessionOpened(_) => FrameKind::AppendSessionOpened,
             Self::ReadSessionOpened(_) => FrameKind::ReadSessionOpened,
@@ -129,10 +161,15 @@ impl Response {
             Self::HelloAccepted(accepted) => accepted.write_body(out),
             Self::Pong { nonce } => pong::write_body(*nonce, out),
             Self::Status(report) => report.write_body(out),
-            Self::BasinCreated(basin) => basin_created::write_body(basin, out),
+            Self::BasinProvisioned(basin) => basin_provisioned::write_body(basin, out),
             Self::BasinList(list) => list.write_body(out),
-            Self::StreamCreated(stream) => stream_created::write_body(stream, out),
+            Self::BasinConfig(config) => basin_config::write_body(config, out),
+            Self::StreamProvisioned(stream) => stream_provisioned::write_body(stream, out),
             Self::StreamList(list) => list.write_body(out),
+            Self::StreamConfig(config) => stream_config::write_body(config, out),
+            Self::AccessTokenIssued(issued) => issued.write_body(out),
+            Self::AccessTokenList(list) => list.write_body(out),
+            Self::Done => done::write_body(out),
             Self::AppendAck(ack) => ack.write_body(out),
             Self::AppendSessionOpened(opened) | Self::ReadSessionOpened(opened) => opened.write_body(out),
             Self::SessionEnded => session_ended::write_body(out),
@@ -222,11 +259,16 @@ mod tests {
 
     pub(super) fn basin(name: &str) -> BasinInfo {
         let name = BasinName::new(name).unwrap();
-        BasinInfo { name, created_at_ms: 5, create_stream_on_append: true, create_stream_on_read: false }
+        BasinInfo { name, created_at_ms: 5, deleted_at_ms: None }
     }
 
     pub(super) fn stream(name: &str) -> StreamInfo {
-        StreamInfo { name: StreamName::new(name).unwrap(), id: StreamId([7; 16]), created_at_ms: 5 }
+        StreamInfo {
+            name: StreamName::new(name).unwrap(),
+            id: StreamId([7; 16]),
+            created_at_ms: 5,
+            deleted_at_ms: None,
+        }
     }
 
     fn body(kind: FrameKind, frame: &BytesMut) -> Vec<u8> {

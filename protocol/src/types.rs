@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::limits::{BASIN_NAME_BYTES_MAX, BASIN_NAME_BYTES_MIN, STREAM_NAME_BYTES_MAX};
+use crate::limits::{
+    BASIN_NAME_BYTES_MAX, BASIN_NAME_BYTES_MIN, FENCING_TOKEN_BYTES_MAX, REQUEST_TOKEN_BYTES_MAX,
+    STREAM_NAME_BYTES_MAX, TOKEN_ID_BYTES_MAX,
+};
 
 /// A stream's identity: 128 random bits, new at every creation, never reused (design: a re-created name shares nothing
 /// with its predecessor). Shown as 32 lower-case hex digits.
@@ -141,6 +144,89 @@ impl StreamName {
     }
 }
 
+/// An access token's id, by which it is listed and revoked: 1-96 bytes of UTF-8, not `.` or `..`, without NUL
+/// (`s2-semantics.md` A2). No secret.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TokenId(Arc<str>);
+
+impl TokenId {
+    pub fn new(id: &str) -> Result<Self, NameError> {
+        if id.is_empty() {
+            return refuse("an access token id has at least 1 byte");
+        }
+        if id == "." || id == ".." {
+            return refuse("an access token id is not `.` or `..`");
+        }
+        check_token_filter(id)?;
+        Ok(Self(id.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A stream's fencing token: 0-36 bytes of UTF-8; empty = none (`s2-semantics.md` B4). No secret: a writer that is fenced
+/// off is told the current one.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FencingToken(Arc<str>);
+
+impl FencingToken {
+    pub fn new(token: &str) -> Result<Self, NameError> {
+        match token.len() <= FENCING_TOKEN_BYTES_MAX {
+            true => Ok(Self(token.into())),
+            false => refuse(format!(
+                "a fencing token has at most {FENCING_TOKEN_BYTES_MAX} bytes, this one has {}",
+                token.len()
+            )),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for FencingToken {
+    fn default() -> Self {
+        Self("".into())
+    }
+}
+
+/// What makes a creation safe to repeat: 0-36 bytes of text, chosen by the client (`s2-semantics.md` A2, E4).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestToken(Arc<str>);
+
+impl RequestToken {
+    pub fn new(token: &str) -> Result<Self, NameError> {
+        match token.len() <= REQUEST_TOKEN_BYTES_MAX {
+            true => Ok(Self(token.into())),
+            false => refuse(format!(
+                "a request token has at most {REQUEST_TOKEN_BYTES_MAX} bytes, this one has {}",
+                token.len()
+            )),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The rule for a listing of access tokens, and for their ids (`s2-semantics.md` A2).
+pub fn check_token_filter(filter: &str) -> Result<(), NameError> {
+    if filter.len() > TOKEN_ID_BYTES_MAX {
+        return refuse(format!(
+            "an access token id has at most {TOKEN_ID_BYTES_MAX} bytes, this one has {}",
+            filter.len()
+        ));
+    }
+    if filter.contains('\0') {
+        return refuse("an access token id does not contain NUL");
+    }
+    Ok(())
+}
+
 /// The rule for a basin listing's prefix and start_after, which a full basin name obeys too (`s2-semantics.md` A2).
 pub fn check_basin_filter(filter: &str) -> Result<(), NameError> {
     if filter.len() > BASIN_NAME_BYTES_MAX {
@@ -213,6 +299,9 @@ macro_rules! name_traits {
 
 name_traits!(BasinName);
 name_traits!(StreamName);
+name_traits!(TokenId);
+name_traits!(FencingToken);
+name_traits!(RequestToken);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use nom::number::complete::{le_u8, le_u16, le_u32, le_u64};
 use nom::{Err, IResult};
 
 use crate::error::{DecodeError, ErrorCode};
-use crate::types::{BasinName, Level, NameError, Position, StreamId, StreamName};
+use crate::types::{BasinName, FencingToken, Level, NameError, Position, RequestToken, StreamId, StreamName, TokenId};
 
 pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
 
@@ -180,6 +180,31 @@ pub(crate) fn stream_name(input: &[u8]) -> Parsed<'_, StreamName> {
     named(input, rest, StreamName::new(text))
 }
 
+pub(crate) fn token_id(input: &[u8]) -> Parsed<'_, TokenId> {
+    let (rest, text) = text8(input, "an access token id", usize::from(u8::MAX))?;
+    named(input, rest, TokenId::new(text))
+}
+
+pub(crate) fn fencing_token(input: &[u8]) -> Parsed<'_, FencingToken> {
+    let (rest, text) = text8(input, "a fencing token", usize::from(u8::MAX))?;
+    named(input, rest, FencingToken::new(text))
+}
+
+pub(crate) fn request_token(input: &[u8]) -> Parsed<'_, RequestToken> {
+    let (rest, text) = text8(input, "a request token", usize::from(u8::MAX))?;
+    named(input, rest, RequestToken::new(text))
+}
+
+/// A byte that is 0 or 1.
+pub(crate) fn boolean(input: &[u8]) -> Parsed<'_, bool> {
+    let (rest, byte) = le_u8(input)?;
+    match byte {
+        0 => Ok((rest, false)),
+        1 => Ok((rest, true)),
+        other => bad(input, format!("{other} where 0 or 1 is expected")),
+    }
+}
+
 /// A listing's prefix or start_after, under the looser `rule` of `s2-semantics.md` A2.
 pub(crate) fn filter(input: &[u8], rule: fn(&str) -> Result<(), NameError>) -> Parsed<'_, String> {
     let (rest, text) = text16(input, "a filter", usize::from(u16::MAX))?;
@@ -206,6 +231,12 @@ pub(crate) fn put_bytes16(out: &mut BytesMut, bytes: &[u8]) {
 /// Free text behind a `u16` length, cut between characters at `bytes_max`.
 pub(crate) fn put_text16(out: &mut BytesMut, text: &str, bytes_max: usize) {
     put_bytes16(out, &text.as_bytes()[..text.floor_char_boundary(bytes_max)]);
+}
+
+/// Whole text behind a `u8` length. More than that length can say is cut; the reader refuses what is left, since every limit
+/// is lower.
+pub(crate) fn put_name8(out: &mut BytesMut, text: &str) {
+    put_text8(out, text, usize::from(u8::MAX));
 }
 
 /// Free text behind a `u8` length, cut between characters at `bytes_max` (at most 255).

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use riverrun_core::action::LoadCause;
-use riverrun_core::control::{BasinEntry, CreationDefaults, IdRow, Listing, StreamEntry, keys};
+use riverrun_core::control::{BasinEntry, IdRow, Listing, StreamEntry, keys, resolved};
 use riverrun_core::event::LoadFailure;
 use riverrun_core::stored::StoredError;
+use riverrun_protocol::config::{PartialStreamConfig, StreamConfig};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
-use riverrun_protocol::request::{CreateBasin, ListBasins, ListStreams, StreamRef};
-use riverrun_protocol::response::{BasinList, Response, StreamList};
+use riverrun_protocol::request::{CreateBasin, CreateStream, ListBasins, ListStreams, StreamRef};
+use riverrun_protocol::response::{BasinList, ProvisionResult, Provisioned, Response, StreamList};
 use riverrun_protocol::types::{BasinName, StreamId};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
@@ -28,7 +29,7 @@ const LOCKS: usize = 64;
 
 pub struct Names {
     catalog: Arc<dyn Catalog>,
-    defaults: CreationDefaults,
+    defaults: StreamConfig,
     clock: WallClock,
     locks: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
@@ -54,7 +55,7 @@ enum NameError {
 }
 
 impl Names {
-    pub fn new(catalog: Arc<dyn Catalog>, defaults: CreationDefaults, clock: WallClock) -> Self {
+    pub fn new(catalog: Arc<dyn Catalog>, defaults: StreamConfig, clock: WallClock) -> Self {
         let locks = (0..LOCKS).map(|_| Arc::default()).collect();
         Self { catalog, defaults, clock, locks, hasher: RandomState::new() }
     }
@@ -73,7 +74,7 @@ impl Names {
         }
         let (names, target) = (Arc::clone(self), target.clone());
         let created = to_the_end(async move {
-            match names.make_stream(&target).await {
+            match names.make_stream(&target, &PartialStreamConfig::default()).await {
                 // Somebody else was quicker; theirs is as good (E7).
                 Err(NameError::StreamExists(_)) => {
                     names.stream(&target).await?.ok_or(NameError::StreamNotFound(target))
@@ -87,13 +88,14 @@ impl Names {
     pub async fn create_basin(self: &Arc<Self>, request: CreateBasin) -> Result<Response, ErrorFrame> {
         let names = Arc::clone(self);
         let made = answered(to_the_end(async move { names.make_basin(&request).await })).await?;
-        Ok(Response::BasinCreated(made.info()))
+        Ok(Response::BasinProvisioned(Provisioned { info: made.info(), result: ProvisionResult::Created }))
     }
 
-    pub async fn create_stream(self: &Arc<Self>, target: StreamRef) -> Result<Response, ErrorFrame> {
+    pub async fn create_stream(self: &Arc<Self>, request: CreateStream) -> Result<Response, ErrorFrame> {
         let names = Arc::clone(self);
-        let made = answered(to_the_end(async move { names.make_stream(&target).await })).await?;
-        Ok(Response::StreamCreated(made.info()))
+        let made =
+            answered(to_the_end(async move { names.make_stream(&request.target, &request.config).await })).await?;
+        Ok(Response::StreamProvisioned(Provisioned { info: made.info(), result: ProvisionResult::Created }))
     }
 
     pub async fn list_basins(&self, request: &ListBasins) -> Result<Response, ErrorFrame> {
@@ -148,22 +150,23 @@ impl Names {
         if self.catalog.get(key.clone()).await?.is_some() {
             return Err(NameError::BasinExists(request.basin.clone()));
         }
-        let entry = BasinEntry::new(request, (self.clock)());
+        let entry = BasinEntry::new(request.basin.clone(), request.config, None, (self.clock)());
         self.catalog.put_batch(vec![(key, entry.encode())]).await?;
         Ok(entry)
     }
 
-    async fn make_stream(&self, target: &StreamRef) -> Result<StreamEntry, NameError> {
+    async fn make_stream(&self, target: &StreamRef, config: &PartialStreamConfig) -> Result<StreamEntry, NameError> {
         let key = keys::stream(&target.basin, &target.stream);
         let _name = self.lock(&key).await;
-        self.basin(&target.basin).await?;
+        let in_basin = self.basin(&target.basin).await?;
         if self.catalog.get(key.clone()).await?.is_some() {
             return Err(NameError::StreamExists(target.clone()));
         }
         let id = StreamId(random_id().map_err(NameError::Random)?);
         let (basin, name) = (target.basin.clone(), target.stream.clone());
-        let entry = StreamEntry::new(id, basin.clone(), name.clone(), (self.clock)(), self.defaults);
-        let rows = vec![(key, entry.encode()), (keys::id(id), IdRow { basin, name }.encode())];
+        let config = resolved(config, &in_basin.config.default_stream_config, &self.defaults);
+        let entry = StreamEntry::new(id, basin.clone(), name.clone(), (self.clock)(), config);
+        let rows = vec![(key, entry.encode()), (keys::id(id), IdRow { basin, name, purged_at_ms: None }.encode())];
         self.catalog.put_batch(rows).await?;
         Ok(entry)
     }

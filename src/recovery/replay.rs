@@ -158,7 +158,7 @@ impl Streams<'_> {
     async fn find(&self, stream_id: StreamId) -> Result<Option<Recovering>, RecoveryError> {
         let in_catalog = |error: StoredError| RecoveryError::stored("the catalog", error);
         let Some(value) = self.catalog.get(keys::id(stream_id)).await? else { return Ok(None) };
-        let IdRow { basin, name } = IdRow::decode(&value).map_err(in_catalog)?;
+        let IdRow { basin, name, .. } = IdRow::decode(&value).map_err(in_catalog)?;
         let Some(value) = self.catalog.get(keys::stream(&basin, &name)).await? else { return Ok(None) };
         let entry = StreamEntry::decode(&value).and_then(StreamEntry::checked).map_err(in_catalog)?;
         let next_seq_num = self.index.next_seq_num(stream_id).unwrap_or(0);

@@ -92,9 +92,13 @@ impl ForwardedRequest {
             }
         };
         let request = match request {
-            ShardRequest::Append { target, batch } => ShardRequest::Append { target, batch: own(batch) },
-            ShardRequest::SessionAppend(batch) => ShardRequest::SessionAppend(own(batch)),
-            ShardRequest::OpenAppendSession(target) => ShardRequest::OpenAppendSession(target),
+            ShardRequest::Append { target, conditions, rights, batch } => {
+                ShardRequest::Append { target, conditions, rights, batch: own(batch) }
+            }
+            ShardRequest::SessionAppend { conditions, batch } => {
+                ShardRequest::SessionAppend { conditions, batch: own(batch) }
+            }
+            ShardRequest::OpenAppendSession { target, rights } => ShardRequest::OpenAppendSession { target, rights },
             ShardRequest::CloseAppendSession => ShardRequest::CloseAppendSession,
             ShardRequest::CheckTail(target) => ShardRequest::CheckTail(target),
             ShardRequest::Read(read) => ShardRequest::Read(read),
@@ -109,7 +113,7 @@ impl ForwardedRequest {
     pub fn append_bytes(&self) -> usize {
         match &self.request {
             ShardRequest::Append { batch: BatchBytes::Received { frame, .. }, .. }
-            | ShardRequest::SessionAppend(BatchBytes::Received { frame, .. }) => {
+            | ShardRequest::SessionAppend { batch: BatchBytes::Received { frame, .. }, .. } => {
                 self.small_batch.as_ref().map_or(frame.len(), Vec::len)
             }
             _ => 0,
@@ -120,10 +124,12 @@ impl ForwardedRequest {
     pub fn with(self, handle: impl FnOnce(ShardRequest<'_>)) {
         let Some(bytes) = self.small_batch else { return handle(self.request) };
         match self.request {
-            ShardRequest::Append { target, .. } => {
-                handle(ShardRequest::Append { target, batch: BatchBytes::Borrowed(&bytes) });
+            ShardRequest::Append { target, conditions, rights, .. } => {
+                handle(ShardRequest::Append { target, conditions, rights, batch: BatchBytes::Borrowed(&bytes) });
             }
-            ShardRequest::SessionAppend(_) => handle(ShardRequest::SessionAppend(BatchBytes::Borrowed(&bytes))),
+            ShardRequest::SessionAppend { conditions, .. } => {
+                handle(ShardRequest::SessionAppend { conditions, batch: BatchBytes::Borrowed(&bytes) });
+            }
             other => handle(other),
         }
     }

@@ -97,8 +97,9 @@ impl Side {
         match request {
             ControlRequest::CreateBasin(create) => self.loader.create_basin(create).await,
             ControlRequest::ListBasins(list) => self.loader.list_basins(&list).await,
-            ControlRequest::CreateStream(target) => self.loader.create_stream(target).await,
+            ControlRequest::CreateStream(create) => self.loader.create_stream(create).await,
             ControlRequest::ListStreams(list) => self.loader.list_streams(&list).await,
+            _ => Err(ErrorFrame::new(riverrun_protocol::error::ErrorCode::Unsupported, "not yet")),
         }
     }
 

@@ -3,11 +3,15 @@
 use std::ops::Range;
 
 use bytes::BytesMut;
-use riverrun_core::event::{BatchBytes, ShardRequest};
+use riverrun_core::event::{AppendRights, BatchBytes, ShardRequest};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 use riverrun_protocol::request::{
-    Append, CreateBasin, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Read, Request, StreamRef,
+    Append, AppendConditions, CreateBasin, CreateStream, EnsureBasin, EnsureStream, GrantCredit, Hello,
+    IssueAccessToken, ListAccessTokens, ListBasins, ListStreams, OpenReadSession, Read, ReconfigureBasin,
+    ReconfigureStream, Request, SessionAppend, StreamRef,
 };
+
+use riverrun_protocol::types::{BasinName, TokenId};
 
 use super::connection::{Route, Target};
 
@@ -57,14 +61,26 @@ pub enum Sorted {
 pub enum ControlRequest {
     CreateBasin(CreateBasin),
     ListBasins(ListBasins),
-    CreateStream(StreamRef),
+    GetBasinConfig(BasinName),
+    ReconfigureBasin(ReconfigureBasin),
+    DeleteBasin(BasinName),
+    EnsureBasin(EnsureBasin),
+    CreateStream(CreateStream),
     ListStreams(ListStreams),
+    GetStreamConfig(StreamRef),
+    ReconfigureStream(ReconfigureStream),
+    DeleteStream(StreamRef),
+    EnsureStream(EnsureStream),
+    IssueAccessToken(IssueAccessToken),
+    ListAccessTokens(ListAccessTokens),
+    RevokeAccessToken(TokenId),
+    RotateRootToken,
 }
 
 /// Answered by the shard that owns the stream.
 #[derive(Debug)]
 pub enum StreamRequest {
-    Append { target: StreamRef, batch: Range<usize> },
+    Append { target: StreamRef, conditions: AppendConditions, batch: Range<usize> },
     OpenAppendSession(StreamRef),
     CheckTail(StreamRef),
     Read(Read),
@@ -74,7 +90,7 @@ pub enum StreamRequest {
 /// Answered by the shard that holds the session.
 #[derive(Debug)]
 pub enum SessionRequest {
-    Append(Range<usize>),
+    Append { conditions: AppendConditions, batch: Range<usize> },
     CloseAppend,
     GrantCredit(GrantCredit),
     CloseRead,
@@ -90,15 +106,29 @@ impl Sorted {
             Request::CreateBasin(create) => Self::Control(ControlRequest::CreateBasin(create)),
             Request::ListBasins(list) => Self::Control(ControlRequest::ListBasins(list)),
             Request::CreateStream(create) => Self::Control(ControlRequest::CreateStream(create)),
-            Request::ListStreams(list) => Self::Control(ControlRequest::ListStreams(list)),
-            Request::Append(Append { target, batch }) => {
-                Self::Stream(StreamRequest::Append { target, batch: place(batch, body) })
+            Request::GetBasinConfig(request) => Self::Control(ControlRequest::GetBasinConfig(request)),
+            Request::ReconfigureBasin(request) => Self::Control(ControlRequest::ReconfigureBasin(request)),
+            Request::DeleteBasin(request) => Self::Control(ControlRequest::DeleteBasin(request)),
+            Request::EnsureBasin(request) => Self::Control(ControlRequest::EnsureBasin(request)),
+            Request::ListStreams(request) => Self::Control(ControlRequest::ListStreams(request)),
+            Request::GetStreamConfig(request) => Self::Control(ControlRequest::GetStreamConfig(request)),
+            Request::ReconfigureStream(request) => Self::Control(ControlRequest::ReconfigureStream(request)),
+            Request::DeleteStream(request) => Self::Control(ControlRequest::DeleteStream(request)),
+            Request::EnsureStream(request) => Self::Control(ControlRequest::EnsureStream(request)),
+            Request::IssueAccessToken(request) => Self::Control(ControlRequest::IssueAccessToken(request)),
+            Request::ListAccessTokens(request) => Self::Control(ControlRequest::ListAccessTokens(request)),
+            Request::RevokeAccessToken(request) => Self::Control(ControlRequest::RevokeAccessToken(request)),
+            Request::RotateRootToken => Self::Control(ControlRequest::RotateRootToken),
+            Request::Append(Append { target, conditions, batch }) => {
+                Self::Stream(StreamRequest::Append { target, conditions, batch: place(batch, body) })
             }
             Request::OpenAppendSession(target) => Self::Stream(StreamRequest::OpenAppendSession(target)),
             Request::CheckTail(target) => Self::Stream(StreamRequest::CheckTail(target)),
             Request::Read(read) => Self::Stream(StreamRequest::Read(read)),
             Request::OpenReadSession(open) => Self::Stream(StreamRequest::OpenReadSession(open)),
-            Request::SessionAppend(batch) => Self::Session(SessionRequest::Append(place(batch, body))),
+            Request::SessionAppend(SessionAppend { conditions, batch }) => {
+                Self::Session(SessionRequest::Append { conditions, batch: place(batch, body) })
+            }
             Request::CloseAppendSession => Self::Session(SessionRequest::CloseAppend),
             Request::GrantCredit(grant) => Self::Session(SessionRequest::GrantCredit(grant)),
             Request::CloseReadSession => Self::Session(SessionRequest::CloseRead),
@@ -131,8 +161,10 @@ impl StreamRequest {
 
     pub fn for_shard(self, bytes: FrameBytes<'_>) -> ShardRequest<'_> {
         match self {
-            Self::Append { target, batch } => ShardRequest::Append { target, batch: bytes.batch(batch) },
-            Self::OpenAppendSession(target) => ShardRequest::OpenAppendSession(target),
+            Self::Append { target, conditions, batch } => {
+                ShardRequest::Append { target, conditions, rights: AppendRights::ALL, batch: bytes.batch(batch) }
+            }
+            Self::OpenAppendSession(target) => ShardRequest::OpenAppendSession { target, rights: AppendRights::ALL },
             Self::CheckTail(target) => ShardRequest::CheckTail(target),
             Self::Read(read) => ShardRequest::Read(read),
             Self::OpenReadSession(open) => ShardRequest::OpenReadSession(open),
@@ -143,7 +175,7 @@ impl StreamRequest {
 impl SessionRequest {
     pub fn for_shard(self, bytes: FrameBytes<'_>) -> ShardRequest<'_> {
         match self {
-            Self::Append(batch) => ShardRequest::SessionAppend(bytes.batch(batch)),
+            Self::Append { conditions, batch } => ShardRequest::SessionAppend { conditions, batch: bytes.batch(batch) },
             Self::CloseAppend => ShardRequest::CloseAppendSession,
             Self::GrantCredit(grant) => ShardRequest::GrantCredit(grant),
             Self::CloseRead => ShardRequest::CloseReadSession,

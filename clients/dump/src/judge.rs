@@ -48,7 +48,7 @@ pub fn judge(kind: u8, body: &Bytes) -> Judged {
 fn request(kind: u8, body: &[u8]) -> Result<Option<Batches>, DecodeError> {
     match Request::parse(kind, body)? {
         Request::Append(append) => sent(append.batch).map(Some),
-        Request::SessionAppend(batch) => sent(batch).map(Some),
+        Request::SessionAppend(append) => sent(append.batch).map(Some),
         _ => Ok(None),
     }
 }

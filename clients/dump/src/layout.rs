@@ -36,9 +36,7 @@ fn known<W: Walk>(kind: FrameKind, w: &mut W) -> Walked {
         K::GrantCredit => request::grant_credit(w),
         K::HelloAccepted => response::hello_accepted(w),
         K::StatusReport => response::status_report(w),
-        K::BasinCreated => response::basin_created(w),
         K::BasinList => response::basin_list(w),
-        K::StreamCreated => response::stream_created(w),
         K::StreamList => response::stream_list(w),
         K::AppendAck => response::append_ack(w),
         K::AppendSessionOpened | K::ReadSessionOpened => response::session_opened(w),
@@ -47,6 +45,7 @@ fn known<W: Walk>(kind: FrameKind, w: &mut W) -> Walked {
         K::ReadBatches | K::Records => response::read_batches(w),
         K::Heartbeat => response::heartbeat(w),
         K::Error => error::error(w),
+        _ => w.unknown(),
     }
 }
 

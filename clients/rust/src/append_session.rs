@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use riverrun_protocol::batch::Record;
-use riverrun_protocol::request::Request;
+use riverrun_protocol::request::{AppendConditions, Request, SessionAppend};
 use riverrun_protocol::response::{AppendAck, SessionOpened};
 use riverrun_protocol::types::{Position, StreamId};
 use tokio::sync::oneshot;
@@ -104,7 +104,12 @@ impl AppendSession {
         let (ticket, ack) = oneshot::channel();
         let bytes = batch.bytes();
         core.submit(room, bytes.clone(), ticket, |track| {
-            connection.send(*id, &Request::SessionAppend(&[]), bytes.len(), track);
+            connection.send(
+                *id,
+                &Request::SessionAppend(SessionAppend { conditions: AppendConditions::default(), batch: &[] }),
+                bytes.len(),
+                track,
+            );
         })?;
         Ok(AckTicket { ack, _connection: connection.clone() })
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use riverrun_protocol::request::{CreateBasin, ListBasins, ListStreams, Ping, Request, StreamRef};
+use riverrun_protocol::config::{BasinConfig, PartialStreamConfig};
+use riverrun_protocol::request::{CreateBasin, CreateStream, ListBasins, ListStreams, Ping, Request, StreamRef};
 use riverrun_protocol::response::{BasinInfo, BasinList, Response, StatusReport, StreamInfo, StreamList};
 use riverrun_protocol::types::{BasinName, StreamName, check_basin_filter, check_stream_filter};
 
@@ -90,11 +91,15 @@ impl Client {
     pub async fn create_basin(&self, basin: &str, options: BasinOptions) -> Result<BasinInfo, Error> {
         let request = Request::CreateBasin(CreateBasin {
             basin: BasinName::new(basin)?,
-            create_stream_on_append: options.create_stream_on_append,
-            create_stream_on_read: options.create_stream_on_read,
+            config: BasinConfig {
+                create_stream_on_append: options.create_stream_on_append,
+                create_stream_on_read: options.create_stream_on_read,
+                ..BasinConfig::default()
+            },
+            request_token: None,
         });
         match self.ask(&request, Effect::Some).await? {
-            Response::BasinCreated(info) => Ok(info),
+            Response::BasinProvisioned(provisioned) => Ok(provisioned.info),
             other => Err(unexpected(&other, Effect::Some)),
         }
     }
@@ -133,8 +138,10 @@ impl Client {
     /// # Errors
     /// Code `AlreadyExists` if there is one of this name, `BasinNotFound` if there is no such basin.
     pub async fn create_stream(&self, basin: &str, stream: &str) -> Result<StreamInfo, Error> {
-        match self.ask(&Request::CreateStream(target(basin, stream)?), Effect::Some).await? {
-            Response::StreamCreated(info) => Ok(info),
+        let target = target(basin, stream)?;
+        let create = CreateStream { target, config: PartialStreamConfig::default(), request_token: None };
+        match self.ask(&Request::CreateStream(create), Effect::Some).await? {
+            Response::StreamProvisioned(provisioned) => Ok(provisioned.info),
             other => Err(unexpected(&other, Effect::Some)),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use riverrun_protocol::batch::Record;
 use riverrun_protocol::limits::UNARY_WAIT_SECS_MAX;
-use riverrun_protocol::request::{Append, Read, Request, StreamRef};
+use riverrun_protocol::request::{Append, AppendConditions, Read, Request, StreamRef};
 use riverrun_protocol::response::{AppendAck, Response};
 use riverrun_protocol::types::{BasinName, Position, StreamName};
 
@@ -70,7 +70,7 @@ impl StreamHandle {
     /// # Ok(()) }
     /// ```
     pub async fn append_batch(&self, batch: &AppendBatch) -> Result<AppendAck, Error> {
-        let request = Append { target: self.target.clone(), batch: &[] };
+        let request = Append { target: self.target.clone(), conditions: AppendConditions::default(), batch: &[] };
         match self.pool.append(&self.placement, request, batch.bytes()).await? {
             Response::AppendAck(ack) if acks_exactly(&ack, batch.record_count()) => Ok(ack),
             other => Err(unexpected(&other, Effect::Some)),

@@ -1,8 +1,7 @@
 //! Command records (`s2-semantics.md` B5): one header with an empty name, whose value is the operation word; the body
 //! is the operation's payload.
 
-/// A fencing token's length (`s2-semantics.md` A2).
-const FENCING_TOKEN_BYTES_MAX: usize = 36;
+use crate::limits::FENCING_TOKEN_BYTES_MAX;
 
 /// What a command record asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

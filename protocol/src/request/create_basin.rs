@@ -1,65 +1,41 @@
-//! Create a basin. Answered by `BasinCreated`.
+//! Create a basin (`s2-semantics.md` E3, E4). Answered by `BasinProvisioned`.
 
 use bytes::{BufMut, BytesMut};
 
+use crate::config::{self, BasinConfig};
 use crate::limits::BASIN_NAME_BYTES_MAX;
-use crate::types::BasinName;
+use crate::types::{BasinName, RequestToken};
 use crate::wire::{self, Parsed};
 
-const CREATE_STREAM_ON_APPEND: u32 = 1;
-const CREATE_STREAM_ON_READ: u32 = 2;
+const HAS_REQUEST_TOKEN: u32 = 1;
 
-/// The two switches are `s2-semantics.md` E1's.
-///
 /// ```text
-/// 0 u32 options: bit 0 = create_stream_on_append, bit 1 = create_stream_on_read
-/// 4 u8 length, basin
+/// 0 u32 options: bit 0 = request_token is there
+/// 4 u8 length, basin | configuration (config.rs) | [u8 length, request_token]
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CreateBasin {
     pub basin: BasinName,
-    pub create_stream_on_append: bool,
-    pub create_stream_on_read: bool,
+    pub config: BasinConfig,
+    /// Makes the call safe to repeat: the same one again, with the same configuration, finds its own work done.
+    pub request_token: Option<RequestToken>,
 }
 
 impl CreateBasin {
     pub(super) fn write_body(&self, out: &mut BytesMut) {
-        let append = u32::from(self.create_stream_on_append) * CREATE_STREAM_ON_APPEND;
-        let read = u32::from(self.create_stream_on_read) * CREATE_STREAM_ON_READ;
-        out.put_u32_le(append | read);
+        out.put_u32_le(if self.request_token.is_some() { HAS_REQUEST_TOKEN } else { 0 });
         wire::put_text8(out, self.basin.as_str(), BASIN_NAME_BYTES_MAX);
+        self.config.write(out);
+        if let Some(token) = &self.request_token {
+            wire::put_name8(out, token.as_str());
+        }
     }
 }
 
 pub(super) fn parse(input: &[u8]) -> Parsed<'_, CreateBasin> {
-    let (input, options) = wire::options(input, CREATE_STREAM_ON_APPEND | CREATE_STREAM_ON_READ)?;
+    let (input, options) = wire::options(input, HAS_REQUEST_TOKEN)?;
     let (input, basin) = wire::basin_name(input)?;
-    let create_stream_on_append = options & CREATE_STREAM_ON_APPEND != 0;
-    let create_stream_on_read = options & CREATE_STREAM_ON_READ != 0;
-    Ok((input, CreateBasin { basin, create_stream_on_append, create_stream_on_read }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorCode;
-    use crate::request::tests::{body_of, refused, round_trip, target};
-    use crate::{FrameKind, Request};
-
-    #[test]
-    fn written_and_parsed_with_both_switches_apart() {
-        for (create_stream_on_append, create_stream_on_read) in [(false, false), (true, false), (false, true)] {
-            let basin = target().basin;
-            round_trip(&Request::CreateBasin(CreateBasin { basin, create_stream_on_append, create_stream_on_read }));
-        }
-    }
-
-    #[test]
-    fn unknown_options_are_refused() {
-        let basin = target().basin;
-        let request = CreateBasin { basin, create_stream_on_append: false, create_stream_on_read: true };
-        let mut body = body_of(&Request::CreateBasin(request));
-        body[0] |= 4;
-        assert_eq!(refused(FrameKind::CreateBasin, &body), (ErrorCode::Unsupported, 0));
-    }
+    let (input, config) = config::parse_basin(input)?;
+    let (input, request_token) = wire::optional(input, options & HAS_REQUEST_TOKEN != 0, wire::request_token)?;
+    Ok((input, CreateBasin { basin, config, request_token }))
 }

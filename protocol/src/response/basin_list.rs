@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::basin_created::{BASIN_INFO_BYTES_MIN, BasinInfo, parse_info};
+use super::basin_provisioned::{BASIN_INFO_BYTES_MIN, BasinInfo, parse_info};
 use crate::limits::LIST_ENTRIES_MAX;
 use crate::wire::{self, Parsed};
 
@@ -10,7 +10,7 @@ const HAS_MORE: u32 = 1;
 
 /// ```text
 /// 0 u32 options: bit 0 = has_more
-/// 4 u16 count, then the basins as in BasinCreated
+/// 4 u16 count, then the basins as in BasinProvisioned
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BasinList {

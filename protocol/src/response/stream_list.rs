@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::stream_created::{STREAM_INFO_BYTES_MIN, StreamInfo, parse_info};
+use super::stream_provisioned::{STREAM_INFO_BYTES_MIN, StreamInfo, parse_info};
 use crate::limits::LIST_ENTRIES_MAX;
 use crate::wire::{self, Parsed};
 
@@ -10,7 +10,7 @@ const HAS_MORE: u32 = 1;
 
 /// ```text
 /// 0 u32 options: bit 0 = has_more
-/// 4 u16 count, then the streams as in StreamCreated
+/// 4 u16 count, then the streams as in StreamProvisioned
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StreamList {

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::{Push, Response};
-use riverrun_protocol::types::StreamId;
+use riverrun_protocol::types::{Position, StreamId};
 
 use crate::chunk::{ChunkId, ChunkInput};
-use crate::event::{ConnectionId, LoadId};
+use crate::event::{CallId, ConnectionId, LoadFailure, LoadId};
 
 #[derive(Debug)]
 pub enum Action {
@@ -82,6 +82,19 @@ pub enum Action {
     Fatal {
         reason: String,
     },
+    /// Answers `CloseStream`: nothing more is accepted, what was accepted is stable and answered. The stream's tail, or why not.
+    StreamClosed {
+        call: CallId,
+        outcome: Result<Position, NotClosed>,
+    },
+    /// Answers `StreamReconfigured`: what is accepted from now on is under the new configuration.
+    StreamConfigured {
+        call: CallId,
+    },
+    /// Answers `StreamDeleted`: nothing of the stream is left in this shard, and nothing of it is on its way to the store.
+    StreamGone {
+        call: CallId,
+    },
     /// After `DrainRequested`: all is answered and published.
     Drained,
 }
@@ -91,6 +104,17 @@ pub enum Action {
 pub enum LoadCause {
     Append,
     Read,
+    /// So that it can be closed: nothing is created for that.
+    Close,
+}
+
+/// Why a stream was not closed ([`Action::StreamClosed`]).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotClosed {
+    /// It could not be had.
+    Load(LoadFailure),
+    /// It was to be closed only if nothing is in it and nothing was written for long enough (`s2-semantics.md` E8).
+    InUse,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,6 +2,7 @@
 
 mod basin;
 mod chunk;
+mod config;
 mod epoch;
 mod id;
 mod journal_loss;
@@ -10,12 +11,15 @@ mod listing;
 mod placement;
 mod sequence;
 mod store;
+mod stored_config;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod value;
 
+pub use basin::BasinEntry;
 pub use chunk::ChunkRow;
+pub use config::{SYSTEM_DEFAULTS, check_retention, patched_basin, patched_stream, resolved};
 pub use epoch::{ClosedRow, EpochRow, InheritedJournal, ServingRow};
 pub use id::IdRow;
 pub use journal_loss::{CutStream, JournalLossRow, LostJournal};
@@ -23,36 +27,7 @@ pub use listing::{Listing, Page};
 pub use placement::{placement, shard_of};
 pub use sequence::SequenceRow;
 pub use store::{STORE_FORMAT_VERSION, StoreRow};
-pub use stream::CreationDefaults;
+pub use stream::{StreamEntry, lane_of};
 
-use riverrun_protocol::types::{BasinName, StreamId, StreamName};
-
-/// What a stream asks for (design.md 2): express = acknowledged when in the journal, standard = when in the object store.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StorageClass {
-    Express,
-    Standard,
-}
-
-/// A basin as the catalog holds it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BasinEntry {
-    pub name: BasinName,
-    pub created_at_ms: u64,
-    pub create_stream_on_append: bool,
-    pub create_stream_on_read: bool,
-}
-
-/// A stream as the catalog holds it; configuration is fixed at creation (`s2-semantics.md` E2).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StreamEntry {
-    pub id: StreamId,
-    pub basin: BasinName,
-    pub name: StreamName,
-    pub created_at_ms: u64,
-    /// Modulo the number of shards running now, this is the shard that owns the stream (design.md 2, partition).
-    pub placement: u64,
-    pub storage_class: StorageClass,
-    /// Seconds; `None` = infinite (`s2-semantics.md` E8). Stamped on each batch as `expires_at_ms`.
-    pub retention_age_secs: Option<u64>,
-}
+/// SHA-256 of a creation's request token and requested configuration (`s2-semantics.md` E4).
+pub type CreationHash = [u8; 32];

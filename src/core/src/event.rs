@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use riverrun_protocol::batch::Batch;
-use riverrun_protocol::request::{GrantCredit, OpenReadSession, Read, StreamRef};
+use riverrun_protocol::request::{AppendConditions, GrantCredit, OpenReadSession, Read, StreamRef};
+use riverrun_protocol::types::StreamId;
 
 use crate::chunk::StreamState;
 use crate::chunk::{ChunkId, StoredChunk};
@@ -29,6 +30,34 @@ impl ConnectionId {
 /// Correlates `LoadStream` and `LoadPages` with their events.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct LoadId(pub u64);
+
+/// Correlates what the control plane tells a shard with the shard's answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct CallId(pub u64);
+
+/// Which kinds of record the principal behind a connection may append to the stream (`s2-semantics.md` F2: each kind of command
+/// record needs its own permission, data records need `append`). Decided where the request came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AppendRights {
+    pub append: bool,
+    pub trim: bool,
+    pub fence: bool,
+}
+
+impl AppendRights {
+    pub const ALL: Self = Self { append: true, trim: true, fence: true };
+}
+
+/// Under which condition a stream is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CloseWhen {
+    Always,
+    /// It holds no record, nothing is on its way into it, and nothing was written for this long by the wall clock: delete-on-empty's
+    /// race rule (`s2-semantics.md` E8).
+    Empty {
+        min_age_ms: u64,
+    },
+}
 
 /// A batch as it came from a client, not yet checked.
 #[derive(Debug)]
@@ -54,9 +83,9 @@ impl BatchBytes<'_> {
 /// The data-plane requests, as they reach the shard that owns the stream.
 #[derive(Debug)]
 pub enum ShardRequest<'a> {
-    Append { target: StreamRef, batch: BatchBytes<'a> },
-    OpenAppendSession(StreamRef),
-    SessionAppend(BatchBytes<'a>),
+    Append { target: StreamRef, conditions: AppendConditions, rights: AppendRights, batch: BatchBytes<'a> },
+    OpenAppendSession { target: StreamRef, rights: AppendRights },
+    SessionAppend { conditions: AppendConditions, batch: BatchBytes<'a> },
     CloseAppendSession,
     CheckTail(StreamRef),
     Read(Read),
@@ -107,6 +136,36 @@ pub enum Event<'a> {
         load: LoadId,
         outcome: Result<Vec<Batch>, LoadFailure>,
     },
+    /// The first step of a deletion, which a crash undoes: accept nothing more for this stream (`StreamDeletionPending`), let what
+    /// was accepted become stable, then answer `StreamClosed`.
+    CloseStream {
+        call: CallId,
+        target: StreamRef,
+        when: CloseWhen,
+    },
+    /// The catalog did not take the deletion: go on as before `CloseStream`.
+    StreamReopened {
+        target: StreamRef,
+        stream_id: StreamId,
+    },
+    /// The catalog holds the deletion: write the terminal trim for followers to see, end all sessions and reads, let everything go,
+    /// then answer `StreamGone`. Until then requests for the name are refused with `StreamDeletionPending`.
+    StreamDeleted {
+        call: CallId,
+        target: StreamRef,
+        stream_id: StreamId,
+    },
+    /// The catalog holds a new configuration: answered by `StreamConfigured`, at once where the stream is not open.
+    StreamReconfigured {
+        call: CallId,
+        entry: Arc<StreamEntry>,
+    },
+    /// The catalog holds that records below this number have expired (design.md 6): they are not read any more.
+    StartRaised {
+        target: StreamRef,
+        stream_id: StreamId,
+        start_seq_num: u64,
+    },
     /// `next_timeout` was reached.
     TimeoutReached,
     /// Stop: refuse what is new, answer what is accepted, publish what is unpublished; then `Action::Drained`. The driver tells its
@@ -154,6 +213,8 @@ pub enum StoreFailure {
 pub enum LoadFailure {
     BasinNotFound,
     StreamNotFound,
+    BasinDeletionPending,
+    StreamDeletionPending,
     /// Lost a race with a concurrent creation.
     TransactionConflict,
     /// Stored bytes fail their checksum; the text names object and range (P8).

@@ -186,6 +186,11 @@ impl Shard {
                 load::Load::Stream(_) => unreachable!("a load of a stream is answered by StreamLoaded"),
             },
             Event::TimeoutReached => {}
+            Event::CloseStream { .. }
+            | Event::StreamReopened { .. }
+            | Event::StreamDeleted { .. }
+            | Event::StreamReconfigured { .. }
+            | Event::StartRaised { .. } => {}
             // After a failure nothing that the disk or the store says changes what clients are told.
             _ if self.failed => {}
             Event::BlockWritten { number, outcome } => self.on_block_written(turn, number, outcome),
@@ -277,7 +282,7 @@ impl Shard {
             self.backlog.on_recovered(batch.footprint);
             stream.on_journaled(batch);
         }
-        let class = stream.entry.storage_class;
+        let class = stream.entry.config.storage_class;
         let key = self.streams.insert(stream);
         let stream = &mut self.streams[key];
         if stream.has_unsealed() {

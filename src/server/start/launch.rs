@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use riverrun_core::Shard;
-use riverrun_core::control::CreationDefaults;
+use riverrun_core::control::SYSTEM_DEFAULTS;
 use riverrun_core::event::RecoveredStream;
 use riverrun_core::shard::ShardConfig;
 use riverrun_protocol::types::Level;
@@ -84,7 +84,7 @@ pub(super) fn launch(
         catalog: taken.catalog.clone(),
         index: taken.recovered.index,
         store_id: taken.writer.store_id,
-        defaults: CreationDefaults::default(),
+        defaults: SYSTEM_DEFAULTS,
         clock: Arc::new(move || clock.now().wall_ms),
         offload: Offload::threads(DECOMPRESSIONS_AT_ONCE),
     });

@@ -44,6 +44,7 @@ impl Worker {
             }
             // What was decided together with it is carried out: the answers that say what became of each request.
             Action::Fatal { reason } => self.fatal = self.fatal.take().or(Some(reason)),
+            Action::StreamClosed { .. } | Action::StreamConfigured { .. } | Action::StreamGone { .. } => {}
             Action::Drained => self.shared.drained(shard),
         }
     }

@@ -144,7 +144,7 @@ impl Worker {
                 *closing = true;
                 Some(*shard)
             }
-            (Some(Route::AppendSession { shard, .. }), ShardRequest::SessionAppend(_)) => Some(*shard),
+            (Some(Route::AppendSession { shard, .. }), ShardRequest::SessionAppend { .. }) => Some(*shard),
             (Some(Route::ReadSession { shard }), ShardRequest::GrantCredit(_) | ShardRequest::CloseReadSession) => {
                 Some(*shard)
             }
@@ -287,7 +287,7 @@ impl Worker {
 }
 
 fn error(code: ErrorCode, message: String) -> ErrorFrame {
-    ErrorFrame { code, outcome: Outcome::NotDone, retry_after_ms: 0, tail: None, message }
+    ErrorFrame { outcome: Outcome::NotDone, ..ErrorFrame::new(code, message) }
 }
 
 fn bad_frame(what: &str) -> DecodeError {

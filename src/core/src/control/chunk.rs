@@ -44,7 +44,7 @@ impl ChunkRow {
     }
 
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
-        KIND.decode(value, |reader| {
+        KIND.decode(value, |reader, _| {
             Ok(Self {
                 object_bytes: reader.u64()?,
                 raw_bytes: reader.u64()?,

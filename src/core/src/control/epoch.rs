@@ -62,7 +62,7 @@ impl EpochRow {
     }
 
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
-        EPOCH.decode(value, |reader| {
+        EPOCH.decode(value, |reader, _| {
             let (node, shards) = (reader.text()?.to_owned(), reader.u16()?);
             let count = reader.count(16)?;
             let journals = (0..count).map(|_| reader.array()).collect::<Result<_, _>>()?;
@@ -80,7 +80,7 @@ impl ServingRow {
     }
 
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
-        SERVING.decode(value, |reader| {
+        SERVING.decode(value, |reader, _| {
             let count = reader.count(INHERITED_BYTES)?;
             let inherited = (0..count).map(|_| InheritedJournal::decode(reader)).collect::<Result<_, _>>()?;
             Ok(Self { inherited })
@@ -114,6 +114,6 @@ impl ClosedRow {
     }
 
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
-        CLOSED.decode(value, |reader| Ok(Self { closed_at_ms: reader.u64()? }))
+        CLOSED.decode(value, |reader, _| Ok(Self { closed_at_ms: reader.u64()? }))
     }
 }

@@ -62,7 +62,7 @@ impl JournalLossRow {
     }
 
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
-        KIND.decode(value, |reader| {
+        KIND.decode(value, |reader, _| {
             let (of_epoch, accepted_at_ms) = (reader.u64()?, reader.u64()?);
             let journals = list(reader, LOST_BYTES, |reader| {
                 Ok(LostJournal { journal_id: reader.array()?, epoch: reader.u64()?, shard: reader.u16()? })

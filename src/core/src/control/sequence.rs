@@ -28,6 +28,6 @@ impl SequenceRow {
     }
 
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
-        KIND.decode(value, |reader| Ok(Self { indexed_to: reader.u64()?, ended_at: reader.optional_u64()? }))
+        KIND.decode(value, |reader, _| Ok(Self { indexed_to: reader.u64()?, ended_at: reader.optional_u64()? }))
     }
 }

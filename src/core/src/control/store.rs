@@ -35,7 +35,7 @@ impl StoreRow {
 
     /// Refuses a store of a newer format by name (reliability.md F22).
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
-        let row = KIND.decode(value, |reader| {
+        let row = KIND.decode(value, |reader, _| {
             Ok(Self { store_id: reader.array()?, format_version: reader.u16()?, created_at_ms: reader.u64()? })
         })?;
         match row.format_version {

@@ -2,58 +2,65 @@
 //!
 //! ```text
 //! [16] id | u16 length, basin | u16 length, name | u64 created, ms | u64 placement
-//! u8 storage class: 1 express, 2 standard | u8 has a retention age, u64 retention age, s
+//! (version 1:) u8 storage class: 1 express, 2 standard | u8 has a retention age, u64 retention age, s
+//! (version 2:) configuration (stored_config.rs) | u32 version of it | u8 is being deleted, u64 since, ms
+//!              u8 has a creation hash, [32] hash
 //! ```
 
 use bytes::{BufMut, Bytes};
+use riverrun_protocol::config::{Retention, StorageClass, StreamConfig};
 use riverrun_protocol::response::StreamInfo;
 use riverrun_protocol::types::{BasinName, StreamId, StreamName};
 
-use super::basin::basin_name;
+use super::basin::{basin_name, creation, put_creation};
 use super::placement::placement;
+use super::stored_config::{config, put_config, storage_class};
 use super::value::Kind;
-use super::{StorageClass, StreamEntry};
+use super::{CreationHash, SYSTEM_DEFAULTS};
 use crate::chunk::Lane;
 use crate::stored::{Reader, StoredError, Write};
 
-const KIND: Kind = Kind { tag: 2, name: "stream", version: 1 };
+const KIND: Kind = Kind { tag: 2, name: "stream", version: 2 };
 
-/// What a new stream gets where neither its request nor its basin says anything (`s2-semantics.md` E1, E2).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CreationDefaults {
-    /// The strongest class that costs nothing extra where the store is: express on a local one.
-    pub storage_class: StorageClass,
-    /// `None` = infinite.
-    pub retention_age_secs: Option<u64>,
+/// A stream as the catalog holds it; its configuration is fixed at creation and by reconfiguring it (`s2-semantics.md` E2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamEntry {
+    pub id: StreamId,
+    pub basin: BasinName,
+    pub name: StreamName,
+    pub created_at_ms: u64,
+    /// Modulo the number of shards running now, this is the shard that owns the stream (design.md 2, partition).
+    pub placement: u64,
+    pub config: StreamConfig,
+    /// Goes up with every change of the configuration, so that the newer of two entries is known.
+    pub config_version: u32,
+    /// Set while it is being deleted; then its name is free (`s2-semantics.md` E6).
+    pub deleted_at_ms: Option<u64>,
+    /// `None`: created without a request token.
+    pub creation: Option<CreationHash>,
 }
 
-impl Default for CreationDefaults {
-    fn default() -> Self {
-        Self { storage_class: StorageClass::Express, retention_age_secs: Some(7 * 24 * 60 * 60) }
-    }
-}
-
-impl StorageClass {
-    /// The sequence of chunks in which records of this class are published.
-    pub fn lane(self) -> Lane {
-        match self {
-            Self::Express => Lane::Express,
-            Self::Standard => Lane::Standard,
-        }
+/// The sequence of chunks in which records of this class are published.
+pub fn lane_of(class: StorageClass) -> Lane {
+    match class {
+        StorageClass::Express => Lane::Express,
+        StorageClass::Standard => Lane::Standard,
     }
 }
 
 impl StreamEntry {
     /// `id` is fresh random bits: a re-created name shares nothing with its predecessor.
-    pub fn new(id: StreamId, basin: BasinName, name: StreamName, now_ms: u64, defaults: CreationDefaults) -> Self {
+    pub fn new(id: StreamId, basin: BasinName, name: StreamName, now_ms: u64, config: StreamConfig) -> Self {
         Self {
             id,
             placement: placement(&basin, &name),
             basin,
             name,
             created_at_ms: now_ms,
-            storage_class: defaults.storage_class,
-            retention_age_secs: defaults.retention_age_secs,
+            config,
+            config_version: 0,
+            deleted_at_ms: None,
+            creation: None,
         }
     }
 
@@ -75,12 +82,19 @@ impl StreamEntry {
     /// The `expires_at_ms` of a batch that arrives now; 0 = never (`s2-semantics.md` E8: the age counts from the write, by the
     /// server's clock).
     pub fn expires_at_ms(&self, arrival_ms: u64) -> u64 {
-        let age_ms = self.retention_age_secs.map(|secs| secs.saturating_mul(1000));
-        age_ms.map_or(0, |age_ms| arrival_ms.saturating_add(age_ms))
+        match self.config.retention {
+            Retention::Age(secs) => arrival_ms.saturating_add(secs.saturating_mul(1000)),
+            Retention::Infinite => 0,
+        }
     }
 
     pub fn info(&self) -> StreamInfo {
-        StreamInfo { name: self.name.clone(), id: self.id, created_at_ms: self.created_at_ms }
+        StreamInfo {
+            name: self.name.clone(),
+            id: self.id,
+            created_at_ms: self.created_at_ms,
+            deleted_at_ms: self.deleted_at_ms,
+        }
     }
 
     pub fn encode(&self) -> Bytes {
@@ -90,35 +104,49 @@ impl StreamEntry {
             out.put_text(self.name.as_str());
             out.put_u64_le(self.created_at_ms);
             out.put_u64_le(self.placement);
-            out.put_u8(self.storage_class as u8 + 1);
-            out.put_optional_u64(self.retention_age_secs);
+            put_config(out, &self.config);
+            out.put_u32_le(self.config_version);
+            out.put_optional_u64(self.deleted_at_ms);
+            put_creation(out, self.creation.as_ref());
         })
     }
 
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
-        KIND.decode(value, |reader| {
+        KIND.decode(value, |reader, version| {
+            let id = StreamId(reader.array()?);
+            let (basin, name) = (basin_name(reader)?, stream_name(reader)?);
+            let (created_at_ms, placement) = (reader.u64()?, reader.u64()?);
+            let entry = Self {
+                id,
+                basin,
+                name,
+                created_at_ms,
+                placement,
+                config: if version == 1 { config_of_version_1(reader)? } else { config(reader)? },
+                config_version: 0,
+                deleted_at_ms: None,
+                creation: None,
+            };
+            if version == 1 {
+                return Ok(entry);
+            }
             Ok(Self {
-                id: StreamId(reader.array()?),
-                basin: basin_name(reader)?,
-                name: stream_name(reader)?,
-                created_at_ms: reader.u64()?,
-                placement: reader.u64()?,
-                storage_class: storage_class(reader)?,
-                retention_age_secs: reader.optional_u64()?,
+                config_version: reader.u32()?,
+                deleted_at_ms: reader.optional_u64()?,
+                creation: creation(reader)?,
+                ..entry
             })
         })
     }
 }
 
+fn config_of_version_1(reader: &mut Reader<'_>) -> Result<StreamConfig, StoredError> {
+    let Some(storage_class) = storage_class(reader)? else { return Err(reader.damaged("no storage class")) };
+    let retention = reader.optional_u64()?.map_or(Retention::Infinite, Retention::Age);
+    Ok(StreamConfig { storage_class, retention, ..SYSTEM_DEFAULTS })
+}
+
 pub(super) fn stream_name(reader: &mut Reader<'_>) -> Result<StreamName, StoredError> {
     let text = reader.text()?;
     StreamName::new(text).map_err(|error| reader.damaged(error.to_string()))
-}
-
-fn storage_class(reader: &mut Reader<'_>) -> Result<StorageClass, StoredError> {
-    match reader.u8()? {
-        1 => Ok(StorageClass::Express),
-        2 => Ok(StorageClass::Standard),
-        other => Err(reader.damaged(format!("{other} is no storage class"))),
-    }
 }

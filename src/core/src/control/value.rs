@@ -29,16 +29,16 @@ impl Kind {
         out.into()
     }
 
-    /// `read` takes the body; what it leaves is an error.
+    /// `read` takes the body and its version; what it leaves is an error.
     pub(super) fn decode<T>(
         self,
         value: &[u8],
-        read: impl FnOnce(&mut Reader<'_>) -> Result<T, StoredError>,
+        read: impl FnOnce(&mut Reader<'_>, u8) -> Result<T, StoredError>,
     ) -> Result<T, StoredError> {
         let body_end = self.check(value)?;
         let mut reader = Reader::new(self.name, &value[..body_end]);
         reader.bytes(2)?;
-        let read = read(&mut reader)?;
+        let read = read(&mut reader, value[1])?;
         reader.end()?;
         Ok(read)
     }
@@ -55,7 +55,10 @@ impl Kind {
         if value[0] != self.tag {
             return damaged(0, format!("a value of kind {}, expected {}", value[0], self.tag));
         }
-        if value[1] != self.version {
+        if value[1] == 0 {
+            return damaged(1, "version 0".into());
+        }
+        if value[1] > self.version {
             let (found, supported) = (u16::from(value[1]), u16::from(self.version));
             return Err(StoredError::Newer { what: self.name, found, supported });
         }

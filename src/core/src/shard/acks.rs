@@ -65,7 +65,7 @@ impl Shard {
         let stable_before = stream.stable;
         stream.on_journaled(batch);
         let is_news = stream.stable != stable_before;
-        self.lanes.of_mut(stream.entry.storage_class).on_journaled(key, stream, bytes, turn.now.monotonic);
+        self.lanes.of_mut(stream.entry.config.storage_class).on_journaled(key, stream, bytes, turn.now.monotonic);
         if is_news {
             self.wake_tail(key);
         }

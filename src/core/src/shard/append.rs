@@ -303,12 +303,11 @@ pub(super) fn overloaded(why: &str) -> ErrorFrame {
 
 /// The server's part of the next batch's header.
 fn stamp_of(stream: &Stream, arrival_ms: u64) -> Stamp {
-    let age_ms = stream.entry.retention_age_secs.map(|age| age.saturating_mul(1000));
     Stamp {
         stream_id: stream.entry.id,
         first_seq_num: stream.next.seq_num,
         arrival_ms,
-        expires_at_ms: age_ms.map_or(0, |age| arrival_ms.saturating_add(age)),
+        expires_at_ms: stream.entry.expires_at_ms(arrival_ms),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use riverrun_protocol::config::StorageClass;
+
 use super::config::ShardConfig;
 use super::sealing::{SealedChunk, Urgency};
 use super::slab::Slab;
 use super::stream::{Stream, StreamKey};
 use crate::chunk::{ChunkId, Lane as LaneName};
-use crate::control::StorageClass;
 use crate::limits::CHUNK_STREAMS_MAX;
 
 #[derive(Debug)]

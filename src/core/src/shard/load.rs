@@ -278,6 +278,8 @@ fn load_error(failure: LoadFailure) -> ErrorFrame {
     let (code, why) = match failure {
         LoadFailure::BasinNotFound => (ErrorCode::BasinNotFound, "there is no such basin".to_owned()),
         LoadFailure::StreamNotFound => (ErrorCode::StreamNotFound, "there is no such stream".to_owned()),
+        LoadFailure::BasinDeletionPending => (ErrorCode::BasinDeletionPending, "the basin is being deleted".to_owned()),
+        LoadFailure::StreamDeletionPending => (ErrorCode::StreamDeletionPending, "stream deletion pending".to_owned()),
         LoadFailure::TransactionConflict => {
             (ErrorCode::TransactionConflict, "the stream was being created by someone else; try again".to_owned())
         }

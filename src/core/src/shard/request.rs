@@ -17,7 +17,7 @@ impl Shard {
             return self.fail(turn, connection, id, error);
         }
         match request {
-            ShardRequest::SessionAppend(batch) => self.on_session_append(turn, connection, id, batch),
+            ShardRequest::SessionAppend { batch, .. } => self.on_session_append(turn, connection, id, batch),
             ShardRequest::CloseAppendSession => self.on_close_append_session(turn, connection, id),
             ShardRequest::GrantCredit(grant) => self.on_grant_credit(connection, id, grant),
             ShardRequest::CloseReadSession => self.on_close_read_session(turn, connection, id),
@@ -38,20 +38,22 @@ impl Shard {
     ) {
         let is_new = self.connections[connection].get(id).is_none();
         match request {
-            ShardRequest::OpenAppendSession(_) if is_new => self.refuse_session(turn, connection, id, error),
+            ShardRequest::OpenAppendSession { .. } if is_new => self.refuse_session(turn, connection, id, error),
             _ => self.fail(turn, connection, id, error),
         }
     }
 
     fn begin(&mut self, turn: &mut Turn<'_>, connection: ConnectionKey, id: u64, request: ShardRequest<'_>) {
         match request {
-            ShardRequest::Append { target, batch } => self.on_append(turn, connection, id, &target, batch),
-            ShardRequest::OpenAppendSession(target) => self.on_open_append_session(turn, connection, id, &target),
+            ShardRequest::Append { target, batch, .. } => self.on_append(turn, connection, id, &target, batch),
+            ShardRequest::OpenAppendSession { target, .. } => {
+                self.on_open_append_session(turn, connection, id, &target)
+            }
             ShardRequest::CheckTail(target) => self.on_check_tail(turn, connection, id, &target),
             ShardRequest::Read(read) => self.on_read(turn, connection, id, read),
             ShardRequest::OpenReadSession(open) => self.on_open_read_session(turn, connection, id, open),
             // Frames within a session begin nothing, and never come here.
-            ShardRequest::SessionAppend(_)
+            ShardRequest::SessionAppend { .. }
             | ShardRequest::CloseAppendSession
             | ShardRequest::GrantCredit(_)
             | ShardRequest::CloseReadSession => {}

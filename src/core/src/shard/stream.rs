@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use riverrun_protocol::batch::Batch;
+use riverrun_protocol::config::StorageClass;
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::Position;
 
@@ -13,7 +14,7 @@ use super::acks::PendingAck;
 use super::reader::ReaderKey;
 use super::slab::Key;
 use crate::chunk::StreamState;
-use crate::control::{StorageClass, StreamEntry};
+use crate::control::StreamEntry;
 use crate::event::{ChunkRange, LoadedStream};
 
 pub(super) type StreamKey = Key<Stream>;
@@ -123,7 +124,7 @@ impl Stream {
     }
 
     pub(super) fn is_standard(&self) -> bool {
-        self.entry.storage_class == StorageClass::Standard
+        self.entry.config.storage_class == StorageClass::Standard
     }
 
     /// Nothing would be lost by forgetting it: everything is in the catalog and in chunks, and nobody holds its key.

@@ -1,0 +1,35 @@
+//! Create a basin, or replace its configuration (`s2-semantics.md` E3). Answered by `BasinProvisioned`.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::config::{self, BasinConfig};
+use crate::limits::BASIN_NAME_BYTES_MAX;
+use crate::types::BasinName;
+use crate::wire::{self, Parsed};
+
+/// What the configuration leaves out goes back to its default: this replaces, and does not merge.
+///
+/// ```text
+/// 0 u32 options: none
+/// 4 u8 length, basin | configuration (config.rs)
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnsureBasin {
+    pub basin: BasinName,
+    pub config: BasinConfig,
+}
+
+impl EnsureBasin {
+    pub(super) fn write_body(&self, out: &mut BytesMut) {
+        out.put_u32_le(0);
+        wire::put_text8(out, self.basin.as_str(), BASIN_NAME_BYTES_MAX);
+        self.config.write(out);
+    }
+}
+
+pub(super) fn parse(input: &[u8]) -> Parsed<'_, EnsureBasin> {
+    let (input, _) = wire::options(input, 0)?;
+    let (input, basin) = wire::basin_name(input)?;
+    let (input, config) = config::parse_basin(input)?;
+    Ok((input, EnsureBasin { basin, config }))
+}

@@ -1,0 +1,33 @@
+//! Change part of a basin's configuration (`s2-semantics.md` E5). Answered by `BasinConfig`, all of it as it is then.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::config::{self, BasinConfigPatch};
+use crate::limits::BASIN_NAME_BYTES_MAX;
+use crate::types::BasinName;
+use crate::wire::{self, Parsed};
+
+/// ```text
+/// 0 u32 options: none
+/// 4 u8 length, basin | change (config.rs)
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReconfigureBasin {
+    pub basin: BasinName,
+    pub patch: BasinConfigPatch,
+}
+
+impl ReconfigureBasin {
+    pub(super) fn write_body(&self, out: &mut BytesMut) {
+        out.put_u32_le(0);
+        wire::put_text8(out, self.basin.as_str(), BASIN_NAME_BYTES_MAX);
+        self.patch.write(out);
+    }
+}
+
+pub(super) fn parse(input: &[u8]) -> Parsed<'_, ReconfigureBasin> {
+    let (input, _) = wire::options(input, 0)?;
+    let (input, basin) = wire::basin_name(input)?;
+    let (input, patch) = config::parse_basin_patch(input)?;
+    Ok((input, ReconfigureBasin { basin, patch }))
+}

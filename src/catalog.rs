@@ -20,13 +20,25 @@ pub use slate::SlateCatalog;
 /// A key and its value.
 pub type Row = (Bytes, Bytes);
 
+/// One part of a write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    Put(Bytes, Bytes),
+    Delete(Bytes),
+}
+
 /// Ordered rows. Reads see only what is durable, so that no decision rests on a row that a crash could take back.
 pub trait Catalog: Send + Sync + 'static {
     fn get(&self, key: Bytes) -> BoxFuture<'_, Result<Option<Bytes>, CatalogError>>;
 
-    /// Writes all of the rows or none, durable when it returns. Concurrent calls share a write. After `Unavailable` the rows
-    /// may or may not be there.
-    fn put_batch(&self, rows: Vec<Row>) -> BoxFuture<'_, Result<(), CatalogError>>;
+    /// Does all of the changes or none, durable when it returns. Concurrent calls share a write. After `Unavailable` they may or
+    /// may not be done. No key twice.
+    fn write(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CatalogError>>;
+
+    /// [`Catalog::write`] of rows only.
+    fn put_batch(&self, rows: Vec<Row>) -> BoxFuture<'_, Result<(), CatalogError>> {
+        self.write(rows.into_iter().map(|(key, value)| Change::Put(key, value)).collect())
+    }
 
     /// Rows with keys in this range (start inclusive, end exclusive), in order, at most `rows_max`.
     fn scan(&self, keys: Range<Bytes>, rows_max: usize) -> BoxFuture<'_, Result<Vec<Row>, CatalogError>>;

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{Catalog, CatalogError, Row};
+use super::{Catalog, CatalogError, Change, Row};
 
 /// What is durable.
 #[derive(Debug)]
@@ -96,11 +96,14 @@ impl ModelCatalog {
         Ok(state)
     }
 
-    fn put(&self, rows: Vec<Row>) -> Result<(), CatalogError> {
+    fn change(&self, changes: Vec<Change>) -> Result<(), CatalogError> {
         let mut state = self.state()?;
         let fault = state.write_fault.take();
         if fault != Some(WriteFault::RequestLost) {
-            state.rows.extend(rows);
+            changes.into_iter().for_each(|change| match change {
+                Change::Put(key, value) => drop(state.rows.insert(key, value)),
+                Change::Delete(key) => drop(state.rows.remove(&key)),
+            });
         }
         match fault {
             Some(fault) => Err(CatalogError::Unavailable(format!("{fault:?}"))),
@@ -114,8 +117,8 @@ impl Catalog for ModelCatalog {
         async move { Ok(self.state()?.rows.get(&key).cloned()) }.boxed()
     }
 
-    fn put_batch(&self, rows: Vec<Row>) -> BoxFuture<'_, Result<(), CatalogError>> {
-        async move { self.put(rows) }.boxed()
+    fn write(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CatalogError>> {
+        async move { self.change(changes) }.boxed()
     }
 
     fn scan(&self, keys: Range<Bytes>, rows_max: usize) -> BoxFuture<'_, Result<Vec<Row>, CatalogError>> {

@@ -12,7 +12,7 @@ use slatedb::{CloseReason, Db, WriteBatch};
 use tokio::sync::Mutex;
 
 use super::settings::{self, StoreTraits};
-use super::{Catalog, CatalogError, Row};
+use super::{Catalog, CatalogError, Change, Row};
 use crate::store::Store;
 
 /// Where the catalog's objects are in the store.
@@ -77,10 +77,15 @@ impl Catalog for SlateCatalog {
         .boxed()
     }
 
-    fn put_batch(&self, rows: Vec<Row>) -> BoxFuture<'_, Result<(), CatalogError>> {
+    fn write(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CatalogError>> {
         async move {
             let mut batch = WriteBatch::new();
-            rows.into_iter().for_each(|(key, value)| batch.put_bytes(key, value));
+            for change in changes {
+                match change {
+                    Change::Put(key, value) => batch.put_bytes(key, value),
+                    Change::Delete(key) => batch.delete(key),
+                }
+            }
             let written = self.db.write(batch).await?;
             self.make_durable(written.seqnum()).await?;
             self.count_write();

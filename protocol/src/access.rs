@@ -1,5 +1,5 @@
-//! What access tokens speak of (`s2-semantics.md` F2): operations, groups of them, sets of names. What they mean is decided
-//! elsewhere; here is how they are written down.
+//! What access tokens speak of (`s2-semantics.md` F2): operations, groups of them, sets of names. What they mean is
+//! decided elsewhere; here is how they are written down.
 
 use std::fmt;
 use std::str::FromStr;
@@ -279,4 +279,104 @@ pub(crate) fn parse_rates(input: &[u8]) -> Parsed<'_, TokenRates> {
     let (input, requests) = le_u64(input)?;
     let rate = |per_sec: u64| (per_sec > 0).then_some(per_sec);
     Ok((input, TokenRates { append_bytes_per_sec: rate(bytes), requests_per_sec: rate(requests) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    fn written(write: impl FnOnce(&mut BytesMut)) -> BytesMut {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        out
+    }
+
+    fn refused(bytes: &[u8]) -> (ErrorCode, usize) {
+        let error = wire::whole("scope", bytes, parse_scope).expect_err("refused");
+        (error.code, error.offset)
+    }
+
+    #[test]
+    fn f2_operations_have_words_and_numbers_without_a_gap() {
+        assert_eq!(Operation::ALL.len(), 24);
+        for (number, operation) in (1..).zip(Operation::ALL) {
+            assert_eq!(*operation as u8, number, "{operation}");
+            assert_eq!(operation.name().parse(), Ok(*operation));
+        }
+        let error = "list-basin".parse::<Operation>().unwrap_err();
+        assert_eq!(error.to_string(), "there is no operation `list-basin`");
+    }
+
+    #[test]
+    fn f2_sets_of_operations() {
+        for operation in Operation::ALL {
+            let alone = Operations::NONE.with(*operation);
+            assert_eq!(alone.bits(), 1 << (*operation as u8 - 1));
+            assert_eq!(alone.iter().collect::<Vec<_>>(), [*operation]);
+            assert!(alone.is_subset_of(Operations::ALL) && !Operations::ALL.is_subset_of(alone) && !alone.is_empty());
+        }
+        assert_eq!(Operation::ALL.iter().copied().collect::<Operations>(), Operations::ALL);
+        assert_eq!(Operations::from_bits(Operations::ALL.bits()), Some(Operations::ALL));
+        assert_eq!(Operations::from_bits(1 << 24), None);
+        let pair = Operations::NONE.with(Operation::Read).union(Operations::NONE.with(Operation::Append));
+        assert_eq!(format!("{pair:?}"), r#"{"append", "read"}"#);
+    }
+
+    #[test]
+    fn f2_groups() {
+        for bits in 0..64 {
+            assert_eq!(OperationGroups::from_bits(bits).map(OperationGroups::bits), Some(bits));
+        }
+        assert_eq!(OperationGroups::ALL.bits(), 63);
+        assert_eq!(OperationGroups::from_bits(64), None);
+        let basin_write = OperationGroups::from_bits(0b1000).unwrap();
+        assert_eq!(basin_write.basin, ReadWrite { read: false, write: true });
+        assert!(basin_write.is_subset_of(OperationGroups::ALL) && !OperationGroups::ALL.is_subset_of(basin_write));
+    }
+
+    /// The empty name and the empty prefix are no absent sets: one matches nothing, the other everything.
+    #[test]
+    fn f2_every_set_of_names() {
+        let longest = "n".repeat(SCOPE_NAME_BYTES_MAX);
+        let sets = ["", "logs/", &longest]
+            .into_iter()
+            .flat_map(|name| [ResourceSet::Exact(name.into()), ResourceSet::Prefix(name.into())])
+            .chain([ResourceSet::Nothing]);
+        for set in sets {
+            let scope = TokenScope {
+                basins: set.clone(),
+                streams: ResourceSet::Prefix("s".into()),
+                access_tokens: set,
+                groups: OperationGroups::ALL,
+                operations: Operations::ALL,
+            };
+            let bytes = written(|out| scope.write(out));
+            assert_eq!(wire::whole("scope", &bytes, parse_scope), Ok(scope));
+        }
+    }
+
+    #[test]
+    fn what_a_scope_does_not_know_is_unsupported() {
+        assert_eq!(refused(b"\x40\0\0\0\0\0\0\0"), (ErrorCode::Unsupported, 0));
+        assert_eq!(refused(b"\0\0\0\0\x01\0\0\0"), (ErrorCode::Unsupported, 1));
+        assert_eq!(refused(b"\0\0\0\0\0\x03\0\0\0\0"), (ErrorCode::Unsupported, 5));
+    }
+
+    #[test]
+    fn names_in_a_scope_are_text_and_bounded() {
+        assert_eq!(refused(b"\0\0\0\0\0\x01\x01\0\xff\0\0"), (ErrorCode::Invalid, 6));
+        let long = TokenScope { streams: ResourceSet::Exact("n".repeat(513)), ..TokenScope::default() };
+        assert_eq!(refused(&written(|out| long.write(out))), (ErrorCode::Invalid, 7));
+    }
+
+    #[test]
+    fn rates_there_and_not_there() {
+        for (append_bytes_per_sec, requests_per_sec) in
+            [(None, None), (Some(1), None), (None, Some(u64::MAX)), (Some(2), Some(3))]
+        {
+            let rates = TokenRates { append_bytes_per_sec, requests_per_sec };
+            assert_eq!(wire::whole("rates", &written(|out| rates.write(out)), parse_rates), Ok(rates));
+        }
+    }
 }

@@ -1,5 +1,6 @@
-//! Configuration of streams and basins (`s2-semantics.md` E1), and the two ways in which a request speaks of it: fields that
-//! may be absent, and patches that keep, clear or set each field (E5). Laid out once, for requests and answers alike.
+//! Configuration of streams and basins (`s2-semantics.md` E1), and the two ways in which a request speaks of it: fields
+//! that may be absent, and patches that keep, clear or set each field (E5). Laid out once, for requests and answers
+//! alike.
 
 use bytes::{BufMut, BytesMut};
 use nom::number::complete::{le_u8, le_u64};
@@ -66,7 +67,8 @@ pub struct StreamConfig {
     pub delete_on_empty_min_age_secs: u64,
 }
 
-/// What a request, or a basin, says about a stream's configuration; what it leaves out is inherited (`s2-semantics.md` E2).
+/// What a request, or a basin, says about a stream's configuration; what it leaves out is inherited
+/// (`s2-semantics.md` E2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PartialStreamConfig {
     pub storage_class: Option<StorageClass>,
@@ -395,3 +397,6 @@ fn switch_bits(input: &[u8]) -> Parsed<'_, u8> {
         _ => wire::unsupported(input, "switches of a basin that this version does not know"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -394,4 +394,49 @@ mod tests {
         let parsed = ErrorFrame::parse(body).unwrap();
         assert_eq!((parsed.code, parsed.outcome), (ErrorCode::Other, Outcome::Terminal));
     }
+
+    fn body_of(error: &ErrorFrame) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        error.write(7, &mut out);
+        out[crate::limits::FRAME_HEADER_BYTES..].to_vec()
+    }
+
+    #[test]
+    fn every_fact_there_and_not_there() {
+        for facts in 0..8 {
+            let error = ErrorFrame {
+                tail: (facts & 1 != 0).then_some(Position { seq_num: 1, timestamp: 2 }),
+                fencing_token: (facts & 2 != 0).then(|| FencingToken::new("me").unwrap()),
+                seq_num: (facts & 4 != 0).then_some(3),
+                ..ErrorFrame::new(ErrorCode::Invalid, "no")
+            };
+            assert_eq!(ErrorFrame::parse(&body_of(&error)), Ok(error));
+        }
+    }
+
+    #[test]
+    fn b11_a_failed_condition_reveals_the_state_that_failed_it() {
+        let fenced = ErrorFrame::fencing_token_mismatch(FencingToken::new("other").unwrap());
+        assert_eq!((fenced.code, fenced.outcome), (ErrorCode::FencingTokenMismatch, Outcome::Terminal));
+        assert!(fenced.message.contains("`other`"), "{fenced}");
+        let moved = ErrorFrame::seq_num_mismatch(41);
+        assert_eq!((moved.code, moved.outcome), (ErrorCode::SeqNumMismatch, Outcome::NotDone));
+        assert!(moved.message.contains("41"), "{moved}");
+        for error in [fenced, moved] {
+            assert_eq!(ErrorFrame::parse(&body_of(&error)), Ok(error));
+        }
+    }
+
+    #[test]
+    fn unknown_options_and_too_long_a_token_are_refused() {
+        let mut unknown = body_of(&ErrorFrame::new(ErrorCode::Invalid, "no"));
+        unknown[0] = 8;
+        let error = ErrorFrame::parse(&unknown).unwrap_err();
+        assert_eq!((error.code, error.offset), (ErrorCode::Unsupported, 0));
+        let mut long = body_of(&ErrorFrame::fencing_token_mismatch(FencingToken::default()));
+        long[12] = 37;
+        long.extend([b't'; 37]);
+        let error = ErrorFrame::parse(&long).unwrap_err();
+        assert_eq!((error.code, error.offset), (ErrorCode::Invalid, 12));
+    }
 }

@@ -14,6 +14,8 @@ pub const BATCH_BYTES_MAX: usize = (1 << 20) + (64 << 10);
 pub const FRAME_HEADER_BYTES: usize = 16;
 /// A frame's body. Nothing longer is ever read, whatever a length field claims.
 pub const FRAME_BODY_BYTES_MAX: usize = 2 << 20;
+/// The body of a frame from a client that carries no batch: a server reads no more of one.
+pub const CONTROL_BODY_BYTES_MAX: usize = 8 << 10;
 /// Basin names (`s2-semantics.md` A2).
 pub const BASIN_NAME_BYTES_MIN: usize = 8;
 pub const BASIN_NAME_BYTES_MAX: usize = 48;
@@ -74,3 +76,5 @@ const _: () = assert!(ERROR_MESSAGE_BYTES_MAX <= u16::MAX as usize && AGENT_BYTE
 const _: () = assert!(LIST_ENTRIES_MAX * (STREAM_NAME_BYTES_MAX + 64) <= FRAME_BODY_BYTES_MAX);
 /// A token with the longest names in all three sets of its scope.
 const _: () = assert!(LIST_ENTRIES_MAX * (TOKEN_ID_BYTES_MAX + 3 * SCOPE_NAME_BYTES_MAX + 128) <= FRAME_BODY_BYTES_MAX);
+/// The longest request without a batch: an access token with the longest id and the longest names in its scope.
+const _: () = assert!(CONTROL_BODY_BYTES_MAX >= TOKEN_ID_BYTES_MAX + 3 * SCOPE_NAME_BYTES_MAX + 128);

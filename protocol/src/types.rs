@@ -166,8 +166,8 @@ impl TokenId {
     }
 }
 
-/// A stream's fencing token: 0-36 bytes of UTF-8; empty = none (`s2-semantics.md` B4). No secret: a writer that is fenced
-/// off is told the current one.
+/// A stream's fencing token: 0-36 bytes of UTF-8; empty = none (`s2-semantics.md` B4). No secret: a writer that is
+/// fenced off is told the current one.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FencingToken(Arc<str>);
 
@@ -372,5 +372,36 @@ mod tests {
             assert_eq!(Level::try_from(level as u8), Ok(level));
         }
         assert!(Level::try_from(3).is_err());
+    }
+
+    #[test]
+    fn a2_access_token_ids() {
+        for good in ["a", "...", "team a/ci", &"ä".repeat(48)] {
+            assert_eq!(TokenId::new(good).unwrap().as_str(), good);
+        }
+        for (bad, rule) in [
+            ("", "at least 1 byte"),
+            (".", "not `.`"),
+            ("..", "not `.`"),
+            ("a\0b", "NUL"),
+            (&*"i".repeat(97), "at most 96 bytes, this one has 97"),
+        ] {
+            let error = TokenId::new(bad).unwrap_err().to_string();
+            assert!(error.contains(rule), "{bad}: {error}");
+        }
+        assert_eq!((check_token_filter(""), check_token_filter("..")), (Ok(()), Ok(())));
+        assert!(check_token_filter("a\0").is_err());
+    }
+
+    #[test]
+    fn a2_fencing_and_request_tokens_have_up_to_36_bytes() {
+        for good in ["", ".", "a\0b", &"ä".repeat(18)] {
+            assert_eq!(FencingToken::new(good).unwrap().as_str(), good);
+            assert_eq!(RequestToken::new(good).unwrap().as_str(), good);
+        }
+        let long = "t".repeat(37);
+        assert!(FencingToken::new(&long).unwrap_err().to_string().contains("at most 36 bytes, this one has 37"));
+        assert!(RequestToken::new(&long).unwrap_err().to_string().contains("at most 36 bytes, this one has 37"));
+        assert_eq!(FencingToken::default().as_str(), "");
     }
 }

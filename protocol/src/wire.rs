@@ -233,8 +233,8 @@ pub(crate) fn put_text16(out: &mut BytesMut, text: &str, bytes_max: usize) {
     put_bytes16(out, &text.as_bytes()[..text.floor_char_boundary(bytes_max)]);
 }
 
-/// Whole text behind a `u8` length. More than that length can say is cut; the reader refuses what is left, since every limit
-/// is lower.
+/// Whole text behind a `u8` length. More than that length can say is cut; the reader refuses what is left, since every
+/// limit is lower.
 pub(crate) fn put_name8(out: &mut BytesMut, text: &str) {
     put_text8(out, text, usize::from(u8::MAX));
 }

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use riverrun_core::event::ConnectionId;
 use riverrun_core::limits::{CONNECTION_FORWARD_BYTES_MAX, LARGE_FRAME_BYTES_MIN};
 use riverrun_protocol::frame::{FrameHeader, FrameKind};
-use riverrun_protocol::limits::{FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
+use riverrun_protocol::limits::{self, FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
 
 use super::output::Output;
 use crate::uring::Socket;
@@ -25,7 +25,7 @@ pub const CONTROL_CALLS_MAX: usize = 16;
 /// in place.
 pub const HEAD_RECEIVE_BYTES: usize = 4096;
 /// A frame that is not an append is small.
-pub const CONTROL_BODY_BYTES_MAX: u32 = 8 << 10;
+pub const CONTROL_BODY_BYTES_MAX: u32 = limits::CONTROL_BODY_BYTES_MAX as u32;
 
 /// Where the answer to a request comes from, and whether the id lives on as a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -19,3 +19,25 @@ pub(super) fn write_body(basin: &BasinName, out: &mut BytesMut) {
     out.put_u32_le(0);
     wire::put_text8(out, basin.as_str(), BASIN_NAME_BYTES_MAX);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::ErrorCode;
+    use crate::request::tests::{refused, round_trip, target};
+    use crate::{FrameKind, Request};
+
+    #[test]
+    fn written_and_parsed() {
+        round_trip(&Request::GetBasinConfig(target().basin));
+        round_trip(&Request::DeleteBasin(target().basin));
+    }
+
+    #[test]
+    fn a2_bad_names_and_unknown_options_are_refused() {
+        for kind in [FrameKind::GetBasinConfig, FrameKind::DeleteBasin] {
+            assert_eq!(refused(kind, b"\0\0\0\0\x05short"), (ErrorCode::Invalid, 4));
+            assert_eq!(refused(kind, b"\0\0\x01\0\x08my-basin"), (ErrorCode::Unsupported, 0));
+            assert_eq!(refused(kind, b"\0\0\0\0\x08my-basin!"), (ErrorCode::BadFrame, 13));
+        }
+    }
+}

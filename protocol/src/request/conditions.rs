@@ -45,3 +45,36 @@ pub(super) fn parse(input: &[u8], options: u32) -> Parsed<'_, AppendConditions> 
     let (input, fencing_token) = wire::optional(input, options & HAS_FENCING_TOKEN != 0, wire::fencing_token)?;
     Ok((input, AppendConditions { match_seq_num, fencing_token }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::request::SessionAppend;
+    use crate::request::tests::{body_of, refused, round_trip};
+    use crate::{FrameKind, Request};
+
+    fn body(match_seq_num: Option<u64>, fencing_token: Option<&str>) -> Vec<u8> {
+        let fencing_token = fencing_token.map(|token| FencingToken::new(token).unwrap());
+        let conditions = AppendConditions { match_seq_num, fencing_token };
+        let request = Request::SessionAppend(SessionAppend { conditions, batch: b"" });
+        round_trip(&request);
+        body_of(&request)
+    }
+
+    /// An absent condition is none; number 0 and the empty token are conditions (B3, B4).
+    #[test]
+    fn b4_an_absent_condition_is_not_an_empty_one() {
+        assert_eq!(body(None, None), b"\0\0\0\0");
+        assert_eq!(body(Some(0), None), b"\x01\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(body(None, Some("")), b"\x02\0\0\0\0");
+        assert_eq!(body(Some(1), Some("me")), b"\x03\0\0\0\x01\0\0\0\0\0\0\0\x02me");
+    }
+
+    #[test]
+    fn a_token_that_is_no_text_and_a_condition_cut_short_are_refused() {
+        assert_eq!(refused(FrameKind::SessionAppend, b"\x02\0\0\0\x01\xff"), (ErrorCode::Invalid, 4));
+        assert_eq!(refused(FrameKind::SessionAppend, b"\x01\0\0\0\x01\0\0"), (ErrorCode::BadFrame, 4));
+        assert_eq!(refused(FrameKind::SessionAppend, b"\x02\0\0\0\x03me"), (ErrorCode::BadFrame, 5));
+    }
+}

@@ -39,3 +39,47 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, CreateBasin> {
     let (input, request_token) = wire::optional(input, options & HAS_REQUEST_TOKEN != 0, wire::request_token)?;
     Ok((input, CreateBasin { basin, config, request_token }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PartialStreamConfig;
+    use crate::error::ErrorCode;
+    use crate::request::tests::{body_of, refused, round_trip, target};
+    use crate::{FrameKind, Request};
+
+    fn create(config: BasinConfig, request_token: Option<&str>) -> Request<'static> {
+        let request_token = request_token.map(|token| RequestToken::new(token).unwrap());
+        Request::CreateBasin(CreateBasin { basin: target().basin, config, request_token })
+    }
+
+    fn configured() -> BasinConfig {
+        let default_stream_config =
+            PartialStreamConfig { delete_on_empty_min_age_secs: Some(0), ..PartialStreamConfig::default() };
+        BasinConfig { default_stream_config, create_stream_on_append: false, create_stream_on_read: true }
+    }
+
+    #[test]
+    fn e4_written_and_parsed_with_and_without_a_request_token() {
+        for request_token in [None, Some(""), Some("once"), Some(&*"t".repeat(36))] {
+            round_trip(&create(BasinConfig::default(), request_token));
+            round_trip(&create(configured(), request_token));
+        }
+    }
+
+    #[test]
+    fn a2_too_long_a_request_token_is_refused() {
+        let mut body = body_of(&create(BasinConfig::default(), Some("")));
+        let at = body.len() - 1;
+        body[at] = 37;
+        body.extend([b't'; 37]);
+        assert_eq!(refused(FrameKind::CreateBasin, &body), (ErrorCode::Invalid, at));
+    }
+
+    #[test]
+    fn unknown_options_are_refused() {
+        let mut body = body_of(&create(BasinConfig::default(), None));
+        body[0] = 2;
+        assert_eq!(refused(FrameKind::CreateBasin, &body), (ErrorCode::Unsupported, 0));
+    }
+}

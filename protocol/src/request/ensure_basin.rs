@@ -33,3 +33,37 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, EnsureBasin> {
     let (input, config) = config::parse_basin(input)?;
     Ok((input, EnsureBasin { basin, config }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::request::tests::{body_of, refused, round_trip, target};
+    use crate::{FrameKind, Request};
+
+    fn ensure(config: BasinConfig) -> Request<'static> {
+        Request::EnsureBasin(EnsureBasin { basin: target().basin, config })
+    }
+
+    #[test]
+    fn written_and_parsed() {
+        round_trip(&ensure(BasinConfig::default()));
+        round_trip(&ensure(BasinConfig { create_stream_on_append: true, ..BasinConfig::default() }));
+    }
+
+    /// A replacement has nothing to clear: what is not set is at its default.
+    #[test]
+    fn e3_cleared_fields_are_refused() {
+        let mut body = body_of(&ensure(BasinConfig::default()));
+        let at = body.len() - 2;
+        body[at + 1] = 1;
+        assert_eq!(refused(FrameKind::EnsureBasin, &body), (ErrorCode::BadFrame, at));
+    }
+
+    #[test]
+    fn unknown_options_are_refused() {
+        let mut body = body_of(&ensure(BasinConfig::default()));
+        body[0] = 1;
+        assert_eq!(refused(FrameKind::EnsureBasin, &body), (ErrorCode::Unsupported, 0));
+    }
+}

@@ -34,3 +34,36 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, ListAccessTokens> {
     let (input, start_after) = wire::filter(input, check_token_filter)?;
     Ok((input, ListAccessTokens { prefix, start_after, limit }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::request::tests::{body_of, refused, round_trip};
+    use crate::{FrameKind, Request};
+
+    fn list(prefix: &str, start_after: &str) -> Request<'static> {
+        let (prefix, start_after) = (prefix.into(), start_after.into());
+        Request::ListAccessTokens(ListAccessTokens { prefix, start_after, limit: 7 })
+    }
+
+    #[test]
+    fn written_and_parsed() {
+        round_trip(&list("", ""));
+        round_trip(&list("..", &"ä".repeat(48)));
+    }
+
+    #[test]
+    fn a2_filters_that_no_id_can_match_are_refused() {
+        assert_eq!(refused(FrameKind::ListAccessTokens, &body_of(&list("a\0", ""))), (ErrorCode::Invalid, 8));
+        let long = body_of(&list("", &"i".repeat(97)));
+        assert_eq!(refused(FrameKind::ListAccessTokens, &long), (ErrorCode::Invalid, 10));
+    }
+
+    #[test]
+    fn unknown_options_are_refused() {
+        let mut body = body_of(&list("", ""));
+        body[3] = 1;
+        assert_eq!(refused(FrameKind::ListAccessTokens, &body), (ErrorCode::Unsupported, 0));
+    }
+}

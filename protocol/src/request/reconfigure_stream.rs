@@ -30,3 +30,36 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, ReconfigureStream> {
     let (input, patch) = config::parse_patch(input)?;
     Ok((input, ReconfigureStream { target, patch }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Patch;
+    use crate::error::ErrorCode;
+    use crate::request::tests::{body_of, refused, round_trip, target};
+    use crate::{FrameKind, Request};
+
+    fn reconfigure(patch: StreamConfigPatch) -> Request<'static> {
+        Request::ReconfigureStream(ReconfigureStream { target: target(), patch })
+    }
+
+    #[test]
+    fn e5_written_and_parsed() {
+        round_trip(&reconfigure(StreamConfigPatch::default()));
+        round_trip(&reconfigure(StreamConfigPatch {
+            timestamping_uncapped: Patch::Clear,
+            delete_on_empty_min_age_secs: Patch::Set(60),
+            ..StreamConfigPatch::default()
+        }));
+    }
+
+    #[test]
+    fn unknown_options_and_fields_are_refused() {
+        let good = body_of(&reconfigure(StreamConfigPatch::default()));
+        for at in [0, good.len() - 2] {
+            let mut body = good.clone();
+            body[at] = 32;
+            assert_eq!(refused(FrameKind::ReconfigureStream, &body), (ErrorCode::Unsupported, at));
+        }
+    }
+}

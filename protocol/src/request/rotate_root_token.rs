@@ -1,5 +1,5 @@
-//! Replace the root token: the broker writes the new one into its `root-token` file, and the old one is dead at once. Answered
-//! by `Done`; no secret travels.
+//! Replace the root token: the broker writes the new one into its `root-token` file, and the old one is dead at once.
+//! Answered by `Done`; no secret travels.
 
 use bytes::{BufMut, BytesMut};
 
@@ -14,4 +14,22 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, ()> {
 
 pub(super) fn write_body(out: &mut BytesMut) {
     out.put_u32_le(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::ErrorCode;
+    use crate::request::tests::{refused, round_trip};
+    use crate::{FrameKind, Request};
+
+    #[test]
+    fn written_and_parsed() {
+        round_trip(&Request::RotateRootToken);
+    }
+
+    #[test]
+    fn unknown_options_and_more_bytes_are_refused() {
+        assert_eq!(refused(FrameKind::RotateRootToken, b"\x01\0\0\0"), (ErrorCode::Unsupported, 0));
+        assert_eq!(refused(FrameKind::RotateRootToken, b"\0\0\0\0\0"), (ErrorCode::BadFrame, 4));
+    }
 }

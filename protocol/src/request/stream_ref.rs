@@ -50,9 +50,9 @@ pub(super) fn write_body(target: &StreamRef, out: &mut BytesMut) {
 
 #[cfg(test)]
 mod tests {
-    use crate::FrameKind;
     use crate::error::ErrorCode;
-    use crate::request::tests::refused;
+    use crate::request::tests::{body_of, refused, round_trip, target};
+    use crate::{FrameKind, Request};
 
     #[test]
     fn a2_bad_names_are_invalid_and_told_where() {
@@ -70,5 +70,20 @@ mod tests {
     fn a_length_beyond_the_body_is_a_bad_frame() {
         let refused = refused(FrameKind::CheckTail, b"\0\0\0\0\x08my-basin\xff\xffs");
         assert_eq!(refused, (ErrorCode::BadFrame, 15));
+    }
+
+    #[test]
+    fn written_and_parsed_by_every_request_that_says_nothing_else() {
+        for request in [
+            Request::GetStreamConfig(target()),
+            Request::DeleteStream(target()),
+            Request::CheckTail(target()),
+            Request::OpenAppendSession(target()),
+        ] {
+            round_trip(&request);
+            let mut body = body_of(&request);
+            body[0] = 1;
+            assert_eq!(refused(request.kind(), &body), (ErrorCode::Unsupported, 0));
+        }
     }
 }

@@ -35,3 +35,34 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, AccessTokenIssued> {
     let (input, secret) = wire::text16(input, "an access token", TOKEN_BYTES_MAX)?;
     Ok((input, AccessTokenIssued { secret: secret.to_owned() }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::response::tests::{refused, round_trip};
+    use crate::{FrameKind, Response};
+
+    fn issued(secret: &str) -> AccessTokenIssued {
+        AccessTokenIssued { secret: secret.into() }
+    }
+
+    #[test]
+    fn written_and_parsed_up_to_the_longest_a_hello_takes() {
+        round_trip(&Response::AccessTokenIssued(issued("rrt_secret")));
+        round_trip(&Response::AccessTokenIssued(issued(&"s".repeat(TOKEN_BYTES_MAX))));
+    }
+
+    #[test]
+    fn a_longer_secret_and_unknown_options_are_refused() {
+        let long = [&b"\0\0\0\0\x01\x01"[..], &[b's'; 257]].concat();
+        assert_eq!(refused(FrameKind::AccessTokenIssued, &long), (ErrorCode::Invalid, 4));
+        assert_eq!(refused(FrameKind::AccessTokenIssued, b"\x01\0\0\0\0\0"), (ErrorCode::Unsupported, 0));
+    }
+
+    #[test]
+    fn debug_does_not_tell_the_secret() {
+        let shown = format!("{:?}", Response::AccessTokenIssued(issued("rrt_secret")));
+        assert_eq!(shown, "AccessTokenIssued(AccessTokenIssued { secret_bytes: 10 })");
+    }
+}

@@ -83,3 +83,76 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, AccessTokenList> {
     let (input, tokens) = wire::list(input, LIST_ENTRIES_MAX, TOKEN_INFO_BYTES_MIN, parse_info)?;
     Ok((input, AccessTokenList { tokens, has_more: options & HAS_MORE != 0 }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{OperationGroups, Operations, ResourceSet};
+    use crate::error::ErrorCode;
+    use crate::limits::{FRAME_BODY_BYTES_MAX, SCOPE_NAME_BYTES_MAX, TOKEN_ID_BYTES_MAX};
+    use crate::response::tests::{body_of, refused, round_trip};
+    use crate::{FrameKind, Response};
+
+    fn shortest() -> AccessTokenInfo {
+        AccessTokenInfo {
+            id: TokenId::new("i").unwrap(),
+            created_at_ms: 5,
+            expires_at_ms: None,
+            auto_prefix_streams: false,
+            scope: TokenScope::default(),
+            rates: TokenRates::default(),
+        }
+    }
+
+    fn longest(number: usize) -> AccessTokenInfo {
+        let set = || ResourceSet::Exact("n".repeat(SCOPE_NAME_BYTES_MAX));
+        AccessTokenInfo {
+            id: TokenId::new(&format!("{number:0TOKEN_ID_BYTES_MAX$}")).unwrap(),
+            created_at_ms: 5,
+            expires_at_ms: Some(6),
+            auto_prefix_streams: true,
+            scope: TokenScope {
+                basins: set(),
+                streams: set(),
+                access_tokens: set(),
+                groups: OperationGroups::ALL,
+                operations: Operations::ALL,
+            },
+            rates: TokenRates { append_bytes_per_sec: Some(7), requests_per_sec: Some(8) },
+        }
+    }
+
+    fn list(tokens: Vec<AccessTokenInfo>, has_more: bool) -> Response {
+        Response::AccessTokenList(AccessTokenList { tokens, has_more })
+    }
+
+    #[test]
+    fn f1_written_and_parsed_up_to_a_full_page_of_the_longest() {
+        round_trip(&list(vec![], false));
+        round_trip(&list(vec![shortest(), longest(1)], true));
+        let full = list((0..LIST_ENTRIES_MAX).map(longest).collect(), true);
+        round_trip(&full);
+        assert!(body_of(&full).len() <= FRAME_BODY_BYTES_MAX);
+    }
+
+    /// What bounds the count is what the shortest entry takes: its id's bytes apart.
+    #[test]
+    fn a_count_beyond_the_body_is_refused_before_room_is_made() {
+        let one = body_of(&list(vec![shortest()], false));
+        assert_eq!(one.len(), 6 + TOKEN_INFO_BYTES_MIN + 1);
+        let body = [&[0, 0, 0, 0, 0xe8, 0x03][..], &[0; 40]].concat();
+        assert_eq!(refused(FrameKind::AccessTokenList, &body), (ErrorCode::BadFrame, 6));
+        let body = [&[0, 0, 0, 0, 0xe9, 0x03][..], &[0; 40_000]].concat();
+        assert_eq!(refused(FrameKind::AccessTokenList, &body), (ErrorCode::BadFrame, 4));
+    }
+
+    #[test]
+    fn unknown_options_and_flags_are_refused() {
+        let good = body_of(&list(vec![shortest()], false));
+        for at in [0, 14] {
+            let mut body = good.clone();
+            body[at] |= 4;
+            assert_eq!(refused(FrameKind::AccessTokenList, &body), (ErrorCode::Unsupported, at));
+        }
+    }
+}

@@ -46,3 +46,24 @@ pub(super) fn put_result(out: &mut BytesMut, result: ProvisionResult) {
     out.put_u32_le(0);
     out.put_u8(result as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e3_every_result_has_a_number_and_s2s_word() {
+        let words = [
+            (ProvisionResult::Created, "created"),
+            (ProvisionResult::Updated, "updated"),
+            (ProvisionResult::Noop, "noop"),
+        ];
+        for (number, (result, word)) in (1..).zip(words) {
+            let mut out = BytesMut::new();
+            put_result(&mut out, result);
+            assert_eq!(&out[..], [0, 0, 0, 0, number]);
+            assert_eq!(wire::whole("result", &out, parse_result), Ok(result));
+            assert_eq!(result.name(), word);
+        }
+    }
+}

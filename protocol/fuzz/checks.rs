@@ -24,8 +24,10 @@ pub fn request(bytes: &[u8]) {
     let Some((kind, body)) = bytes.split_first() else { return };
     let Ok(request) = Request::parse(*kind, body) else { return };
     assert_same_body(body, |out| request.write(0, out));
-    if let Request::Append(append) = &request {
-        sent_batch(append.batch);
+    match &request {
+        Request::Append(append) => sent_batch(append.batch),
+        Request::SessionAppend(append) => sent_batch(append.batch),
+        _ => {}
     }
 }
 

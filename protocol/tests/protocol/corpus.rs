@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use riverrun_protocol::{FrameClass, FrameKind};
+
 use crate::samples::all_frames;
 
 #[path = "../../fuzz/checks.rs"]
@@ -49,5 +51,21 @@ fn every_sample_passes_the_fuzzers_checks() {
     for (name, frame) in all_frames() {
         println!("{name}");
         checks::frame(&frame);
+    }
+}
+
+/// A corpus of layouts that nobody speaks any more teaches a fuzzer nothing. `GOLDEN_WRITE=1` writes what is missing.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "tests may read files")]
+fn every_sample_is_in_the_fuzzers_corpus() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (name, frame) in all_frames() {
+        let is_request = FrameKind::from_byte(frame[4]).map(FrameKind::class) == Some(FrameClass::Request);
+        let path = root.join(if is_request { "request" } else { "response" }).join(&name[3..]);
+        let seed = [&frame[4..5], &frame[16..]].concat();
+        if !path.exists() && std::env::var_os("GOLDEN_WRITE").is_some() {
+            std::fs::write(&path, &seed).unwrap();
+        }
+        assert!(std::fs::read(&path).is_ok_and(|found| found == seed), "{} is not {name}", path.display());
     }
 }

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use riverrun_protocol::frame::{Cut, cut};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
-use riverrun_protocol::request::Append;
+use riverrun_protocol::request::{Append, SessionAppend};
 use riverrun_protocol::{ErrorFrame, FrameClass, FrameKind, Push, Request, Response};
 
 use crate::strategies;
@@ -50,8 +50,10 @@ proptest! {
     }
 
     #[test]
-    fn appends((target, batch) in strategies::append(), id: u64) {
-        for request in [Request::Append(Append { target, batch: &batch }), Request::SessionAppend(&batch)] {
+    fn appends((target, conditions, batch) in strategies::append(), id: u64) {
+        let single = Append { target, conditions: conditions.clone(), batch: &batch };
+        let input = SessionAppend { conditions, batch: &batch };
+        for request in [Request::Append(single), Request::SessionAppend(input)] {
             let frame = request_bytes(&request, id);
             let (header, body) = whole_frame(&frame);
             prop_assert_eq!(Request::parse(header.kind, &body), Ok(request));

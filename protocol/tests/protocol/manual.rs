@@ -1,8 +1,11 @@
 //! docs/PROTOCOL.md is what other clients are written from: its tables and its example are held to the code.
 
 use riverrun_protocol::batch::{Record, encode};
+use riverrun_protocol::config::BasinConfig;
 use riverrun_protocol::frame::{Cut, cut};
-use riverrun_protocol::request::{Append, CreateBasin, Hello, Read, ReadParams, ReadStart, StreamRef};
+use riverrun_protocol::request::{
+    Append, AppendConditions, CreateBasin, Hello, Read, ReadParams, ReadStart, StreamRef,
+};
 use riverrun_protocol::{BasinName, ErrorCode, FrameClass, FrameKind, Request, StreamName, limits};
 
 use crate::golden::from_hex;
@@ -65,13 +68,13 @@ fn the_limits_are_the_code_s() {
 fn the_first_client_s_frames_are_ours() {
     let target = StreamRef { basin: BasinName::new("my-basin").unwrap(), stream: StreamName::new("s").unwrap() };
     let batch = encode(&[Record::new("hi")]).unwrap();
-    let create =
-        CreateBasin { basin: target.basin.clone(), create_stream_on_append: true, create_stream_on_read: true };
+    let config = BasinConfig { create_stream_on_append: true, create_stream_on_read: true, ..BasinConfig::default() };
+    let create = CreateBasin { basin: target.basin.clone(), config, request_token: None };
     let read = Read { target: target.clone(), params: ReadParams::new(ReadStart::SeqNum(0)) };
     let expected = [
         Request::Hello(Hello::new("", "doc")),
         Request::CreateBasin(create),
-        Request::Append(Append { target, batch: &batch }),
+        Request::Append(Append { target, conditions: AppendConditions::default(), batch: &batch }),
         Request::Read(read),
     ];
     let blocks: Vec<Vec<u8>> =

@@ -4,9 +4,12 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
+use riverrun_protocol::access::{OperationGroups, Operations, ResourceSet, TokenRates, TokenScope};
 use riverrun_protocol::batch::Record;
+use riverrun_protocol::config::*;
 use riverrun_protocol::request::*;
 use riverrun_protocol::response::*;
+use riverrun_protocol::types::{FencingToken, RequestToken, TokenId};
 use riverrun_protocol::{
     BasinName, ErrorCode, ErrorFrame, Level, Outcome, Position, Push, Request, Response, StreamId, StreamName,
 };
@@ -64,21 +67,143 @@ fn hello() -> impl Strategy<Value = Hello> {
     })
 }
 
+fn storage_class() -> impl Strategy<Value = StorageClass> {
+    prop::sample::select(vec![StorageClass::Express, StorageClass::Standard])
+}
+
+fn retention() -> impl Strategy<Value = Retention> {
+    prop_oneof![(1..=u64::MAX).prop_map(Retention::Age), Just(Retention::Infinite)]
+}
+
+fn timestamping_mode() -> impl Strategy<Value = TimestampingMode> {
+    use TimestampingMode::{Arrival, ClientPrefer, ClientRequire};
+    prop::sample::select(vec![ClientPrefer, ClientRequire, Arrival])
+}
+
+fn stream_config() -> impl Strategy<Value = StreamConfig> {
+    (storage_class(), retention(), timestamping_mode(), any::<(bool, u64)>()).prop_map(
+        |(storage_class, retention, timestamping_mode, (timestamping_uncapped, delete_on_empty_min_age_secs))| {
+            StreamConfig {
+                storage_class,
+                retention,
+                timestamping_mode,
+                timestamping_uncapped,
+                delete_on_empty_min_age_secs,
+            }
+        },
+    )
+}
+
+fn partial_stream_config() -> impl Strategy<Value = PartialStreamConfig> {
+    let switch_and_age = any::<(Option<bool>, Option<u64>)>();
+    (of(storage_class()), of(retention()), of(timestamping_mode()), switch_and_age).prop_map(
+        |(storage_class, retention, timestamping_mode, (timestamping_uncapped, delete_on_empty_min_age_secs))| {
+            PartialStreamConfig {
+                storage_class,
+                retention,
+                timestamping_mode,
+                timestamping_uncapped,
+                delete_on_empty_min_age_secs,
+            }
+        },
+    )
+}
+
+fn patch<T: std::fmt::Debug + Clone>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Patch<T>> {
+    (value, 0..3u8).prop_map(|(value, choice)| match choice {
+        0 => Patch::Keep,
+        1 => Patch::Clear,
+        _ => Patch::Set(value),
+    })
+}
+
+fn stream_config_patch() -> impl Strategy<Value = StreamConfigPatch> {
+    let switch_and_age = (patch(any::<bool>()), patch(any::<u64>()));
+    (patch(storage_class()), patch(retention()), patch(timestamping_mode()), switch_and_age).prop_map(
+        |(storage_class, retention, timestamping_mode, (timestamping_uncapped, delete_on_empty_min_age_secs))| {
+            StreamConfigPatch {
+                storage_class,
+                retention,
+                timestamping_mode,
+                timestamping_uncapped,
+                delete_on_empty_min_age_secs,
+            }
+        },
+    )
+}
+
+fn basin_config() -> impl Strategy<Value = BasinConfig> {
+    (partial_stream_config(), any::<(bool, bool)>()).prop_map(
+        |(default_stream_config, (create_stream_on_append, create_stream_on_read))| BasinConfig {
+            default_stream_config,
+            create_stream_on_append,
+            create_stream_on_read,
+        },
+    )
+}
+
+fn basin_config_patch() -> impl Strategy<Value = BasinConfigPatch> {
+    (stream_config_patch(), any::<(Option<bool>, Option<bool>)>()).prop_map(
+        |(default_stream_config, (create_stream_on_append, create_stream_on_read))| BasinConfigPatch {
+            default_stream_config,
+            create_stream_on_append,
+            create_stream_on_read,
+        },
+    )
+}
+
+fn request_token() -> impl Strategy<Value = Option<RequestToken>> {
+    of("[ -~]{0,36}".prop_map(|token| RequestToken::new(&token).unwrap()))
+}
+
+fn fencing_token() -> impl Strategy<Value = FencingToken> {
+    "\\PC{0,9}".prop_map(|token| FencingToken::new(&token).unwrap())
+}
+
+fn conditions() -> impl Strategy<Value = AppendConditions> {
+    (any::<Option<u64>>(), of(fencing_token()))
+        .prop_map(|(match_seq_num, fencing_token)| AppendConditions { match_seq_num, fencing_token })
+}
+
+fn token_id() -> impl Strategy<Value = TokenId> {
+    "[^\0]{1,24}".prop_filter_map("an id of dots", |id| TokenId::new(&id).ok())
+}
+
+fn resource_set() -> impl Strategy<Value = ResourceSet> {
+    prop_oneof![
+        Just(ResourceSet::Nothing),
+        "\\PC{0,60}".prop_map(ResourceSet::Exact),
+        "\\PC{0,60}".prop_map(ResourceSet::Prefix),
+    ]
+}
+
+fn scope() -> impl Strategy<Value = TokenScope> {
+    (resource_set(), resource_set(), resource_set(), 0..64u8, 0..1u32 << 24).prop_map(
+        |(basins, streams, access_tokens, groups, operations)| TokenScope {
+            basins,
+            streams,
+            access_tokens,
+            groups: OperationGroups::from_bits(groups).unwrap(),
+            operations: Operations::from_bits(operations).unwrap(),
+        },
+    )
+}
+
+/// A rate of 0 is none.
+fn rates() -> impl Strategy<Value = TokenRates> {
+    (of(1..=u64::MAX), of(1..=u64::MAX))
+        .prop_map(|(append_bytes_per_sec, requests_per_sec)| TokenRates { append_bytes_per_sec, requests_per_sec })
+}
+
 /// Requests that carry no batch.
 pub fn request() -> impl Strategy<Value = Request<'static>> {
     prop_oneof![
         hello().prop_map(Request::Hello),
         any::<u64>().prop_map(|nonce| Request::Ping(Ping { nonce })),
         Just(Request::Status),
-        (basin(), any::<(bool, bool)>()).prop_map(|(basin, (create_stream_on_append, create_stream_on_read))| {
-            Request::CreateBasin(CreateBasin { basin, create_stream_on_append, create_stream_on_read })
-        }),
-        ("[a-z0-9][a-z0-9-]{0,47}", "([a-z0-9][a-z0-9-]{0,47})?", any::<u32>())
-            .prop_map(|(prefix, start_after, limit)| Request::ListBasins(ListBasins { prefix, start_after, limit })),
-        target().prop_map(Request::CreateStream),
-        (basin(), "[^\0]{0,60}", "[^\0]{0,60}", any::<u32>()).prop_map(|(basin, prefix, start_after, limit)| {
-            Request::ListStreams(ListStreams { basin, prefix, start_after, limit })
-        }),
+        basin_request(),
+        stream_request(),
+        access_token_request(),
         target().prop_map(Request::OpenAppendSession),
         Just(Request::CloseAppendSession),
         target().prop_map(Request::CheckTail),
@@ -91,9 +216,55 @@ pub fn request() -> impl Strategy<Value = Request<'static>> {
     ]
 }
 
+fn basin_request() -> impl Strategy<Value = Request<'static>> {
+    prop_oneof![
+        (basin(), basin_config(), request_token()).prop_map(|(basin, config, request_token)| Request::CreateBasin(
+            CreateBasin { basin, config, request_token }
+        )),
+        (basin(), basin_config()).prop_map(|(basin, config)| Request::EnsureBasin(EnsureBasin { basin, config })),
+        (basin(), basin_config_patch())
+            .prop_map(|(basin, patch)| Request::ReconfigureBasin(ReconfigureBasin { basin, patch })),
+        basin().prop_map(Request::GetBasinConfig),
+        basin().prop_map(Request::DeleteBasin),
+        ("[a-z0-9][a-z0-9-]{0,47}", "([a-z0-9][a-z0-9-]{0,47})?", any::<u32>())
+            .prop_map(|(prefix, start_after, limit)| Request::ListBasins(ListBasins { prefix, start_after, limit })),
+    ]
+}
+
+fn stream_request() -> impl Strategy<Value = Request<'static>> {
+    prop_oneof![
+        (target(), partial_stream_config(), request_token()).prop_map(|(target, config, request_token)| {
+            Request::CreateStream(CreateStream { target, config, request_token })
+        }),
+        (target(), partial_stream_config())
+            .prop_map(|(target, config)| Request::EnsureStream(EnsureStream { target, config })),
+        (target(), stream_config_patch())
+            .prop_map(|(target, patch)| Request::ReconfigureStream(ReconfigureStream { target, patch })),
+        target().prop_map(Request::GetStreamConfig),
+        target().prop_map(Request::DeleteStream),
+        (basin(), "[^\0]{0,60}", "[^\0]{0,60}", any::<u32>()).prop_map(|(basin, prefix, start_after, limit)| {
+            Request::ListStreams(ListStreams { basin, prefix, start_after, limit })
+        }),
+    ]
+}
+
+fn access_token_request() -> impl Strategy<Value = Request<'static>> {
+    let issue = (token_id(), any::<(Option<u64>, bool)>(), scope(), rates());
+    prop_oneof![
+        issue.prop_map(|(id, (expires_at_ms, auto_prefix_streams), scope, rates)| {
+            Request::IssueAccessToken(IssueAccessToken { id, expires_at_ms, auto_prefix_streams, scope, rates })
+        }),
+        ("[^\0]{0,24}", "[^\0]{0,24}", any::<u32>()).prop_map(|(prefix, start_after, limit)| {
+            Request::ListAccessTokens(ListAccessTokens { prefix, start_after, limit })
+        }),
+        token_id().prop_map(Request::RevokeAccessToken),
+        Just(Request::RotateRootToken),
+    ]
+}
+
 /// What an `Append` is made of; the request itself borrows the batch.
-pub fn append() -> impl Strategy<Value = (StreamRef, Vec<u8>)> {
-    (target(), vec(any::<u8>(), 0..300))
+pub fn append() -> impl Strategy<Value = (StreamRef, AppendConditions, Vec<u8>)> {
+    (target(), conditions(), vec(any::<u8>(), 0..300))
 }
 
 fn hello_accepted() -> impl Strategy<Value = HelloAccepted> {
@@ -132,18 +303,34 @@ fn status() -> impl Strategy<Value = StatusReport> {
 }
 
 fn basin_info() -> impl Strategy<Value = BasinInfo> {
-    (basin(), any::<(u64, bool, bool)>()).prop_map(
-        |(name, (created_at_ms, create_stream_on_append, create_stream_on_read))| BasinInfo {
-            name,
-            created_at_ms,
-            create_stream_on_append,
-            create_stream_on_read,
-        },
-    )
+    (basin(), any::<(u64, Option<u64>)>()).prop_map(|(name, (created_at_ms, deleted_at_ms))| BasinInfo {
+        name,
+        created_at_ms,
+        deleted_at_ms,
+    })
 }
 
 fn stream_info() -> impl Strategy<Value = StreamInfo> {
-    (stream(), stream_id(), any::<u64>()).prop_map(|(name, id, created_at_ms)| StreamInfo { name, id, created_at_ms })
+    (stream(), stream_id(), any::<(u64, Option<u64>)>())
+        .prop_map(|(name, id, (created_at_ms, deleted_at_ms))| StreamInfo { name, id, created_at_ms, deleted_at_ms })
+}
+
+fn provisioned<T: std::fmt::Debug>(info: impl Strategy<Value = T>) -> impl Strategy<Value = Provisioned<T>> {
+    use ProvisionResult::{Created, Noop, Updated};
+    (info, prop::sample::select(vec![Created, Updated, Noop])).prop_map(|(info, result)| Provisioned { info, result })
+}
+
+fn access_token_info() -> impl Strategy<Value = AccessTokenInfo> {
+    (token_id(), any::<(u64, Option<u64>, bool)>(), scope(), rates()).prop_map(
+        |(id, (created_at_ms, expires_at_ms, auto_prefix_streams), scope, rates)| AccessTokenInfo {
+            id,
+            created_at_ms,
+            expires_at_ms,
+            auto_prefix_streams,
+            scope,
+            rates,
+        },
+    )
 }
 
 fn session_opened() -> impl Strategy<Value = SessionOpened> {
@@ -162,15 +349,28 @@ fn read_batches(bytes_min: usize) -> impl Strategy<Value = ReadBatches> {
     })
 }
 
+/// Answers about one basin, stream or access token, and the token listing.
+fn control_response() -> impl Strategy<Value = Response> {
+    prop_oneof![
+        provisioned(basin_info()).prop_map(Response::BasinProvisioned),
+        provisioned(stream_info()).prop_map(Response::StreamProvisioned),
+        basin_config().prop_map(Response::BasinConfig),
+        stream_config().prop_map(Response::StreamConfig),
+        Just(Response::Done),
+        "[ -~]{0,256}".prop_map(|secret| Response::AccessTokenIssued(AccessTokenIssued { secret })),
+        (vec(access_token_info(), 0..10), any::<bool>())
+            .prop_map(|(tokens, has_more)| Response::AccessTokenList(AccessTokenList { tokens, has_more })),
+    ]
+}
+
 pub fn response() -> impl Strategy<Value = Response> {
     prop_oneof![
         hello_accepted().prop_map(Response::HelloAccepted),
         any::<u64>().prop_map(|nonce| Response::Pong { nonce }),
         status().prop_map(Response::Status),
-        basin_info().prop_map(Response::BasinCreated),
+        control_response(),
         (vec(basin_info(), 0..20), any::<bool>())
             .prop_map(|(basins, has_more)| Response::BasinList(BasinList { basins, has_more })),
-        stream_info().prop_map(Response::StreamCreated),
         (vec(stream_info(), 0..20), any::<bool>())
             .prop_map(|(streams, has_more)| Response::StreamList(StreamList { streams, has_more })),
         (position(), position(), position(), level(), any::<u16>()).prop_map(|(start, end, tail, level, shard)| {
@@ -199,8 +399,17 @@ pub fn push() -> impl Strategy<Value = Push> {
 pub fn error() -> impl Strategy<Value = ErrorFrame> {
     let outcomes = prop::sample::select(vec![Outcome::NotDone, Outcome::MaybeDone, Outcome::Terminal]);
     let codes = prop::sample::select(ErrorCode::ALL.to_vec());
-    (codes, outcomes, any::<u32>(), of(position()), "[ -~]{0,200}").prop_map(
-        |(code, outcome, retry_after_ms, tail, message)| ErrorFrame { code, outcome, retry_after_ms, tail, message },
+    let facts = (of(position()), of(fencing_token()), any::<Option<u64>>());
+    (codes, outcomes, any::<u32>(), facts, "[ -~]{0,200}").prop_map(
+        |(code, outcome, retry_after_ms, (tail, fencing_token, seq_num), message)| ErrorFrame {
+            code,
+            outcome,
+            retry_after_ms,
+            tail,
+            fencing_token,
+            seq_num,
+            message,
+        },
     )
 }
 

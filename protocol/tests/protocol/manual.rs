@@ -1,11 +1,13 @@
 //! docs/PROTOCOL.md is what other clients are written from: its tables and its example are held to the code.
 
+use riverrun_protocol::access::Operation;
 use riverrun_protocol::batch::{Record, encode};
-use riverrun_protocol::config::BasinConfig;
+use riverrun_protocol::config::{BasinConfig, StorageClass, TimestampingMode};
 use riverrun_protocol::frame::{Cut, cut};
 use riverrun_protocol::request::{
     Append, AppendConditions, CreateBasin, Hello, Read, ReadParams, ReadStart, StreamRef,
 };
+use riverrun_protocol::response::ProvisionResult;
 use riverrun_protocol::{BasinName, ErrorCode, FrameClass, FrameKind, Request, StreamName, limits};
 
 use crate::golden::from_hex;
@@ -48,11 +50,39 @@ fn every_error_code_is_listed_with_its_number_and_outcome() {
 }
 
 #[test]
+fn f2_every_operation_is_listed_with_its_number() {
+    for operation in Operation::ALL {
+        let number = (*operation as u8).to_string();
+        assert!(has_row(&[&number, operation.name()]), "{number} {operation}");
+    }
+}
+
+#[test]
+fn the_words_of_configuration_and_provisioning_are_listed_with_their_numbers() {
+    use ProvisionResult::{Created, Noop, Updated};
+    use StorageClass::{Express, Standard};
+    use TimestampingMode::{Arrival, ClientPrefer, ClientRequire};
+    let classes = [Express, Standard].map(|class| (class as u8, class.name()));
+    let modes = [ClientPrefer, ClientRequire, Arrival].map(|mode| (mode as u8, mode.name()));
+    for (number, word) in classes.into_iter().chain(modes) {
+        assert!(MANUAL.contains(&format!("{number} `{word}`")), "{number} {word}");
+    }
+    for result in [Created, Updated, Noop] {
+        assert!(has_row(&[&format!("{} {}", result as u8, result.name())]), "{}", result.name());
+    }
+}
+
+#[test]
 fn the_limits_are_the_code_s() {
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
     for (value, constant) in [
         (mib(limits::FRAME_BODY_BYTES_MAX), "`FRAME_BODY_BYTES_MAX`"),
         (format!("{} bytes", limits::HELLO_BODY_BYTES_MAX), "`HELLO_BODY_BYTES_MAX`"),
+        (format!("{} KiB", limits::CONTROL_BODY_BYTES_MAX >> 10), "`CONTROL_BODY_BYTES_MAX`"),
+        (format!("{} bytes", limits::TOKEN_ID_BYTES_MAX), "`TOKEN_ID_BYTES_MAX`"),
+        (format!("{} bytes", limits::FENCING_TOKEN_BYTES_MAX), "`FENCING_TOKEN_BYTES_MAX`"),
+        (format!("{} bytes", limits::REQUEST_TOKEN_BYTES_MAX), "`REQUEST_TOKEN_BYTES_MAX`"),
+        (format!("{} bytes", limits::SCOPE_NAME_BYTES_MAX), "`SCOPE_NAME_BYTES_MAX`"),
         (limits::BATCH_RECORDS_MAX.to_string(), "`BATCH_RECORDS_MAX`"),
         (limits::LIST_ENTRIES_MAX.to_string(), "`LIST_ENTRIES_MAX`"),
         (mib(limits::CREDIT_BYTES_MAX as usize), "`CREDIT_BYTES_MAX`"),

@@ -9,7 +9,9 @@ use riverrun_core::chunk::{
     ChunkId, Decompressor, Footer, ObjectHeader, ObjectKind, PageCodec, PageEntry, PageRun, StreamIndex, Tail, Trailer,
     decode_page, decode_tail,
 };
+use riverrun_core::control::StreamEntry;
 use riverrun_core::stored::StoredError;
+use riverrun_protocol::config::Retention;
 
 use crate::args::{ChunkArgs, Output};
 use crate::error::Error;
@@ -192,8 +194,11 @@ fn raw_page(object: &Bytes, page: &PageEntry, zstd: &mut Decompressor) -> Result
 
 fn stream_row(stream: &StreamIndex) -> Row {
     let state = &stream.state;
-    let name = stream.entry.as_ref().map(|entry| format!("{}/{}", entry.basin, entry.name));
-    let mut row = Row::new("stream").with_some("created", name).with("stream_id", state.stream_id.to_string());
+    let mut row = Row::new("stream");
+    if let Some(entry) = &stream.entry {
+        row = entry_fields(row, entry);
+    }
+    row = row.with("stream_id", state.stream_id.to_string());
     if let (Some(first), Some(last)) = (stream.runs.first(), stream.runs.last()) {
         row = row.range("seq", first.first_seq_num, last.end_seq_num);
         row = row.span("time", first.first_timestamp, last.last_timestamp);
@@ -207,6 +212,26 @@ fn stream_row(stream: &StreamIndex) -> Row {
         .with("records_ever", state.record_count)
         .with("metered_bytes_ever", state.metered_bytes)
         .with_some("fencing_token_bytes", Some(state.fencing_token.len()).filter(|bytes| *bytes > 0))
+}
+
+/// The stream's row in the catalog, as it was when its first chunk was made.
+fn entry_fields(row: Row, entry: &StreamEntry) -> Row {
+    let config = &entry.config;
+    let retention_age_secs = match config.retention {
+        Retention::Age(secs) => Some(secs),
+        Retention::Infinite => None,
+    };
+    let infinite = retention_age_secs.is_none().then_some("infinite");
+    row.with("created", format!("{}/{}", entry.basin, entry.name))
+        .with("created_at_ms", entry.created_at_ms)
+        .with_some("deleted_at_ms", entry.deleted_at_ms)
+        .with("config_version", entry.config_version)
+        .with("storage_class", config.storage_class.name())
+        .with_some("retention", infinite)
+        .with_some("retention_age_secs", retention_age_secs)
+        .with("timestamping_mode", config.timestamping_mode.name())
+        .with("timestamping_uncapped", config.timestamping_uncapped)
+        .with("delete_on_empty_min_age_secs", config.delete_on_empty_min_age_secs)
 }
 
 fn run_row(run: &PageRun) -> Row {

@@ -70,13 +70,10 @@ impl Described {
         }
     }
 
-    /// Whether bytes that no layout explains may hold a token: a malformed hello's, or whatever later versions let clients
-    /// send.
+    /// Whether bytes that no layout explains may hold a token: those of a malformed frame that carries one, or whatever
+    /// later versions send.
     pub fn may_hide_secrets(&self) -> bool {
-        match self.kind {
-            Some(kind) => kind == FrameKind::Hello,
-            None => Direction::of_kind(self.header.kind) == Direction::Client,
-        }
+        self.kind.is_none_or(|kind| matches!(kind, FrameKind::Hello | FrameKind::AccessTokenIssued))
     }
 
     pub fn is_error(&self) -> bool {

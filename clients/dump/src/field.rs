@@ -52,6 +52,8 @@ pub enum Show {
     Hex,
     /// Milliseconds since 1970.
     Wall,
+    /// Off and on.
+    Switch,
     /// One of a few named numbers.
     Named(fn(u64) -> Option<&'static str>),
 }

@@ -1,6 +1,8 @@
 //! Every body's layout, one function per layout, named as docs/PROTOCOL.md names it. Walked in both directions.
 
+mod access;
 mod batch;
+mod config;
 mod error;
 mod request;
 mod response;
@@ -27,25 +29,40 @@ fn known<W: Walk>(kind: FrameKind, w: &mut W) -> Walked {
         K::Status | K::CloseAppendSession | K::CloseReadSession => no_options(w),
         K::CreateBasin => request::create_basin(w),
         K::ListBasins => request::list_basins(w),
+        K::ReconfigureBasin => request::reconfigure_basin(w),
+        K::EnsureBasin => request::ensure_basin(w),
+        K::GetBasinConfig | K::DeleteBasin => request::basin_alone(w),
+        K::CreateStream => request::create_stream(w),
         K::ListStreams => request::list_streams(w),
-        K::CreateStream | K::OpenAppendSession | K::CheckTail => request::stream_alone(w),
+        K::ReconfigureStream => request::reconfigure_stream(w),
+        K::EnsureStream => request::ensure_stream(w),
+        K::GetStreamConfig | K::DeleteStream | K::OpenAppendSession | K::CheckTail => request::stream_alone(w),
+        K::IssueAccessToken => request::issue_access_token(w),
+        K::ListAccessTokens => request::list_access_tokens(w),
+        K::RevokeAccessToken => request::revoke_access_token(w),
+        K::RotateRootToken => no_options(w),
         K::Append => request::append(w),
-        K::SessionAppend => batch::batch(w),
+        K::SessionAppend => request::session_append(w),
         K::Read => request::read(w),
         K::OpenReadSession => request::open_read_session(w),
         K::GrantCredit => request::grant_credit(w),
         K::HelloAccepted => response::hello_accepted(w),
         K::StatusReport => response::status_report(w),
+        K::BasinProvisioned => response::basin_provisioned(w),
         K::BasinList => response::basin_list(w),
+        K::BasinConfig => response::basin_config(w),
+        K::StreamProvisioned => response::stream_provisioned(w),
         K::StreamList => response::stream_list(w),
+        K::StreamConfig => response::stream_config(w),
+        K::AccessTokenIssued => response::access_token_issued(w),
+        K::AccessTokenList => response::access_token_list(w),
         K::AppendAck => response::append_ack(w),
         K::AppendSessionOpened | K::ReadSessionOpened => response::session_opened(w),
-        K::SessionEnded | K::Draining => no_options(w),
+        K::Done | K::SessionEnded | K::Draining => no_options(w),
         K::Tail => response::tail(w),
         K::ReadBatches | K::Records => response::read_batches(w),
         K::Heartbeat => response::heartbeat(w),
         K::Error => error::error(w),
-        _ => w.unknown(),
     }
 }
 
@@ -77,6 +94,10 @@ fn stream<W: Walk>(w: &mut W) -> Walked {
     w.text("stream", 2).map(drop)
 }
 
+fn wall<W: Walk>(w: &mut W, name: &'static str) -> Walked {
+    w.uint(Uint::new(name, 8, Show::Wall)).map(drop)
+}
+
 fn stream_id<W: Walk>(w: &mut W) -> Walked {
     let default = Some(&[0; 16][..]);
     w.run(Run { name: "stream_id", length: Length::Fixed(16), meaning: Meaning::Bytes, default }).map(drop)
@@ -85,7 +106,7 @@ fn stream_id<W: Walk>(w: &mut W) -> Walked {
 fn position<W: Walk>(w: &mut W, name: &'static str) -> Walked {
     w.group(name, |w| {
         w.plain("seq_num", 8)?;
-        w.uint(Uint::new("timestamp", 8, Show::Wall)).map(drop)
+        wall(w, "timestamp")
     })
 }
 

@@ -73,6 +73,17 @@ pub enum Meaning {
     Payload,
 }
 
+/// What JSON says about an integer of named bits by leaving it out.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Implied {
+    /// Each bit is a key of its own, as in `"clamp": true`, or the field that it announces.
+    Keys,
+    /// Each bit announces a field, which may be a switch that is off: its key is there or not.
+    Fields,
+    /// None of the bits is set.
+    Nothing,
+}
+
 /// A run of bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
@@ -86,8 +97,14 @@ pub struct Run {
 /// The primitives that layouts are made of. Each adds a field of that name (Reader) or takes one (Writer).
 pub trait Walk: Sized {
     fn uint(&mut self, uint: Uint) -> Walked<u64>;
-    /// An integer whose bits have names, lowest bit first. Left out of JSON, it is made of the names that are present.
-    fn bits(&mut self, name: &'static str, width: usize, names: &'static [&'static str]) -> Walked<u64>;
+    /// An integer whose bits have names, lowest bit first.
+    fn bits_or(
+        &mut self,
+        name: &'static str,
+        width: usize,
+        names: &'static [&'static str],
+        implied: Implied,
+    ) -> Walked<u64>;
     fn varint(&mut self, name: &'static str) -> Walked<u64>;
     fn run(&mut self, run: Run) -> Walked<usize>;
     fn group<T>(&mut self, name: &'static str, inside: impl FnOnce(&mut Self) -> Walked<T>) -> Walked<T>;
@@ -111,6 +128,11 @@ pub trait Walk: Sized {
     /// Passes over bytes that nobody wants to see apart.
     fn skip(&mut self, name: &'static str, bytes: usize) -> Walked {
         self.run(Run { name, length: Length::Fixed(bytes), meaning: Meaning::Payload, default: None }).map(drop)
+    }
+
+    /// Left out of JSON, it is made of the names that are present.
+    fn bits(&mut self, name: &'static str, width: usize, names: &'static [&'static str]) -> Walked<u64> {
+        self.bits_or(name, width, names, Implied::Keys)
     }
 
     /// The body of a kind that has no layout here.

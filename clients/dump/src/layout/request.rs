@@ -2,7 +2,7 @@
 
 use riverrun_protocol::request::{VERSION_MAX, VERSION_MIN};
 
-use super::{basin, batch, magic, no_options, options, stream};
+use super::{access, basin, batch, config, magic, no_options, options, stream, wall};
 use crate::field::Show;
 use crate::walk::{Length, Meaning, Run, Uint, Walk, Walked};
 
@@ -17,7 +17,28 @@ pub fn hello<W: Walk>(w: &mut W) -> Walked {
 }
 
 pub fn create_basin<W: Walk>(w: &mut W) -> Walked {
-    options(w, &["create_stream_on_append", "create_stream_on_read"])?;
+    let there = options(w, &["request_token"])?;
+    basin(w)?;
+    config::basin(w)?;
+    request_token(w, there)
+}
+
+fn request_token<W: Walk>(w: &mut W, there: u64) -> Walked {
+    if there & 1 == 1 { w.text_or_empty("request_token", 1).map(drop) } else { Ok(()) }
+}
+
+pub fn ensure_basin<W: Walk>(w: &mut W) -> Walked {
+    basin_alone(w)?;
+    config::basin(w)
+}
+
+pub fn reconfigure_basin<W: Walk>(w: &mut W) -> Walked {
+    basin_alone(w)?;
+    config::basin_change(w)
+}
+
+pub fn basin_alone<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
     basin(w)
 }
 
@@ -44,10 +65,65 @@ pub fn stream_alone<W: Walk>(w: &mut W) -> Walked {
     stream(w)
 }
 
-pub fn append<W: Walk>(w: &mut W) -> Walked {
-    no_options(w)?;
+pub fn create_stream<W: Walk>(w: &mut W) -> Walked {
+    let there = options(w, &["request_token"])?;
     stream(w)?;
+    config::stream(w, "config")?;
+    request_token(w, there)
+}
+
+pub fn ensure_stream<W: Walk>(w: &mut W) -> Walked {
+    stream_alone(w)?;
+    config::stream(w, "config")
+}
+
+/// A replacement and a change are laid out alike; only a change clears.
+pub fn reconfigure_stream<W: Walk>(w: &mut W) -> Walked {
+    ensure_stream(w)
+}
+
+pub fn issue_access_token<W: Walk>(w: &mut W) -> Walked {
+    let there = options(w, &["expires_at_ms", "auto_prefix_streams"])?;
+    w.text("token_id", 1)?;
+    if there & 1 == 1 {
+        wall(w, "expires_at_ms")?;
+    }
+    access::scope(w)?;
+    access::rates(w)
+}
+
+pub fn list_access_tokens<W: Walk>(w: &mut W) -> Walked {
+    list_basins(w)
+}
+
+pub fn revoke_access_token<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    w.text("token_id", 1).map(drop)
+}
+
+pub fn append<W: Walk>(w: &mut W) -> Walked {
+    let there = options(w, CONDITIONS)?;
+    stream(w)?;
+    conditions(w, there)?;
     batch::batch(w)
+}
+
+pub fn session_append<W: Walk>(w: &mut W) -> Walked {
+    let there = options(w, CONDITIONS)?;
+    conditions(w, there)?;
+    batch::batch(w)
+}
+
+const CONDITIONS: &[&str] = &["match_seq_num", "fencing_token"];
+
+fn conditions<W: Walk>(w: &mut W, there: u64) -> Walked {
+    if there & 1 == 1 {
+        w.plain("match_seq_num", 8)?;
+    }
+    if there & 2 == 2 {
+        w.text_or_empty("fencing_token", 1)?;
+    }
+    Ok(())
 }
 
 pub fn read<W: Walk>(w: &mut W) -> Walked {

@@ -1,8 +1,10 @@
 //! What servers send.
 
-use super::{batch, level, magic, no_options, options, position, stream_id};
+use riverrun_protocol::response::ProvisionResult;
+
+use super::{access, batch, config, level, magic, no_options, options, position, stream_id, wall};
 use crate::field::Show;
-use crate::walk::{Count, Uint, Walk, Walked};
+use crate::walk::{Count, Length, Meaning, Run, Uint, Walk, Walked};
 
 pub fn hello_accepted<W: Walk>(w: &mut W) -> Walked {
     magic(w)?;
@@ -35,9 +37,19 @@ pub fn status_report<W: Walk>(w: &mut W) -> Walked {
     Ok(())
 }
 
-pub fn basin_created<W: Walk>(w: &mut W) -> Walked {
-    no_options(w)?;
+pub fn basin_provisioned<W: Walk>(w: &mut W) -> Walked {
+    result(w)?;
     basin_info(w)
+}
+
+fn result<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    w.uint(Uint::new("result", 1, Show::Named(result_name))).map(drop)
+}
+
+fn result_name(value: u64) -> Option<&'static str> {
+    use ProvisionResult::{Created, Noop, Updated};
+    [Created, Updated, Noop].into_iter().find(|result| *result as u64 == value).map(|result| result.name())
 }
 
 pub fn basin_list<W: Walk>(w: &mut W) -> Walked {
@@ -46,13 +58,51 @@ pub fn basin_list<W: Walk>(w: &mut W) -> Walked {
 }
 
 fn basin_info<W: Walk>(w: &mut W) -> Walked {
-    w.uint(Uint::new("created_at_ms", 8, Show::Wall))?;
-    w.bits("flags", 1, &["create_stream_on_append", "create_stream_on_read"])?;
+    wall(w, "created_at_ms")?;
+    deleted_at(w)?;
     w.text("name", 1).map(drop)
 }
 
-pub fn stream_created<W: Walk>(w: &mut W) -> Walked {
+fn deleted_at<W: Walk>(w: &mut W) -> Walked {
+    match w.bits("flags", 1, &["deleted_at_ms"])? & 1 {
+        0 => Ok(()),
+        _ => wall(w, "deleted_at_ms"),
+    }
+}
+
+pub fn basin_config<W: Walk>(w: &mut W) -> Walked {
     no_options(w)?;
+    config::basin(w)
+}
+
+pub fn stream_config<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    config::stream(w, "config")
+}
+
+pub fn access_token_issued<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    w.run(Run { name: "secret", length: Length::Prefix(2), meaning: Meaning::Secret, default: None }).map(drop)
+}
+
+pub fn access_token_list<W: Walk>(w: &mut W) -> Walked {
+    options(w, &["has_more"])?;
+    w.list("tokens", Count::Prefix(2), |w, _| token_info(w)).map(drop)
+}
+
+fn token_info<W: Walk>(w: &mut W) -> Walked {
+    wall(w, "created_at_ms")?;
+    let there = w.bits("flags", 1, &["expires_at_ms", "auto_prefix_streams"])?;
+    w.text("token_id", 1)?;
+    if there & 1 == 1 {
+        wall(w, "expires_at_ms")?;
+    }
+    access::scope(w)?;
+    access::rates(w)
+}
+
+pub fn stream_provisioned<W: Walk>(w: &mut W) -> Walked {
+    result(w)?;
     stream_info(w)
 }
 
@@ -63,7 +113,8 @@ pub fn stream_list<W: Walk>(w: &mut W) -> Walked {
 
 fn stream_info<W: Walk>(w: &mut W) -> Walked {
     stream_id(w)?;
-    w.uint(Uint::new("created_at_ms", 8, Show::Wall))?;
+    wall(w, "created_at_ms")?;
+    deleted_at(w)?;
     w.text("name", 2).map(drop)
 }
 

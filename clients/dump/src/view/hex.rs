@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 
 use crate::capture::{self, Piece};
-use crate::describe::{Described, Direction, kind_name};
+use crate::describe::{Described, kind_name};
 use crate::field::{Field, Value};
 use crate::view::{Options, Payload, Sighting, value};
 
@@ -35,10 +35,10 @@ fn frame_header(described: &Described) -> [(usize, usize, String); 5] {
     ]
 }
 
-/// Bytes that a client sent and nobody understands may hold what nobody should see.
+/// Bytes that nobody understands may hold what nobody should see: clients send tokens, and servers answer with new ones.
 fn rubbish(out: &mut dyn Write, sighting: &Sighting, options: &Options) -> io::Result<()> {
     let Piece::Rubbish { bytes, .. } = &sighting.piece else { return Ok(()) };
-    match options.show_secrets || sighting.direction == Direction::Server {
+    match options.show_secrets {
         true => rows(out, 0, bytes, "rubbish"),
         false => hidden(out, 0, &format!("rubbish=<{} bytes; --show-secrets shows them>", bytes.len())),
     }

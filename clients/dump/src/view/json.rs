@@ -15,7 +15,7 @@ use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 use serde_json::{Map, Value as Json, json};
 
 use crate::capture::{self, Piece};
-use crate::describe::{Described, Direction};
+use crate::describe::Described;
 use crate::encode;
 use crate::field::{Field, Show, Value};
 use crate::hextext;
@@ -60,11 +60,10 @@ fn frame(object: &mut Map<String, Json>, described: &Described, bytes: &Bytes, o
     }
 }
 
-/// Bytes that a client sent and nobody understands may hold what nobody should see.
+/// Bytes that nobody understands may hold what nobody should see: clients send tokens, and servers answer with new ones.
 fn raw(object: &mut Map<String, Json>, sighting: &Sighting, options: &Options) {
     let bytes = capture::bytes_of(&sighting.piece);
-    let is_harmless = bytes.is_empty() || sighting.direction == Direction::Server;
-    if options.show_secrets || is_harmless {
+    if options.show_secrets || bytes.is_empty() {
         object.insert("raw".into(), hextext::digits(bytes).into());
     } else {
         object.insert("raw".into(), redaction(bytes.len()));
@@ -89,6 +88,9 @@ fn one(field: &Field, options: &Options, redacted: &mut Vec<&'static str>) -> Js
     match &field.value {
         Value::Number { value, show: Show::Named(name_of) } => {
             name_of(*value).map_or_else(|| Json::from(*value), Json::from)
+        }
+        Value::Number { value, show: Show::Switch } => {
+            value::switch(*value).map_or_else(|| Json::from(*value), Json::from)
         }
         Value::Number { value, .. } => (*value).into(),
         Value::Bits { value, names } => value::bits(*value, names).into(),

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use riverrun_protocol::batch::Command;
+
 use crate::capture::Piece;
 use crate::describe::Described;
 use crate::field::{self, Field, Show, Value};
@@ -108,6 +110,10 @@ fn is_told(field: &Field) -> bool {
         return false;
     }
     match &field.value {
+        // An empty one is not the same as none.
+        Value::Text(_) if ["fencing_token", "request_token"].contains(&field.name) => true,
+        Value::Bits { value, .. } => *value != 0,
+        Value::Group(fields) => !fields.iter().all(value::is_silent),
         Value::Number { show: Show::Hex, .. } => false,
         Value::Number { value, show: Show::Quiet } => *value != 0,
         Value::Text(bytes) | Value::Secret(bytes) => !bytes.is_empty(),
@@ -181,14 +187,33 @@ fn print_batch(out: &mut dyn Write, batch: &[Field], options: &Options) -> io::R
     for (index, (entry, record)) in list("table").iter().zip(list("payload")).enumerate() {
         let timestamp = field::number(inner(entry), "timestamp").unwrap_or_default();
         let fields = inner(record);
-        let headers =
-            field::find(fields, "headers").map_or(&[][..], inner).iter().map(|header| header_text(header, options));
-        let body = field::find(fields, "body").map(|body| value::text(&body.value, options));
-        let shown: Vec<String> = headers.chain(body).collect();
         let seq_num = first.wrapping_add(index as u64);
-        writeln!(out, "    {seq_num}@{timestamp} {}", shown.join(" "))?;
+        let shown = command(fields).unwrap_or_else(|| record_text(fields, options));
+        writeln!(out, "    {seq_num}@{timestamp} {shown}")?;
     }
     Ok(())
+}
+
+fn record_text(fields: &[Field], options: &Options) -> String {
+    let headers =
+        field::find(fields, "headers").map_or(&[][..], inner).iter().map(|header| header_text(header, options));
+    let body = field::find(fields, "body").map(|body| value::text(&body.value, options));
+    headers.chain(body).collect::<Vec<_>>().join(" ")
+}
+
+/// What a command record asks for; `None` for every other record, and for one that no server takes (`s2-semantics.md` B5).
+fn command(fields: &[Field]) -> Option<String> {
+    let [header] = inner(field::find(fields, "headers")?) else { return None };
+    let bytes = |within: &[Field], name| match &field::find(within, name)?.value {
+        Value::Payload(bytes) => Some(bytes.clone()),
+        _ => None,
+    };
+    let (name, word) = (bytes(inner(header), "name")?, bytes(inner(header), "value")?);
+    let body = bytes(fields, "body")?;
+    match Command::parse(&word, &body).ok().filter(|_| name.is_empty())? {
+        Command::Fence(token) => Some(format!("fence {}", readable(token.as_bytes()))),
+        Command::Trim(earliest) => Some(format!("trim {earliest}")),
+    }
 }
 
 fn header_text(header: &Field, options: &Options) -> String {

@@ -38,8 +38,18 @@ pub fn payload(bytes: &Bytes, show: Payload) -> String {
 fn number(value: u64, show: Show) -> String {
     match show {
         Show::Plain | Show::Quiet | Show::Wall => value.to_string(),
+        Show::Switch => switch(value).map_or_else(|| value.to_string(), |on| on.to_string()),
         Show::Hex => format!("{value:#010x}"),
         Show::Named(name_of) => name_of(value).map_or_else(|| value.to_string(), str::to_owned),
+    }
+}
+
+/// `None` for a number that is neither off nor on: it is shown as it is.
+pub fn switch(value: u64) -> Option<bool> {
+    match value {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
     }
 }
 
@@ -52,16 +62,32 @@ pub fn bits(value: u64, names: &[&str]) -> Vec<String> {
     (0..u64::BITS).filter(|bit| value >> bit & 1 == 1).map(name).collect()
 }
 
-/// A position reads `7@1700000000000`, a start `seq_num:7`; other groups spell their fields out.
+/// A position reads `7@1700000000000`; what has a kind reads `seq_num:7`, or `infinite` where the kind says it all; other groups
+/// spell their fields out.
 fn group(fields: &[Field], options: &Options) -> String {
     match fields {
         [a, b] if a.name == "seq_num" && b.name == "timestamp" => {
             format!("{}@{}", text(&a.value, options), text(&b.value, options))
         }
-        [a, b] if a.name == "kind" && b.name == "value" => {
-            format!("{}:{}", text(&a.value, options), text(&b.value, options))
+        [kind] if kind.name == "kind" => text(&kind.value, options),
+        [kind, rest] if kind.name == "kind" && is_silent(rest) => text(&kind.value, options),
+        [kind, rest] if kind.name == "kind" => {
+            format!("{}:{}", text(&kind.value, options), text(&rest.value, options))
         }
-        _ => format!("{{{}}}", fields.iter().map(|field| named(field, options)).collect::<Vec<_>>().join(" ")),
+        _ => {
+            let told = fields.iter().filter(|field| !is_silent(field));
+            format!("{{{}}}", told.map(|field| named(field, options)).collect::<Vec<_>>().join(" "))
+        }
+    }
+}
+
+/// Whether a field inside a group says nothing: that it is not there, or what the fields behind it say by being there.
+pub fn is_silent(field: &Field) -> bool {
+    match &field.value {
+        Value::Number { value, show: Show::Quiet } => *value == 0,
+        Value::Bits { value, .. } => field.name == "set" || *value == 0,
+        Value::Group(fields) => fields.iter().all(is_silent),
+        _ => false,
     }
 }
 

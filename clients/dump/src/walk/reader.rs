@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::describe::Detail;
 use crate::field::{Field, Show, Value};
-use crate::walk::{Count, Length, Meaning, Run, Stop, Uint, Walk, Walked};
+use crate::walk::{Count, Implied, Length, Meaning, Run, Stop, Uint, Walk, Walked};
 
 /// Fields that one frame may explode into. A frame of 2 MiB can hold a million two-byte headers, each of which would cost
 /// hundreds of bytes as fields; beyond this the rest is shown as undecoded bytes.
@@ -103,7 +103,7 @@ impl Walk for Reader {
         Ok(value)
     }
 
-    fn bits(&mut self, name: &'static str, width: usize, names: &'static [&'static str]) -> Walked<u64> {
+    fn bits_or(&mut self, name: &'static str, width: usize, names: &'static [&'static str], _: Implied) -> Walked<u64> {
         let start = self.at;
         let value = self.take_number(name, width)?;
         self.push(name, start, Value::Bits { value, names })?;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::field::Show;
 use crate::hextext;
 use crate::records;
-use crate::walk::{Count, Length, Meaning, Run, Stop, Uint, Walk, Walked};
+use crate::walk::{Count, Implied, Length, Meaning, Run, Stop, Uint, Walk, Walked};
 
 static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
@@ -100,6 +100,12 @@ impl<'a> Writer<'a> {
         }
         bits
     }
+
+    /// Bits named by the presence of the field they announce, whatever its value: a switch that is off is there too.
+    fn bits_of_fields(&self, names: &[&'static str]) -> u64 {
+        let is_there = |name: &str| self.object.get(name).is_some_and(|value| !value.is_null());
+        names.iter().enumerate().map(|(bit, name)| u64::from(is_there(name)) << bit).sum()
+    }
 }
 
 impl Walk for Writer<'_> {
@@ -113,10 +119,18 @@ impl Walk for Writer<'_> {
         Ok(value)
     }
 
-    fn bits(&mut self, name: &'static str, width: usize, names: &'static [&'static str]) -> Walked<u64> {
-        let value = match self.get(name) {
-            None => self.bits_of_keys(names),
-            Some(given) => bits(name, names, given)?,
+    fn bits_or(
+        &mut self,
+        name: &'static str,
+        width: usize,
+        names: &'static [&'static str],
+        implied: Implied,
+    ) -> Walked<u64> {
+        let value = match (self.get(name), implied) {
+            (Some(given), _) => bits(name, names, given)?,
+            (None, Implied::Keys) => self.bits_of_keys(names),
+            (None, Implied::Fields) => self.bits_of_fields(names),
+            (None, Implied::Nothing) => 0,
         };
         self.put_number(name, width, value)?;
         Ok(value)
@@ -196,6 +210,8 @@ fn number(uint: &Uint, given: &Value) -> Walked<u64> {
         (Value::String(text), Show::Named(name_of)) => (0..=u64::from(u16::MAX))
             .find(|value| name_of(*value) == Some(text))
             .ok_or_else(|| Stop(format!("`{name}` cannot be `{text}`: no such name"))),
+        (Value::Bool(on), Show::Switch) => Ok(u64::from(*on)),
+        (other, Show::Switch) => Err(Stop(format!("`{name}` must be true or false, not {other}"))),
         (other, _) => Err(Stop(format!("`{name}` must be a number, not {other}"))),
     }
 }

@@ -6,21 +6,23 @@ use proptest::option;
 use proptest::prelude::*;
 use riverrun_protocol::frame::FrameHeader;
 use riverrun_protocol::request::{
-    Append, CreateBasin, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Ping, Read, ReadParams,
+    Append, AppendConditions, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Ping, Read, ReadParams,
     ReadStart, StreamRef,
 };
 use riverrun_protocol::response::{
     AppendAck, BasinInfo, BasinList, HelloAccepted, ReadBatches, SessionOpened, StatusReport, StreamInfo, StreamList,
     TailReport,
 };
+use riverrun_protocol::types::FencingToken;
 use riverrun_protocol::{
     BasinName, ErrorCode, ErrorFrame, FrameKind, Level, Outcome, Position, Push, Record, Request, Response, StreamId,
     StreamName, batch,
 };
 
-use crate::samples::{error, push, request, response, stamped};
+use crate::any_control;
+use crate::samples::{error, push, request, response, session_append, stamped};
 
-type Frame = BoxedStrategy<Bytes>;
+pub type Frame = BoxedStrategy<Bytes>;
 
 /// A frame of any kind, one that this version does not know included.
 pub fn frame() -> Frame {
@@ -31,8 +33,15 @@ pub fn frame() -> Frame {
 pub fn of_kind(kind: FrameKind) -> Frame {
     use FrameKind as K;
     match kind {
-        K::Hello | K::Ping | K::Status | K::CreateBasin | K::ListBasins | K::ListStreams => of_connection(kind),
-        K::CreateStream => target().prop_map(|to| request(&Request::CreateStream(to))).boxed(),
+        K::Hello | K::Ping | K::Status | K::ListBasins | K::ListStreams => of_connection(kind),
+        K::CreateBasin | K::EnsureBasin | K::ReconfigureBasin | K::GetBasinConfig | K::DeleteBasin => {
+            any_control::of_basin(kind)
+        }
+        K::CreateStream | K::EnsureStream | K::ReconfigureStream | K::GetStreamConfig | K::DeleteStream => {
+            any_control::of_stream(kind)
+        }
+        K::IssueAccessToken | K::ListAccessTokens | K::RevokeAccessToken => any_control::of_access_token(kind),
+        K::RotateRootToken => Just(request(&Request::RotateRootToken)).boxed(),
         K::OpenAppendSession => target().prop_map(|to| request(&Request::OpenAppendSession(to))).boxed(),
         K::CheckTail => target().prop_map(|to| request(&Request::CheckTail(to))).boxed(),
         K::Append | K::SessionAppend => of_appending(kind),
@@ -41,7 +50,11 @@ pub fn of_kind(kind: FrameKind) -> Frame {
         K::GrantCredit => any::<u64>().prop_map(|bytes| request(&Request::GrantCredit(GrantCredit { bytes }))).boxed(),
         K::CloseReadSession => Just(request(&Request::CloseReadSession)).boxed(),
         K::HelloAccepted | K::Pong | K::StatusReport => of_server(kind),
-        K::BasinCreated | K::BasinList | K::StreamCreated | K::StreamList => of_control(kind),
+        K::BasinList | K::StreamList => of_listing(kind),
+        K::BasinProvisioned | K::StreamProvisioned => any_control::of_provisioned(kind),
+        K::BasinConfig | K::StreamConfig => any_control::of_config(kind),
+        K::Done => Just(response(&Response::Done)).boxed(),
+        K::AccessTokenIssued | K::AccessTokenList => any_control::of_access_token_answer(kind),
         K::AppendAck | K::AppendSessionOpened | K::ReadSessionOpened | K::Tail => of_positions(kind),
         K::SessionEnded => Just(response(&Response::SessionEnded)).boxed(),
         K::ReadBatches => batches(0..4).prop_map(|all| response(&Response::ReadBatches(all))).boxed(),
@@ -66,7 +79,7 @@ pub fn with_body(kind: u8, id: u64, body: &[u8]) -> Bytes {
     out.freeze()
 }
 
-fn basin() -> impl Strategy<Value = BasinName> {
+pub fn basin() -> impl Strategy<Value = BasinName> {
     "[a-z0-9][a-z0-9-]{6,20}[a-z0-9]".prop_map(|name| BasinName::new(&name).unwrap())
 }
 
@@ -74,8 +87,12 @@ fn stream() -> impl Strategy<Value = StreamName> {
     "[^\0]{1,30}".prop_filter_map("a name", |name| StreamName::new(&name).ok())
 }
 
-fn target() -> impl Strategy<Value = StreamRef> {
+pub fn target() -> impl Strategy<Value = StreamRef> {
     (basin(), stream()).prop_map(|(basin, stream)| StreamRef { basin, stream })
+}
+
+fn fencing_token() -> impl Strategy<Value = FencingToken> {
+    "\\PC{0,9}".prop_map(|token| FencingToken::new(&token).unwrap())
 }
 
 fn position() -> impl Strategy<Value = Position> {
@@ -130,11 +147,6 @@ fn of_connection(kind: FrameKind) -> Frame {
                 request(&Request::Hello(Hello { version_min, version_max, features, token, agent }))
             })
             .boxed(),
-        FrameKind::CreateBasin => (basin(), any::<(bool, bool)>())
-            .prop_map(|(basin, (create_stream_on_append, create_stream_on_read))| {
-                request(&Request::CreateBasin(CreateBasin { basin, create_stream_on_append, create_stream_on_read }))
-            })
-            .boxed(),
         FrameKind::ListBasins => names
             .prop_map(|(prefix, _, limit)| {
                 request(&Request::ListBasins(ListBasins { start_after: prefix.clone(), prefix, limit }))
@@ -150,10 +162,12 @@ fn of_connection(kind: FrameKind) -> Frame {
 
 fn of_appending(kind: FrameKind) -> Frame {
     let is_session = kind == FrameKind::SessionAppend;
-    (target(), sent())
-        .prop_map(move |(target, batch)| match is_session {
-            true => request(&Request::SessionAppend(&batch)),
-            false => request(&Request::Append(Append { target, batch: &batch })),
+    let conditions = (option::of(any::<u64>()), option::of(fencing_token()))
+        .prop_map(|(match_seq_num, fencing_token)| AppendConditions { match_seq_num, fencing_token });
+    (target(), conditions, sent())
+        .prop_map(move |(target, conditions, batch)| match is_session {
+            true => request(&session_append(conditions, &batch)),
+            false => request(&Request::Append(Append { target, conditions, batch: &batch })),
         })
         .boxed()
 }
@@ -219,29 +233,26 @@ fn status() -> Frame {
         .boxed()
 }
 
-fn of_control(kind: FrameKind) -> Frame {
-    let one_basin = || {
-        (basin(), any::<(u64, bool, bool)>()).prop_map(|(name, (created_at_ms, append, read))| BasinInfo {
-            name,
-            created_at_ms,
-            create_stream_on_append: append,
-            create_stream_on_read: read,
-        })
-    };
-    let one_stream = || {
-        (stream(), any::<[u8; 16]>(), any::<u64>()).prop_map(|(name, id, created_at_ms)| StreamInfo {
-            name,
-            id: StreamId(id),
-            created_at_ms,
-        })
-    };
+pub fn basin_info() -> impl Strategy<Value = BasinInfo> {
+    (basin(), any::<(u64, Option<u64>)>()).prop_map(|(name, (created_at_ms, deleted_at_ms))| BasinInfo {
+        name,
+        created_at_ms,
+        deleted_at_ms,
+    })
+}
+
+pub fn stream_info() -> impl Strategy<Value = StreamInfo> {
+    (stream(), any::<([u8; 16], u64, Option<u64>)>()).prop_map(|(name, (id, created_at_ms, deleted_at_ms))| {
+        StreamInfo { name, id: StreamId(id), created_at_ms, deleted_at_ms }
+    })
+}
+
+fn of_listing(kind: FrameKind) -> Frame {
     match kind {
-        FrameKind::BasinCreated => one_basin().prop_map(|info| response(&Response::BasinCreated(info))).boxed(),
-        FrameKind::StreamCreated => one_stream().prop_map(|info| response(&Response::StreamCreated(info))).boxed(),
-        FrameKind::BasinList => (vec(one_basin(), 0..4), any::<bool>())
+        FrameKind::BasinList => (vec(basin_info(), 0..4), any::<bool>())
             .prop_map(|(basins, has_more)| response(&Response::BasinList(BasinList { basins, has_more })))
             .boxed(),
-        _ => (vec(one_stream(), 0..4), any::<bool>())
+        _ => (vec(stream_info(), 0..4), any::<bool>())
             .prop_map(|(streams, has_more)| response(&Response::StreamList(StreamList { streams, has_more })))
             .boxed(),
     }
@@ -264,9 +275,10 @@ fn of_positions(kind: FrameKind) -> Frame {
 fn any_error() -> Frame {
     let code = proptest::sample::select(&ErrorCode::ALL[..]);
     let outcome = proptest::sample::select(vec![Outcome::NotDone, Outcome::MaybeDone, Outcome::Terminal]);
-    (code, outcome, any::<u32>(), option::of(position()), "\\PC{0,40}")
-        .prop_map(|(code, outcome, retry_after_ms, tail, message)| {
-            error(&ErrorFrame { code, outcome, retry_after_ms, tail, message })
+    let facts = (option::of(position()), option::of(fencing_token()), option::of(any::<u64>()));
+    (code, outcome, any::<u32>(), facts, "\\PC{0,40}")
+        .prop_map(|(code, outcome, retry_after_ms, (tail, fencing_token, seq_num), message)| {
+            error(&ErrorFrame { code, outcome, retry_after_ms, tail, fencing_token, seq_num, message })
         })
         .boxed()
 }

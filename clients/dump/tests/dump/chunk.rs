@@ -6,10 +6,11 @@ use bytes::Bytes;
 use riverrun_core::chunk::{
     ChunkId, ChunkInput, ChunkStream, Compressor, EncodedChunk, Identity, Lane, StreamState, encode, encode_fence,
 };
-use riverrun_core::control::{CreationDefaults, StreamEntry};
+use riverrun_core::control::{SYSTEM_DEFAULTS, StreamEntry};
 use riverrun_dump::args::{ChunkArgs, Output};
 use riverrun_dump::chunk;
 use riverrun_dump::error::Error;
+use riverrun_protocol::config::{Retention, StorageClass, StreamConfig, TimestampingMode};
 use riverrun_protocol::{Record, StreamId, batch};
 
 use crate::samples::{NOW_MS, at, crc32c, stamped, target};
@@ -40,8 +41,7 @@ fn stream(number: u8, body: impl Fn(u64) -> Vec<u8>) -> ChunkStream {
 
 fn noisy_chunk() -> EncodedChunk {
     let mut first = stream(1, |seq_num| noise(seq_num, 150_000));
-    let entry =
-        StreamEntry::new(StreamId([1; 16]), target().basin, target().stream, NOW_MS, CreationDefaults::default());
+    let entry = StreamEntry::new(StreamId([1; 16]), target().basin, target().stream, NOW_MS, SYSTEM_DEFAULTS);
     first.entry = Some(Arc::new(entry));
     encoded(vec![first, stream(2, |seq_num| noise(seq_num, 1000))])
 }
@@ -69,13 +69,32 @@ fn a_chunk_by_page_and_stream() {
     let (result, text) = dump(&noisy_chunk().to_bytes());
     result.unwrap();
     insta::assert_snapshot!(text, @r#"
-        chunk name=chunks/0000000000000002/0001-e/0000000000000007 epoch=2 shard=1 lane=express number=7 writer_epoch=2 store_id=51515151515151515151515151515151 writer_id=52525252525252525252525252525252 put_id=53535353535353535353535353535353 object_bytes=605518 pages=3 streams=2 stored_bytes=604704 raw_bytes=604704 ratio=100.0%
+        chunk name=chunks/0000000000000002/0001-e/0000000000000007 epoch=2 shard=1 lane=express number=7 writer_epoch=2 store_id=51515151515151515151515151515151 writer_id=52525252525252525252525252525252 put_id=53535353535353535353535353535353 object_bytes=605575 pages=3 streams=2 stored_bytes=604704 raw_bytes=604704 ratio=100.0%
         page page=0 offset=112 codec=raw stored_bytes=300176 raw_bytes=300176 ratio=100.0% crc=0xee9cd0ea
         page page=1 offset=300288 codec=raw stored_bytes=300176 raw_bytes=300176 ratio=100.0% crc=0x0bdc0f3e
         page page=2 offset=600464 codec=raw stored_bytes=4352 raw_bytes=4352 ratio=100.0% crc=0x5239087e
-        stream created="my-basin/logs/web 1" stream_id=01010101010101010101010101010101 seq=10..14 time=1700000000011..=1700000000014 records=4 metered_bytes=600032 raw_bytes=600352 pages=2 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
+        stream created="my-basin/logs/web 1" created_at_ms=1700000000000 config_version=0 storage_class=express retention_age_secs=604800 timestamping_mode=client-prefer timestamping_uncapped=false delete_on_empty_min_age_secs=0 stream_id=01010101010101010101010101010101 seq=10..14 time=1700000000011..=1700000000014 records=4 metered_bytes=600032 raw_bytes=600352 pages=2 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
         stream stream_id=02020202020202020202020202020202 seq=10..14 time=1700000000011..=1700000000014 records=4 metered_bytes=4032 raw_bytes=4352 pages=1 next_seq_num=14 trim_point=3 records_ever=14 metered_bytes_ever=0
         "#);
+}
+
+/// E6, E8: what a stream was configured to when it began, and that it is being deleted.
+#[test]
+fn e6_a_stream_that_is_kept_for_ever_and_deleted_all_the_same() {
+    let config = StreamConfig {
+        storage_class: StorageClass::Standard,
+        retention: Retention::Infinite,
+        timestamping_mode: TimestampingMode::Arrival,
+        timestamping_uncapped: true,
+        delete_on_empty_min_age_secs: 60,
+    };
+    let entry = StreamEntry::new(StreamId([2; 16]), target().basin, target().stream, NOW_MS, config);
+    let entry = StreamEntry { config_version: 3, deleted_at_ms: Some(NOW_MS + 9), ..entry };
+    let stream = ChunkStream { entry: Some(Arc::new(entry)), ..stream(2, |seq| noise(seq, 1000)) };
+    let (result, text) = dump(&encoded(vec![stream]).to_bytes());
+    result.unwrap();
+    let line = text.lines().find(|line| line.starts_with("stream ")).unwrap();
+    insta::assert_snapshot!(line.split(" seq=").next().unwrap(), @r#"stream created="my-basin/logs/web 1" created_at_ms=1700000000000 deleted_at_ms=1700000000009 config_version=3 storage_class=standard retention=infinite timestamping_mode=arrival timestamping_uncapped=true delete_on_empty_min_age_secs=60 stream_id=02020202020202020202020202020202"#);
 }
 
 #[test]

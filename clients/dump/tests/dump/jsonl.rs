@@ -39,7 +39,9 @@ fn samples_of_every_kind_come_back_and_are_spelled_out() {
 fn the_schema_is_pinned() {
     insta::assert_snapshot!(see::file(&sample(FrameKind::Read), shown()), @r#"{"v":1,"dir":"client","kind":"Read","id":7,"fields":{"options":["clamp","count","bytes","until","wait_secs"],"start":{"kind":"seq_num","value":10},"count":11,"bytes":12,"until":13,"wait_secs":14,"basin":"my-basin","stream":"logs/web 1"},"derived":{"offset":0,"frame_bytes":78}}"#);
     insta::assert_snapshot!(see::file(&sample(FrameKind::Error), shown()), @r#"{"v":1,"dir":"server","kind":"Error","id":7,"fields":{"options":["tail"],"code":"unwritten","outcome":"not_done","reserved":0,"retry_after_ms":250,"tail":{"seq_num":40,"timestamp":1700000000040},"message":"nothing there yet"},"derived":{"offset":0,"frame_bytes":63}}"#);
-    insta::assert_snapshot!(see::file(&sample(FrameKind::SessionAppend), shown()), @r#"{"v":1,"dir":"client","kind":"SessionAppend","id":7,"fields":{"batch":{"version":1,"flags":[],"reserved":0,"record_count":3,"payload_bytes":30,"table_crc":2820763284,"columns_crc":3002034203,"payload_crc":3718753045,"producer_id":0,"producer_session":0,"reserved_producer":0,"producer_number":0,"stream_id":"00000000000000000000000000000000","first_seq_num":0,"arrival_ms":0,"expires_at_ms":0,"cut_before":{"records":0,"payload_bytes":0,"columns_crc":0,"payload_crc":0},"cut_after":{"records":0,"payload_bytes":0,"columns_crc":0,"payload_crc":0},"server_crc":0,"reserved_server":0,"table":[{"timestamp":1700000000000,"header_count":1,"header_bytes":12,"body_bytes":5,"flags":["has_timestamp"],"reserved":0,"length_bytes_extra":0},{"timestamp":0,"header_count":0,"header_bytes":0,"body_bytes":11,"flags":[],"reserved":0,"length_bytes_extra":0},{"timestamp":0,"header_count":0,"header_bytes":0,"body_bytes":2,"flags":[],"reserved":0,"length_bytes_extra":0}],"payload":[{"headers":[{"name_bytes":5,"value_bytes":5,"name":"color","value":"green"}],"body":"first"},{"body":"second \u001b[2J"},{"body":{"base64":"//4="}}]}},"derived":{"offset":0,"frame_bytes":246,"batches":{"count":1,"records":3,"payload_bytes":30,"metered_bytes":54}}}"#);
+    insta::assert_snapshot!(see::file(&sample(FrameKind::AccessTokenList), shown()), @r#"{"v":1,"dir":"server","kind":"AccessTokenList","id":7,"fields":{"options":["has_more"],"tokens":[{"created_at_ms":1700000000000,"flags":["expires_at_ms","auto_prefix_streams"],"token_id":"team a/ci","expires_at_ms":1700000000009,"scope":{"groups":["basin_read","stream_read"],"operations":["append","fence"],"basins":{"kind":"exact","value":"my-basin"},"streams":{"kind":"prefix","value":"logs/"},"access_tokens":{"kind":"nothing"}},"rates":{"append_bytes_per_sec":1048576,"requests_per_sec":100}}]},"derived":{"offset":0,"frame_bytes":90}}"#);
+    insta::assert_snapshot!(see::file(&sample(FrameKind::BasinConfig), shown()), @r#"{"v":1,"dir":"server","kind":"BasinConfig","id":7,"fields":{"options":[],"config":{"switches":["create_stream_on_read"],"default_stream_config":{"set":["retention"],"cleared":[],"retention":{"kind":"infinite","age_secs":0}}}},"derived":{"offset":0,"frame_bytes":32}}"#);
+    insta::assert_snapshot!(see::file(&sample(FrameKind::SessionAppend), shown()), @r#"{"v":1,"dir":"client","kind":"SessionAppend","id":7,"fields":{"options":[],"batch":{"version":1,"flags":[],"reserved":0,"record_count":3,"payload_bytes":30,"table_crc":2820763284,"columns_crc":3002034203,"payload_crc":3718753045,"producer_id":0,"producer_session":0,"reserved_producer":0,"producer_number":0,"stream_id":"00000000000000000000000000000000","first_seq_num":0,"arrival_ms":0,"expires_at_ms":0,"cut_before":{"records":0,"payload_bytes":0,"columns_crc":0,"payload_crc":0},"cut_after":{"records":0,"payload_bytes":0,"columns_crc":0,"payload_crc":0},"server_crc":0,"reserved_server":0,"table":[{"timestamp":1700000000000,"header_count":1,"header_bytes":12,"body_bytes":5,"flags":["has_timestamp"],"reserved":0,"length_bytes_extra":0},{"timestamp":0,"header_count":0,"header_bytes":0,"body_bytes":11,"flags":[],"reserved":0,"length_bytes_extra":0},{"timestamp":0,"header_count":0,"header_bytes":0,"body_bytes":2,"flags":[],"reserved":0,"length_bytes_extra":0}],"payload":[{"headers":[{"name_bytes":5,"value_bytes":5,"name":"color","value":"green"}],"body":"first"},{"body":"second \u001b[2J"},{"body":{"base64":"//4="}}]}},"derived":{"offset":0,"frame_bytes":250,"batches":{"count":1,"records":3,"payload_bytes":30,"metered_bytes":54}}}"#);
 }
 
 #[test]
@@ -59,6 +61,21 @@ fn frames_typed_by_hand_need_no_more_than_they_say() {
         "#);
     let read = sample(FrameKind::Read);
     assert!(bytes.windows(read.len()).any(|window| window == read), "the sample's options follow from its fields");
+}
+
+/// A switch that is set to off is set; what is cleared is named; everything else stays as it is (`s2-semantics.md` E5).
+#[test]
+fn e5_changes_typed_by_hand_are_what_they_say() {
+    let stream = r#"{"kind":"ReconfigureStream","id":7,"fields":{"basin":"my-basin","stream":"logs/web 1","config":{"cleared":["retention","delete_on_empty_min_age_secs"],"storage_class":"express","timestamping_uncapped":false}}}"#;
+    assert_eq!(encoded(stream), sample(FrameKind::ReconfigureStream));
+    let basin = r#"{"kind":"ReconfigureBasin","id":7,"fields":{"basin":"my-basin","config":{"create_stream_on_append":true,"create_stream_on_read":false,"default_stream_config":{"cleared":["retention","delete_on_empty_min_age_secs"],"storage_class":"express","timestamping_uncapped":false}}}}"#;
+    assert_eq!(encoded(basin), sample(FrameKind::ReconfigureBasin));
+}
+
+#[test]
+fn f2_access_tokens_typed_by_hand_speak_in_words() {
+    let issue = r#"{"kind":"IssueAccessToken","id":7,"fields":{"token_id":"team a/ci","expires_at_ms":1700000000009,"auto_prefix_streams":true,"scope":{"groups":["basin_read","stream_read"],"operations":["append","fence"],"basins":{"kind":"exact","value":"my-basin"},"streams":{"kind":"prefix","value":"logs/"}},"rates":{"append_bytes_per_sec":1048576,"requests_per_sec":100}}}"#;
+    assert_eq!(encoded(issue), sample(FrameKind::IssueAccessToken));
 }
 
 #[test]
@@ -88,6 +105,7 @@ fn what_a_line_gets_wrong_is_said_in_words() {
         r#"{"kind":"CheckTail","fields":{"basin":"my-basin"}}"#,
         r#"{"kind":"HelloAccepted","fields":{"shards":65536}}"#,
         r#"{"kind":"CreateBasin","fields":{"basin":"my-basin","options":["nonsense"]}}"#,
+        r#"{"kind":"ReconfigureStream","fields":{"basin":"b","stream":"s","config":{"timestamping_uncapped":"on"}}}"#,
         r#"{"kind":"0x05"}"#,
         r#"{"kind":"Append","fields":{"basin":"b","stream":"s","records":[{"bodi":"x"}]}}"#,
         r#"{"kind":"Hello","fields":{"token":{"redacted_bytes":17}}}"#,
@@ -96,7 +114,7 @@ fn what_a_line_gets_wrong_is_said_in_words() {
     let said: Vec<String> = wrong.iter().map(|line| refusal(line)).collect();
     insta::assert_snapshot!(said.join("\n"), @r#"
         not JSON: EOF while parsing a string at line 1 column 12
-        there is no kind `Pin`; there are: Hello, Ping, Status, CreateBasin, ListBasins, CreateStream, ListStreams, Append, OpenAppendSession, SessionAppend, CloseAppendSession, CheckTail, Read, OpenReadSession, GrantCredit, CloseReadSession, HelloAccepted, Pong, StatusReport, BasinCreated, BasinList, StreamCreated, StreamList, AppendAck, AppendSessionOpened, SessionEnded, Tail, ReadBatches, ReadSessionOpened, Records, Heartbeat, Draining, Error, and any number as 0x05
+        there is no kind `Pin`; there are: Hello, Ping, Status, CreateBasin, ListBasins, CreateStream, ListStreams, GetBasinConfig, ReconfigureBasin, DeleteBasin, EnsureBasin, GetStreamConfig, ReconfigureStream, DeleteStream, EnsureStream, IssueAccessToken, ListAccessTokens, RevokeAccessToken, RotateRootToken, Append, OpenAppendSession, SessionAppend, CloseAppendSession, CheckTail, Read, OpenReadSession, GrantCredit, CloseReadSession, HelloAccepted, Pong, StatusReport, BasinProvisioned, BasinList, StreamProvisioned, StreamList, BasinConfig, StreamConfig, Done, AccessTokenIssued, AccessTokenList, AppendAck, AppendSessionOpened, SessionEnded, Tail, ReadBatches, ReadSessionOpened, Records, Heartbeat, Draining, Error, and any number as 0x05
         `v` is 2; this version reads schema 1
         a line has no `nonce` (fields of the frame go into `fields`); there are: v, dir, kind, id, fields, body, raw, derived, redacted
         no field is called `nonse` here; there are: options, nonce
@@ -104,7 +122,8 @@ fn what_a_line_gets_wrong_is_said_in_words() {
         `level` cannot be `paper`: no such name
         `stream` is missing
         `shards` has 2 bytes, too few for 65536
-        `options` has no "nonsense"; there are: create_stream_on_append, create_stream_on_read
+        `options` has no "nonsense"; there are: request_token
+        in `config`: `timestamping_uncapped` must be true or false, not "on"
         a kind that this version does not know; JSON gives its bytes as `body`, in hexadecimal
         in `records`: a record has no `bodi`; there are: body, headers, timestamp
         `token` was redacted when it was dumped: dump again with --show-secrets (tokens) and without --payload (payloads) to get bytes back

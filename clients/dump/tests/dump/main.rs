@@ -1,6 +1,7 @@
 //! What `riverrun dump` promises, one file per promise.
 
 mod any;
+mod any_control;
 mod args;
 mod chunk;
 mod connect;

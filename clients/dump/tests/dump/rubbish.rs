@@ -55,9 +55,9 @@ fn bodies_that_break_a_rule_are_shown_with_the_reason() {
     let all = [name_too_short, unknown_option, flipped_payload, flipped_table, cut_body, unknown_kind.to_vec()];
     let lines: Vec<String> = all.iter().map(|frame| see::line(frame)).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
-        -> CreateBasin id=7 24B my- create_stream_on_read BAD: a basin name has 8 to 48 bytes, this one has 3
+        -> CreateBasin id=7 24B my- request_token BAD: a basin name has 8 to 48 bytes, this one has 3
         -> CheckTail id=7 41B my-basin/"logs/web 1" 0x200 BAD: CheckTail: option bits 0x200 that this version does not know at byte 0
-        -> Append id=7 271B my-basin/"logs/web 1" records=3 payload=30B BAD: the payload does not match its checksum at byte 20
+        -> Append id=7 288B my-basin/"logs/web 1" match_seq_num=20 fencing_token=writer-1 records=3 payload=30B BAD: the payload does not match its checksum at byte 20
         <- Records id=7 455B tail=26@1700000000026 BAD: the batch header and table do not match the server's checksum at byte 120
         <- Heartbeat id=7 35B tail={seq_num=40} BAD: Heartbeat: the body ends too early at byte 12
         -> 0x3e id=5 31B (a kind that this version does not know)

@@ -1,15 +1,12 @@
 //! One frame of every kind, each field with a value of its own.
 
 use bytes::{Bytes, BytesMut};
+use riverrun_protocol::access::{Operation, OperationGroups, Operations, ResourceSet, TokenRates, TokenScope};
 use riverrun_protocol::batch::{self, Batch, Stamp};
-use riverrun_protocol::request::{
-    Append, CreateBasin, GrantCredit, Hello, ListBasins, ListStreams, OpenReadSession, Ping, Read, ReadParams,
-    ReadStart, StreamRef,
-};
-use riverrun_protocol::response::{
-    AppendAck, BasinInfo, BasinList, HelloAccepted, ReadBatches, SessionOpened, StatusReport, StreamInfo, StreamList,
-    TailReport,
-};
+use riverrun_protocol::config::*;
+use riverrun_protocol::request::*;
+use riverrun_protocol::response::*;
+use riverrun_protocol::types::{FencingToken, RequestToken, TokenId};
 use riverrun_protocol::{
     BasinName, ErrorCode, ErrorFrame, FrameKind, Level, Outcome, Position, Push, Record, Request, Response, StreamId,
     StreamName,
@@ -92,11 +89,29 @@ pub fn sample(kind: FrameKind) -> Bytes {
         K::Status => request(&Request::Status),
         K::CreateBasin => request(&Request::CreateBasin(create_basin())),
         K::ListBasins => request(&Request::ListBasins(list_basins())),
-        K::CreateStream => request(&Request::CreateStream(target())),
+        K::CreateStream => request(&Request::CreateStream(create_stream())),
         K::ListStreams => request(&Request::ListStreams(list_streams())),
-        K::Append => request(&Request::Append(Append { target: target(), batch: &sent_batch() })),
+        K::GetBasinConfig => request(&Request::GetBasinConfig(target().basin)),
+        K::ReconfigureBasin => request(&Request::ReconfigureBasin(reconfigure_basin())),
+        K::DeleteBasin => request(&Request::DeleteBasin(target().basin)),
+        K::EnsureBasin => request(&Request::EnsureBasin(EnsureBasin { basin: target().basin, config: basin_config() })),
+        K::GetStreamConfig => request(&Request::GetStreamConfig(target())),
+        K::ReconfigureStream => {
+            request(&Request::ReconfigureStream(ReconfigureStream { target: target(), patch: stream_patch() }))
+        }
+        K::DeleteStream => request(&Request::DeleteStream(target())),
+        K::EnsureStream => {
+            request(&Request::EnsureStream(EnsureStream { target: target(), config: stream_config().into() }))
+        }
+        K::IssueAccessToken => request(&Request::IssueAccessToken(issue_access_token())),
+        K::ListAccessTokens => request(&Request::ListAccessTokens(list_access_tokens())),
+        K::RevokeAccessToken => request(&Request::RevokeAccessToken(token_id())),
+        K::RotateRootToken => request(&Request::RotateRootToken),
+        K::Append => {
+            request(&Request::Append(Append { target: target(), conditions: conditions(), batch: &sent_batch() }))
+        }
         K::OpenAppendSession => request(&Request::OpenAppendSession(target())),
-        K::SessionAppend => request(&Request::SessionAppend(&sent_batch())),
+        K::SessionAppend => request(&session_append(AppendConditions::default(), &sent_batch())),
         K::CloseAppendSession => request(&Request::CloseAppendSession),
         K::CheckTail => request(&Request::CheckTail(target())),
         K::Read => request(&Request::Read(Read { target: target(), params: bounded() })),
@@ -106,10 +121,21 @@ pub fn sample(kind: FrameKind) -> Bytes {
         K::HelloAccepted => response(&Response::HelloAccepted(hello_accepted())),
         K::Pong => response(&Response::Pong { nonce: 99 }),
         K::StatusReport => response(&Response::Status(status_report())),
-        K::BasinCreated => response(&Response::BasinCreated(basin_info())),
+        K::BasinProvisioned => {
+            response(&Response::BasinProvisioned(Provisioned { info: basin_info(), result: ProvisionResult::Created }))
+        }
         K::BasinList => response(&Response::BasinList(BasinList { basins: vec![basin_info(); 2], has_more: true })),
-        K::StreamCreated => response(&Response::StreamCreated(stream_info())),
+        K::StreamProvisioned => {
+            response(&Response::StreamProvisioned(Provisioned { info: stream_info(), result: ProvisionResult::Noop }))
+        }
         K::StreamList => response(&Response::StreamList(StreamList { streams: vec![stream_info()], has_more: false })),
+        K::BasinConfig => response(&Response::BasinConfig(basin_config())),
+        K::StreamConfig => response(&Response::StreamConfig(stream_config())),
+        K::Done => response(&Response::Done),
+        K::AccessTokenIssued => response(&Response::AccessTokenIssued(issued())),
+        K::AccessTokenList => {
+            response(&Response::AccessTokenList(AccessTokenList { tokens: vec![token_info()], has_more: true }))
+        }
         K::AppendAck => response(&Response::AppendAck(append_ack())),
         K::AppendSessionOpened => response(&Response::AppendSessionOpened(session_opened())),
         K::SessionEnded => response(&Response::SessionEnded),
@@ -124,7 +150,110 @@ pub fn sample(kind: FrameKind) -> Bytes {
 }
 
 fn create_basin() -> CreateBasin {
-    CreateBasin { basin: target().basin, create_stream_on_append: false, create_stream_on_read: true }
+    CreateBasin { basin: target().basin, config: basin_config(), request_token: request_token("once") }
+}
+
+fn create_stream() -> CreateStream {
+    CreateStream { target: target(), config: stream_config().into(), request_token: request_token("") }
+}
+
+fn request_token(token: &str) -> Option<RequestToken> {
+    Some(RequestToken::new(token).unwrap())
+}
+
+pub fn fencing_token(token: &str) -> Option<FencingToken> {
+    Some(FencingToken::new(token).unwrap())
+}
+
+fn conditions() -> AppendConditions {
+    AppendConditions { match_seq_num: Some(20), fencing_token: fencing_token("writer-1") }
+}
+
+pub fn session_append(conditions: AppendConditions, batch: &[u8]) -> Request<'_> {
+    Request::SessionAppend(SessionAppend { conditions, batch })
+}
+
+fn stream_config() -> StreamConfig {
+    StreamConfig {
+        storage_class: StorageClass::Standard,
+        retention: Retention::Age(604_800),
+        timestamping_mode: TimestampingMode::ClientRequire,
+        timestamping_uncapped: true,
+        delete_on_empty_min_age_secs: 3600,
+    }
+}
+
+/// A field of every fate, and a switch that is off.
+pub fn stream_patch() -> StreamConfigPatch {
+    StreamConfigPatch {
+        storage_class: Patch::Set(StorageClass::Express),
+        retention: Patch::Clear,
+        timestamping_mode: Patch::Keep,
+        timestamping_uncapped: Patch::Set(false),
+        delete_on_empty_min_age_secs: Patch::Clear,
+    }
+}
+
+fn basin_config() -> BasinConfig {
+    let default_stream_config =
+        PartialStreamConfig { retention: Some(Retention::Infinite), ..PartialStreamConfig::default() };
+    BasinConfig { default_stream_config, create_stream_on_append: false, create_stream_on_read: true }
+}
+
+fn reconfigure_basin() -> ReconfigureBasin {
+    let patch = BasinConfigPatch {
+        default_stream_config: stream_patch(),
+        create_stream_on_append: Some(true),
+        create_stream_on_read: Some(false),
+    };
+    ReconfigureBasin { basin: target().basin, patch }
+}
+
+fn token_id() -> TokenId {
+    TokenId::new("team a/ci").unwrap()
+}
+
+fn scope() -> TokenScope {
+    TokenScope {
+        basins: ResourceSet::Exact("my-basin".into()),
+        streams: ResourceSet::Prefix("logs/".into()),
+        access_tokens: ResourceSet::Nothing,
+        groups: OperationGroups::from_bits(0b01_0100).unwrap(),
+        operations: Operations::NONE.with(Operation::Append).with(Operation::Fence),
+    }
+}
+
+fn rates() -> TokenRates {
+    TokenRates { append_bytes_per_sec: Some(1_048_576), requests_per_sec: Some(100) }
+}
+
+fn issue_access_token() -> IssueAccessToken {
+    IssueAccessToken {
+        id: token_id(),
+        expires_at_ms: Some(NOW_MS + 9),
+        auto_prefix_streams: true,
+        scope: scope(),
+        rates: rates(),
+    }
+}
+
+fn list_access_tokens() -> ListAccessTokens {
+    ListAccessTokens { prefix: "team".into(), start_after: "team a".into(), limit: 52 }
+}
+
+fn issued() -> AccessTokenIssued {
+    AccessTokenIssued { secret: std::str::from_utf8(TOKEN).unwrap().to_owned() }
+}
+
+fn token_info() -> AccessTokenInfo {
+    AccessTokenInfo {
+        id: token_id(),
+        created_at_ms: NOW_MS,
+        expires_at_ms: Some(NOW_MS + 9),
+        auto_prefix_streams: true,
+        scope: scope(),
+        rates: rates(),
+    }
 }
 
 fn list_basins() -> ListBasins {
@@ -179,16 +308,11 @@ fn status_report() -> StatusReport {
 }
 
 fn basin_info() -> BasinInfo {
-    BasinInfo {
-        name: target().basin,
-        created_at_ms: NOW_MS,
-        create_stream_on_append: true,
-        create_stream_on_read: false,
-    }
+    BasinInfo { name: target().basin, created_at_ms: NOW_MS, deleted_at_ms: Some(NOW_MS + 8) }
 }
 
 fn stream_info() -> StreamInfo {
-    StreamInfo { name: target().stream, id: stream_id(), created_at_ms: NOW_MS }
+    StreamInfo { name: target().stream, id: stream_id(), created_at_ms: NOW_MS, deleted_at_ms: None }
 }
 
 fn append_ack() -> AppendAck {

@@ -24,9 +24,11 @@ fn every_view(bytes: &[u8], show_secrets: bool) -> Vec<String> {
 
 #[test]
 fn a_token_is_shown_in_no_view_unless_asked_for() {
-    let hello = sample(FrameKind::Hello);
-    every_view(&hello, false).iter().for_each(|text| assert!(!leaks(text), "{text}"));
-    every_view(&hello, true).iter().for_each(|text| assert!(leaks(text), "{text}"));
+    for kind in [FrameKind::Hello, FrameKind::AccessTokenIssued] {
+        let frame = sample(kind);
+        every_view(&frame, false).iter().for_each(|text| assert!(!leaks(text), "{text}"));
+        every_view(&frame, true).iter().for_each(|text| assert!(leaks(text), "{text}"));
+    }
 }
 
 /// A hello that no layout explains is shown as bytes, and these hold the token as well.
@@ -43,6 +45,27 @@ fn a_malformed_hello_hides_its_token_too() {
     no_frame[5] = 1;
     let half = sample(FrameKind::Hello).slice(..45).to_vec();
     for bytes in [too_long, cut_short, of_unknown_kind, no_frame, half] {
+        every_view(&bytes, false).iter().for_each(|text| assert!(!leaks(text), "{text}"));
+    }
+}
+
+/// The same of the answer that holds a new token, as a client, a later version or a broken connection leaves it.
+#[test]
+fn a_malformed_answer_hides_its_secret_too() {
+    let whole = sample(FrameKind::AccessTokenIssued);
+    let mut too_long = whole.to_vec();
+    too_long.extend_from_slice(b"more");
+    too_long[0] += 4;
+    let mut claims_more = whole.to_vec();
+    claims_more[20] = 0xff;
+    let mut claims_less = whole.to_vec();
+    claims_less[20] = 2;
+    let mut of_unknown_kind = whole.to_vec();
+    of_unknown_kind[4] = 0x59;
+    let mut no_frame = whole.to_vec();
+    no_frame[5] = 1;
+    let half = whole.slice(..whole.len() - 1).to_vec();
+    for bytes in [too_long, claims_more, claims_less, of_unknown_kind, no_frame, half] {
         every_view(&bytes, false).iter().for_each(|text| assert!(!leaks(text), "{text}"));
     }
 }

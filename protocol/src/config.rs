@@ -387,7 +387,7 @@ pub(crate) fn parse_basin_patch(input: &[u8]) -> Parsed<'_, BasinConfigPatch> {
 }
 
 fn switches(append: bool, read: bool) -> u8 {
-    u8::from(append) * ON_APPEND | u8::from(read) * ON_READ
+    (u8::from(append) * ON_APPEND) | (u8::from(read) * ON_READ)
 }
 
 fn switch_bits(input: &[u8]) -> Parsed<'_, u8> {

@@ -34,7 +34,7 @@ fn patch(choices: u32) -> StreamConfigPatch {
         storage_class: patch_of(choices, StorageClass::Standard),
         retention: patch_of(choices / 3, Retention::Age(u64::MAX)),
         timestamping_mode: patch_of(choices / 9, TimestampingMode::Arrival),
-        timestamping_uncapped: patch_of(choices / 27, choices % 2 == 0),
+        timestamping_uncapped: patch_of(choices / 27, choices.is_multiple_of(2)),
         delete_on_empty_min_age_secs: patch_of(choices / 81, 0),
     }
 }

@@ -28,7 +28,7 @@ pub struct IssueAccessToken {
 impl IssueAccessToken {
     pub(super) fn write_body(&self, out: &mut BytesMut) {
         let expiry = if self.expires_at_ms.is_some() { HAS_EXPIRY } else { 0 };
-        out.put_u32_le(expiry | u32::from(self.auto_prefix_streams) * AUTO_PREFIX);
+        out.put_u32_le(expiry | (u32::from(self.auto_prefix_streams) * AUTO_PREFIX));
         wire::put_name8(out, self.id.as_str());
         if let Some(at) = self.expires_at_ms {
             out.put_u64_le(at);

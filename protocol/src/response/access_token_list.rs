@@ -45,7 +45,7 @@ impl AccessTokenInfo {
     fn write(&self, out: &mut BytesMut) {
         out.put_u64_le(self.created_at_ms);
         let expiry = if self.expires_at_ms.is_some() { HAS_EXPIRY } else { 0 };
-        out.put_u8(expiry | u8::from(self.auto_prefix_streams) * AUTO_PREFIX);
+        out.put_u8(expiry | (u8::from(self.auto_prefix_streams) * AUTO_PREFIX));
         wire::put_name8(out, self.id.as_str());
         if let Some(at) = self.expires_at_ms {
             out.put_u64_le(at);

@@ -1,4 +1,7 @@
-//! Configuration of streams and basins, whole, in part or as a change: one layout, since a field that is not set is not there.
+//! Configuration of streams and basins, whole, in part or as a change: one layout, since a field that is not set is not
+//! there.
+
+use riverrun_protocol::config::{StorageClass, TimestampingMode};
 
 use crate::field::Show;
 use crate::walk::{Implied, Uint, Walk, Walked};
@@ -47,8 +50,8 @@ pub fn basin_change<W: Walk>(w: &mut W) -> Walked {
 }
 
 fn storage_class(value: u64) -> Option<&'static str> {
-    use riverrun_protocol::config::StorageClass::{Express, Standard};
-    [Express, Standard].into_iter().find(|class| *class as u64 == value).map(|class| class.name())
+    let all = [StorageClass::Express, StorageClass::Standard];
+    all.into_iter().find(|class| *class as u64 == value).map(StorageClass::name)
 }
 
 fn retention(value: u64) -> Option<&'static str> {
@@ -60,6 +63,6 @@ fn retention(value: u64) -> Option<&'static str> {
 }
 
 fn timestamping_mode(value: u64) -> Option<&'static str> {
-    use riverrun_protocol::config::TimestampingMode::{Arrival, ClientPrefer, ClientRequire};
-    [ClientPrefer, ClientRequire, Arrival].into_iter().find(|mode| *mode as u64 == value).map(|mode| mode.name())
+    let all = [TimestampingMode::ClientPrefer, TimestampingMode::ClientRequire, TimestampingMode::Arrival];
+    all.into_iter().find(|mode| *mode as u64 == value).map(TimestampingMode::name)
 }

@@ -48,8 +48,8 @@ fn result<W: Walk>(w: &mut W) -> Walked {
 }
 
 fn result_name(value: u64) -> Option<&'static str> {
-    use ProvisionResult::{Created, Noop, Updated};
-    [Created, Updated, Noop].into_iter().find(|result| *result as u64 == value).map(|result| result.name())
+    let all = [ProvisionResult::Created, ProvisionResult::Updated, ProvisionResult::Noop];
+    all.into_iter().find(|result| *result as u64 == value).map(ProvisionResult::name)
 }
 
 pub fn basin_list<W: Walk>(w: &mut W) -> Walked {

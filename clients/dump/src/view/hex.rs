@@ -35,7 +35,7 @@ fn frame_header(described: &Described) -> [(usize, usize, String); 5] {
     ]
 }
 
-/// Bytes that nobody understands may hold what nobody should see: clients send tokens, and servers answer with new ones.
+/// Bytes that nobody understands may hold what nobody should see: clients send tokens, servers answer with new ones.
 fn rubbish(out: &mut dyn Write, sighting: &Sighting, options: &Options) -> io::Result<()> {
     let Piece::Rubbish { bytes, .. } = &sighting.piece else { return Ok(()) };
     match options.show_secrets {

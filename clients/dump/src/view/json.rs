@@ -60,7 +60,7 @@ fn frame(object: &mut Map<String, Json>, described: &Described, bytes: &Bytes, o
     }
 }
 
-/// Bytes that nobody understands may hold what nobody should see: clients send tokens, and servers answer with new ones.
+/// Bytes that nobody understands may hold what nobody should see: clients send tokens, servers answer with new ones.
 fn raw(object: &mut Map<String, Json>, sighting: &Sighting, options: &Options) {
     let bytes = capture::bytes_of(&sighting.piece);
     if options.show_secrets || bytes.is_empty() {

@@ -201,7 +201,8 @@ fn record_text(fields: &[Field], options: &Options) -> String {
     headers.chain(body).collect::<Vec<_>>().join(" ")
 }
 
-/// What a command record asks for; `None` for every other record, and for one that no server takes (`s2-semantics.md` B5).
+/// What a command record asks for (`s2-semantics.md` B5); `None` for every other record, and for one that no server
+/// takes.
 fn command(fields: &[Field]) -> Option<String> {
     let [header] = inner(field::find(fields, "headers")?) else { return None };
     let bytes = |within: &[Field], name| match &field::find(within, name)?.value {

@@ -62,8 +62,8 @@ pub fn bits(value: u64, names: &[&str]) -> Vec<String> {
     (0..u64::BITS).filter(|bit| value >> bit & 1 == 1).map(name).collect()
 }
 
-/// A position reads `7@1700000000000`; what has a kind reads `seq_num:7`, or `infinite` where the kind says it all; other groups
-/// spell their fields out.
+/// A position reads `7@1700000000000`; what has a kind reads `seq_num:7`, or `infinite` where the kind says it all; other
+/// groups spell their fields out.
 fn group(fields: &[Field], options: &Options) -> String {
     match fields {
         [a, b] if a.name == "seq_num" && b.name == "timestamp" => {

@@ -30,7 +30,7 @@
 
 use bytes::Bytes;
 
-pub use command::Command;
+pub use command::{Command, commands};
 pub use encode::{encode, encode_into};
 pub use ingest::{Ingested, check_ingest};
 pub use layout::{BatchHeader, CutOff, TableEntry};

@@ -1,7 +1,9 @@
 //! Command records (`s2-semantics.md` B5): one header with an empty name, whose value is the operation word; the body
 //! is the operation's payload.
 
-use crate::limits::FENCING_TOKEN_BYTES_MAX;
+use super::headers::walk;
+use super::layout::{RECORD_COUNT, TableEntry, entries, u32_at};
+use crate::limits::{BATCH_HEADER_BYTES, FENCING_TOKEN_BYTES_MAX, TABLE_ENTRY_BYTES};
 
 /// What a command record asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +26,29 @@ impl<'a> Command<'a> {
     }
 }
 
+/// The commands of a checked batch with the indexes of their records, in order. The table tells which records they are, and the
+/// payload of no other is looked at.
+///
+/// # Panics
+/// If `batch` is shorter than its own table and payload.
+pub fn commands(batch: &[u8]) -> impl Iterator<Item = (u32, Command<'_>)> {
+    let table_end = BATCH_HEADER_BYTES + u32_at(batch, RECORD_COUNT) as usize * TABLE_ENTRY_BYTES;
+    let mut start = table_end;
+    entries(&batch[BATCH_HEADER_BYTES..table_end]).zip(0..).filter_map(move |(entry, index)| {
+        let record = &batch[start..start + entry.payload_bytes() as usize];
+        start += record.len();
+        entry.is_command().then(|| command(&entry, record)).flatten().map(|command| (index, command))
+    })
+}
+
+/// `None` only where the bytes were damaged after they were checked, which the payload's sum finds.
+fn command<'a>(entry: &TableEntry, record: &'a [u8]) -> Option<Command<'a>> {
+    let (headers, body) = record.split_at(entry.header_bytes as usize);
+    let mut word = None;
+    walk(headers, entry.header_count, 0, |header| word = Some(header.value)).ok()?;
+    Command::parse(word?, body).ok()
+}
+
 fn fence(body: &[u8]) -> Result<&str, String> {
     let token = std::str::from_utf8(body).map_err(|_| "invalid `fence` command: invalid UTF-8".to_owned())?;
     if token.len() > FENCING_TOKEN_BYTES_MAX {
@@ -44,6 +69,49 @@ fn trim(body: &[u8]) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::{Batch, Record, Stamp, check_ingest, encode, stamp};
+
+    fn command_record(word: &'static str, body: &'static [u8]) -> Record {
+        Record { headers: vec![("".into(), word.into())], ..Record::new(body) }
+    }
+
+    #[test]
+    fn b5_commands_are_found_among_other_records() {
+        let data = Record { headers: vec![("a".into(), "fence".into())], ..Record::new("data") };
+        let fence = command_record("fence", b"token");
+        let trim = command_record("trim", &[0, 0, 0, 0, 0, 0, 0, 9]);
+        let mut bytes = encode(&[data.clone(), fence, Record::new(""), trim, data]).unwrap();
+        let found = [(1, Command::Fence("token")), (3, Command::Trim(9))];
+        assert_eq!(commands(&bytes).collect::<Vec<_>>(), found);
+        let at_70 = Stamp { stream_id: Default::default(), first_seq_num: 70, arrival_ms: 5, expires_at_ms: 0 };
+        stamp(&mut bytes, &at_70, |_| 5);
+        let batch = Batch::parse(bytes.freeze()).unwrap();
+        assert_eq!(batch.commands().collect::<Vec<_>>(), [(71, Command::Fence("token")), (73, Command::Trim(9))]);
+        let cut = bytes::Bytes::from(batch.slice(2..5).parts().collect::<Vec<_>>().concat());
+        assert_eq!(Batch::parse(cut).unwrap().commands().collect::<Vec<_>>(), [(73, Command::Trim(9))]);
+    }
+
+    #[test]
+    fn ingest_tells_which_kinds_of_record_there_are() {
+        let kinds = |records: &[Record]| {
+            let facts = check_ingest(&encode(records).unwrap()).unwrap();
+            assert_eq!(facts.has_commands, facts.has_fences || facts.has_trims);
+            (facts.has_data, facts.has_fences, facts.has_trims)
+        };
+        let (data, fence, trim) = (Record::new("x"), command_record("fence", b""), command_record("trim", &[0; 8]));
+        assert_eq!(kinds(std::slice::from_ref(&data)), (true, false, false));
+        assert_eq!(kinds(std::slice::from_ref(&fence)), (false, true, false));
+        assert_eq!(kinds(std::slice::from_ref(&trim)), (false, false, true));
+        assert_eq!(kinds(&[data, trim, fence]), (true, true, true));
+    }
+
+    #[test]
+    fn b7_ingest_tells_whether_a_timestamp_is_missing() {
+        let with = |timestamp| Record { timestamp, ..Record::new("x") };
+        let has_all = |records: &[Record]| check_ingest(&encode(records).unwrap()).unwrap().has_all_timestamps;
+        assert!(has_all(&[with(Some(0)), with(Some(7))]));
+        assert!(!has_all(&[with(Some(1)), with(None), with(Some(2))]));
+    }
 
     #[test]
     fn b5_words_and_payloads() {

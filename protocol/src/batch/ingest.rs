@@ -16,7 +16,13 @@ pub struct Ingested {
     pub payload_bytes: u32,
     pub metered_bytes: u64,
     pub payload_crc: u32,
+    /// Records that are no commands.
+    pub has_data: bool,
     pub has_commands: bool,
+    pub has_fences: bool,
+    pub has_trims: bool,
+    /// Every record came with a timestamp (`s2-semantics.md` B7, client-require).
+    pub has_all_timestamps: bool,
     pub batch_bytes: usize,
 }
 
@@ -39,15 +45,17 @@ pub fn check_ingest(batch: &[u8]) -> Result<Ingested, DecodeError> {
     if crc32c::crc32c(payload) != header.payload_crc {
         return Err(DecodeError::bad(PAYLOAD_CRC, "the payload does not match its checksum"));
     }
-    if totals.has_headers {
-        check_headers(table, payload, table_end)?;
-    }
+    let commands = if totals.has_headers { check_headers(table, payload, table_end)? } else { Commands::default() };
     Ok(Ingested {
         record_count: header.record_count,
         payload_bytes: header.payload_bytes,
         metered_bytes: totals.metered_bytes,
         payload_crc: header.payload_crc,
-        has_commands: totals.has_commands,
+        has_data: totals.has_data,
+        has_commands: commands.has_fences || commands.has_trims,
+        has_fences: commands.has_fences,
+        has_trims: commands.has_trims,
+        has_all_timestamps: !totals.lacks_timestamps,
         batch_bytes: batch.len(),
     })
 }
@@ -72,7 +80,23 @@ struct Totals {
     payload_bytes: u64,
     metered_bytes: u64,
     has_headers: bool,
-    has_commands: bool,
+    has_data: bool,
+    lacks_timestamps: bool,
+}
+
+#[derive(Default)]
+struct Commands {
+    has_fences: bool,
+    has_trims: bool,
+}
+
+impl Commands {
+    fn add(&mut self, command: Command<'_>) {
+        match command {
+            Command::Fence(_) => self.has_fences = true,
+            Command::Trim(_) => self.has_trims = true,
+        }
+    }
 }
 
 fn check_table(table: &[u8], payload_bytes: usize) -> Result<Totals, DecodeError> {
@@ -82,7 +106,8 @@ fn check_table(table: &[u8], payload_bytes: usize) -> Result<Totals, DecodeError
         totals.payload_bytes += entry.payload_bytes();
         totals.metered_bytes += entry.metered_bytes();
         totals.has_headers |= entry.header_count > 0;
-        totals.has_commands |= entry.is_command();
+        totals.has_data |= !entry.is_command();
+        totals.lacks_timestamps |= !entry.has_timestamp();
     }
     if totals.payload_bytes != payload_bytes as u64 {
         return Err(DecodeError::bad(PAYLOAD_BYTES, "the records' sizes do not add up to the payload's"));
@@ -110,20 +135,27 @@ fn check_sent_entry(entry: &TableEntry, offset: usize) -> Result<(), DecodeError
 const COMMAND_FLAG: &str = "a record's command flag contradicts its headers";
 
 /// The flag and the length bytes that the producer claims are never trusted: each header is looked at.
-fn check_headers(table: &[u8], payload: &[u8], payload_offset: usize) -> Result<(), DecodeError> {
-    let mut start = 0;
+fn check_headers(table: &[u8], payload: &[u8], payload_offset: usize) -> Result<Commands, DecodeError> {
+    let (mut start, mut commands) = (0, Commands::default());
     for entry in entries(table) {
         let headers_end = start + entry.header_bytes as usize;
         let end = headers_end + entry.body_bytes as usize;
         if entry.header_count > 0 {
-            check_record(&entry, &payload[start..headers_end], &payload[headers_end..end], payload_offset + start)?;
+            let (headers, body) = (&payload[start..headers_end], &payload[headers_end..end]);
+            check_record(&entry, headers, body, payload_offset + start)?.into_iter().for_each(|c| commands.add(c));
         }
         start = end;
     }
-    Ok(())
+    Ok(commands)
 }
 
-fn check_record(entry: &TableEntry, headers: &[u8], body: &[u8], offset: usize) -> Result<(), DecodeError> {
+/// Returns the command, if the record is one.
+fn check_record<'a>(
+    entry: &TableEntry,
+    headers: &[u8],
+    body: &'a [u8],
+    offset: usize,
+) -> Result<Option<Command<'a>>, DecodeError> {
     let (mut length_bytes_extra, mut nameless_value) = (0, None);
     walk(headers, entry.header_count, offset, |header| {
         length_bytes_extra += header.length_bytes_extra;
@@ -139,7 +171,7 @@ fn check_record(entry: &TableEntry, headers: &[u8], body: &[u8], offset: usize) 
         Some(_) | None if nameless_value.is_some() != entry.is_command() => {
             Err(DecodeError::invalid(offset, COMMAND_FLAG))
         }
-        Some(word) => Command::parse(word, body).map(|_| ()).map_err(|what| DecodeError::invalid(offset, what)),
-        None => Ok(()),
+        Some(word) => Command::parse(word, body).map(Some).map_err(|what| DecodeError::invalid(offset, what)),
+        None => Ok(None),
     }
 }

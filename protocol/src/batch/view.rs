@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::RecordView;
+use super::command::{Command, commands};
 use super::headers::walk;
 use super::layout::{
     ARRIVAL_MS, BatchHeader, COLUMNS_CRC, CUT_AFTER, CUT_BEFORE, CutOff, EXPIRES_AT_MS, FIRST_SEQ_NUM, PAYLOAD_BYTES,
@@ -23,6 +24,7 @@ use crate::types::StreamId;
 pub struct Batch {
     bytes: Bytes,
     metered_bytes: u64,
+    has_commands: bool,
 }
 
 impl Batch {
@@ -37,8 +39,8 @@ impl Batch {
             return Err(DecodeError::bad(0, what));
         }
         check_sums(&bytes, &header)?;
-        let metered_bytes = check_table(&bytes, &header)?;
-        Ok(Self { bytes, metered_bytes })
+        let (metered_bytes, has_commands) = check_table(&bytes, &header)?;
+        Ok(Self { bytes, metered_bytes, has_commands })
     }
 
     /// Cuts one batch off the front, for batches that lie back to back. `None` when nothing is left.
@@ -159,6 +161,17 @@ impl Batch {
         entries.partition_point(|entry| u64_at(entry, 0) < timestamp) as u32
     }
 
+    pub fn has_commands(&self) -> bool {
+        self.has_commands
+    }
+
+    /// The command records with their sequence numbers, in order; costs nothing where there are none.
+    pub fn commands(&self) -> impl Iterator<Item = (u64, Command<'_>)> {
+        let bytes = self.has_commands.then_some(&self.bytes[..]);
+        let first = self.first_seq_num();
+        bytes.into_iter().flat_map(commands).map(move |(index, command)| (first + u64::from(index), command))
+    }
+
     /// The records in order, as slices of the batch's bytes. An item is an error only where the payload contradicts the
     /// table, which [`Batch::verify_payload`] finds first.
     pub fn records(&self) -> impl Iterator<Item = Result<RecordView, DecodeError>> + '_ {
@@ -254,20 +267,21 @@ fn check_sums(bytes: &[u8], header: &BatchHeader) -> Result<(), DecodeError> {
 }
 
 /// A server may be hostile or wrong, with its sums in order: whatever later arithmetic relies on is checked here.
-/// Returns the metered size.
-fn check_table(bytes: &[u8], header: &BatchHeader) -> Result<u64, DecodeError> {
-    let (mut payload_bytes, mut metered_bytes) = (0, 0);
+/// Returns the metered size, and whether there are command records.
+fn check_table(bytes: &[u8], header: &BatchHeader) -> Result<(u64, bool), DecodeError> {
+    let (mut payload_bytes, mut metered_bytes, mut has_commands) = (0, 0, false);
     let table = &bytes[BATCH_HEADER_BYTES..header.header_and_table_bytes()];
     for (index, entry) in entries(table).enumerate() {
         check_entry(&entry, BATCH_HEADER_BYTES + index * TABLE_ENTRY_BYTES)?;
         payload_bytes += entry.payload_bytes();
         metered_bytes += entry.metered_bytes();
+        has_commands |= entry.is_command();
     }
     if payload_bytes != u64::from(header.payload_bytes) {
         return Err(DecodeError::bad(PAYLOAD_BYTES, "the records' sizes do not add up to the payload's"));
     }
     check_cut_offs(header)?;
-    Ok(metered_bytes)
+    Ok((metered_bytes, has_commands))
 }
 
 fn check_cut_offs(header: &BatchHeader) -> Result<(), DecodeError> {

@@ -25,14 +25,20 @@ mod counters;
 mod append;
 mod append_session;
 mod check_tail;
+mod conditions;
+mod deletion;
 mod drain;
 mod failure;
 mod flow;
 mod load;
+mod reconfigure;
+mod refusals;
 mod request;
+mod rights;
 
 mod acks;
 mod backlog;
+mod commands;
 mod journal_files;
 mod journal_writer;
 mod lanes;
@@ -47,6 +53,7 @@ mod history;
 mod read;
 mod read_session;
 mod reader;
+mod removed;
 mod serve;
 mod single_read;
 mod take;
@@ -99,6 +106,9 @@ pub struct Shard {
     /// Of these, and of appends that wait for their stream.
     waiting_bytes: usize,
     flow_noted: Vec<connection::ConnectionKey>,
+    held_refusals: refusals::HeldRefusals,
+    /// Streams that the catalog says are deleted, and that are not gone yet.
+    deleted: Vec<stream::StreamKey>,
 
     /// Connections with readers that can go on.
     round: VecDeque<connection::ConnectionKey>,
@@ -127,8 +137,8 @@ struct Turn<'a> {
 }
 
 impl Shard {
-    /// `recovered`: the streams that have durable records in no chunk yet; these are stable at once (a standard stream's when
-    /// they are stored), and published first.
+    /// `recovered`: the streams that have durable records in no chunk yet; these are stable at once (those of a stream that was
+    /// always standard when they are stored), and published first.
     ///
     /// # Panics
     /// If a budget is beyond what the formats hold.
@@ -151,6 +161,8 @@ impl Shard {
             waiting_appends: VecDeque::new(),
             waiting_bytes: 0,
             flow_noted: Vec::new(),
+            held_refusals: refusals::HeldRefusals::default(),
+            deleted: Vec::new(),
             round: VecDeque::new(),
             followers: 0,
             timers: timers::Timers::default(),
@@ -186,11 +198,15 @@ impl Shard {
                 load::Load::Stream(_) => unreachable!("a load of a stream is answered by StreamLoaded"),
             },
             Event::TimeoutReached => {}
-            Event::CloseStream { .. }
-            | Event::StreamReopened { .. }
-            | Event::StreamDeleted { .. }
-            | Event::StreamReconfigured { .. }
-            | Event::StartRaised { .. } => {}
+            Event::CloseStream { call, target, when } => self.on_close_stream(turn, call, target, when),
+            Event::StreamReopened { target, stream_id } => self.on_stream_reopened(turn, &target, stream_id),
+            Event::StreamDeleted { call, target, stream_id } => self.on_stream_deleted(turn, call, &target, stream_id),
+            Event::StreamReconfigured { call, entry } => self.on_stream_reconfigured(turn, call, entry),
+            Event::StartRaised { target, stream_id, start_seq_num } => {
+                if let Some(stream) = self.find_open(&target, stream_id) {
+                    self.streams[stream].on_expired(start_seq_num);
+                }
+            }
             // After a failure nothing that the disk or the store says changes what clients are told.
             _ if self.failed => {}
             Event::BlockWritten { number, outcome } => self.on_block_written(turn, number, outcome),
@@ -214,6 +230,7 @@ impl Shard {
         self.on_reader_timers(turn);
         self.start_queued_loads(turn);
         self.serve_readers(turn);
+        self.finish_deletions(turn);
         if !self.failed {
             self.finish_drain(turn);
         }
@@ -280,9 +297,10 @@ impl Shard {
         let bytes = batches.iter().map(|batch| batch.batch.bytes().len() as u64).sum();
         for batch in batches {
             self.backlog.on_recovered(batch.footprint);
-            stream.on_journaled(batch);
+            stream.on_recovered(batch);
         }
-        let class = stream.entry.config.storage_class;
+        stream.end_recovery();
+        let class = stream.class;
         let key = self.streams.insert(stream);
         let stream = &mut self.streams[key];
         if stream.has_unsealed() {

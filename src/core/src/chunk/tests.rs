@@ -73,7 +73,7 @@ fn chunk(object: &Bytes) -> ChunkObject {
 fn small_chunk() -> EncodedChunk {
     let mut first = stream(stream_id(1), 5, &[vec![b"the same words again and again ".repeat(20)]]);
     first.state.fencing_token = b"token".to_vec();
-    let defaults = crate::control::CreationDefaults::default();
+    let defaults = crate::control::SYSTEM_DEFAULTS;
     let (basin, name) = ("tests-basin".parse().unwrap(), "stream/name".parse().unwrap());
     first.entry = Some(Arc::new(StreamEntry::new(stream_id(1), basin, name, 1, defaults)));
     encoded(&input(vec![second_stream(), first]))
@@ -95,8 +95,10 @@ fn raw_chunk() -> EncodedChunk {
         name: "golden/stream".parse().unwrap(),
         created_at_ms: 1_771_390_606_217,
         placement: 0x0123_4567_89ab_cdef,
-        storage_class: crate::control::StorageClass::Express,
-        retention_age_secs: Some(604_800),
+        config: crate::control::SYSTEM_DEFAULTS,
+        config_version: 0,
+        deleted_at_ms: None,
+        creation: None,
     }));
     let stateful = stream(stream_id(2), 40, &[]);
     encoded(&input(vec![noisy, stateful]))

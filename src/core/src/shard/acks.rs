@@ -31,6 +31,8 @@ pub(super) enum AckTo {
     /// A single append, by the request's id.
     Request(ConnectionKey, u64),
     Session(AppendSessionKey),
+    /// Nobody: the stream is deleted, and this is its last record.
+    TerminalTrim(StreamKey),
 }
 
 /// A block, once it belongs to the complete prefix: of a journal, or of memory.
@@ -54,9 +56,18 @@ impl Shard {
             let batch = MemoryBatch { batch, block: number, footprint };
             self.on_batch_durable(turn, append.stream, batch);
         }
-        for append in appends {
-            self.settle(turn, append);
+        for append in &appends {
+            self.settle(turn, *append);
         }
+        for append in appends {
+            self.on_settled(turn, append.stream);
+        }
+    }
+
+    /// More of the stream is stable, and the acks for it are out: what waited for that.
+    fn on_settled(&mut self, turn: &mut Turn<'_>, key: StreamKey) {
+        self.release_refusals(turn, key);
+        self.answer_closed(turn, key);
     }
 
     fn on_batch_durable(&mut self, turn: &mut Turn<'_>, key: StreamKey, batch: MemoryBatch) {
@@ -65,7 +76,7 @@ impl Shard {
         let stable_before = stream.stable;
         stream.on_journaled(batch);
         let is_news = stream.stable != stable_before;
-        self.lanes.of_mut(stream.entry.config.storage_class).on_journaled(key, stream, bytes, turn.now.monotonic);
+        self.lanes.of_mut(stream.class).on_journaled(key, stream, bytes, turn.now.monotonic);
         if is_news {
             self.wake_tail(key);
         }
@@ -88,18 +99,24 @@ impl Shard {
             let stream = &mut self.streams[key];
             let tail = stream.stable;
             let is_stable = stream.awaiting_store.front().is_some_and(|ack| ack.end.seq_num <= tail.seq_num);
-            let Some(ack) = is_stable.then(|| stream.awaiting_store.pop_front()).flatten() else { return };
+            let Some(ack) = is_stable.then(|| stream.awaiting_store.pop_front()).flatten() else { break };
             self.acknowledge(turn, ack, tail, self.level_of(key));
         }
+        self.on_settled(turn, key);
     }
 
     /// What a stable record of this stream has reached.
     pub(super) fn level_of(&self, key: StreamKey) -> Level {
-        if self.streams[key].is_standard() { self.config.store_level() } else { self.config.journal_level() }
+        let stream = &self.streams[key];
+        let is_stored = stream.is_standard() && stream.stable == stream.published;
+        if is_stored { self.config.store_level() } else { self.config.journal_level() }
     }
 
     fn acknowledge(&mut self, turn: &mut Turn<'_>, ack: PendingAck, tail: Position, level: Level) {
         assert!(!self.failed, "nothing is acknowledged after a failure (reliability.md P9)");
+        if let AckTo::TerminalTrim(stream) = ack.to {
+            return self.on_terminal_trim_stable(turn, stream);
+        }
         let response =
             Response::AppendAck(AppendAck { start: ack.start, end: ack.end, tail, level, shard: self.config.shard });
         self.counters.acks += 1;
@@ -109,6 +126,7 @@ impl Shard {
                 self.end_request(connection, id);
             }
             AckTo::Session(session) => self.acknowledge_input(turn, session, response),
+            AckTo::TerminalTrim(_) => {}
         }
     }
 }

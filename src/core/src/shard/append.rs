@@ -3,31 +3,36 @@
 use bytes::{Bytes, BytesMut};
 use riverrun_protocol::batch::{self, Ingested, Stamp};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
-use riverrun_protocol::request::StreamRef;
+use riverrun_protocol::request::{AppendConditions, StreamRef};
 use riverrun_protocol::types::Position;
 
 use super::acks::{AckTo, PendingAck, PendingAppend};
+use super::commands::Effects;
+use super::conditions::Refusal;
 use super::connection::{ConnectionKey, InProgress};
+use super::deletion::deletion_pending;
 use super::load::Deferred;
 use super::stream::{Stream, StreamKey};
 use super::streams::Located;
 use super::timestamps::Timestamps;
-use super::{Shard, Turn};
+use super::{Shard, Turn, conditions, rights};
 use crate::action::LoadCause;
-use crate::event::BatchBytes;
+use crate::event::{AppendRights, BatchBytes};
 use crate::limits::{CONNECTION_WAITING_BYTES_MAX, CONNECTION_WAITING_BYTES_SHARE, SHARD_WAITING_BYTES_MAX};
 
 /// A batch that passed ingest (`s2-semantics.md` B2, step 2).
 #[derive(Debug)]
 pub(super) struct Input<'a> {
-    bytes: BatchBytes<'a>,
-    facts: Ingested,
+    pub(super) bytes: BatchBytes<'a>,
+    pub(super) conditions: AppendConditions,
+    pub(super) facts: Ingested,
 }
 
 /// The same, for as long as it has to wait.
 #[derive(Debug)]
 pub(super) struct OwnedInput {
     bytes: OwnedBytes,
+    conditions: AppendConditions,
     facts: Ingested,
 }
 
@@ -43,7 +48,7 @@ impl Input<'_> {
             BatchBytes::Borrowed(bytes) => OwnedBytes::Copied(Bytes::copy_from_slice(bytes)),
             BatchBytes::Received { frame, batch } => OwnedBytes::Received { frame, batch },
         };
-        OwnedInput { bytes, facts: self.facts }
+        OwnedInput { bytes, conditions: self.conditions, facts: self.facts }
     }
 
     /// What it would take while it waits.
@@ -76,7 +81,7 @@ impl OwnedInput {
 /// An append that waits until there is room.
 #[derive(Debug)]
 pub(super) struct WaitingAppend {
-    stream: StreamKey,
+    pub(super) stream: StreamKey,
     connection: ConnectionKey,
     to: AckTo,
     input: OwnedInput,
@@ -89,9 +94,9 @@ impl Shard {
         connection: ConnectionKey,
         id: u64,
         target: &StreamRef,
-        bytes: BatchBytes<'_>,
+        input: Result<Input<'_>, ErrorFrame>,
     ) {
-        let input = match self.ingest(bytes) {
+        let input = match input {
             Ok(input) => input,
             Err(error) => return self.refuse_append(turn, connection, AckTo::Request(connection, id), error),
         };
@@ -105,16 +110,6 @@ impl Shard {
                 self.defer(turn, load, connection, Deferred::Append { id, input });
             }
         }
-    }
-
-    /// Structure, limits, sums and command syntax (`s2-semantics.md` A3-A5, B5), before anything is looked up.
-    pub(super) fn ingest<'a>(&mut self, bytes: BatchBytes<'a>) -> Result<Input<'a>, ErrorFrame> {
-        let facts = batch::check_ingest(bytes.batch())?;
-        if facts.has_commands {
-            let why = "command records (fence, trim) are not supported by this version";
-            return Err(ErrorFrame::new(ErrorCode::Unsupported, why));
-        }
-        Ok(Input { bytes, facts })
     }
 
     /// For a batch that cannot go on right now.
@@ -132,8 +127,8 @@ impl Shard {
         to: AckTo,
         input: Input<'_>,
     ) {
-        if self.waiting_appends.is_empty() && self.has_append_room() {
-            self.accept(turn, stream, to, input);
+        if self.may_accept(stream) {
+            self.accept(turn, stream, connection, to, input);
         } else {
             let input = self.keep(input);
             self.wait_for_room(turn, WaitingAppend { stream, connection, to, input });
@@ -149,42 +144,76 @@ impl Shard {
         to: AckTo,
         input: OwnedInput,
     ) {
-        if self.waiting_appends.is_empty() && self.has_append_room() {
-            self.accept_owned(turn, stream, to, input);
+        let append = WaitingAppend { stream, connection, to, input };
+        if self.may_accept(stream) {
+            self.accept_owned(turn, append);
         } else {
-            self.wait_for_room(turn, WaitingAppend { stream, connection, to, input });
+            self.wait_for_room(turn, append);
         }
+    }
+
+    /// To be refused by a stream that is closed, no batch needs to wait.
+    fn may_accept(&mut self, stream: StreamKey) -> bool {
+        !self.streams[stream].is_open() || (self.waiting_appends.is_empty() && self.has_append_room())
     }
 
     fn has_append_room(&mut self) -> bool {
         self.backlog.has_room() && self.writer.has_room()
     }
 
-    fn accept_owned(&mut self, turn: &mut Turn<'_>, stream: StreamKey, to: AckTo, input: OwnedInput) {
-        let OwnedInput { bytes, facts } = input;
+    fn accept_owned(&mut self, turn: &mut Turn<'_>, append: WaitingAppend) {
+        let WaitingAppend { stream, connection, to, input: OwnedInput { bytes, conditions, facts } } = append;
         match bytes {
             OwnedBytes::Copied(bytes) => {
-                self.accept(turn, stream, to, Input { bytes: BatchBytes::Borrowed(&bytes), facts });
+                let input = Input { bytes: BatchBytes::Borrowed(&bytes), conditions, facts };
+                self.accept(turn, stream, connection, to, input);
             }
             OwnedBytes::Received { frame, batch } => {
-                self.accept(turn, stream, to, Input { bytes: BatchBytes::Received { frame, batch }, facts });
+                let input = Input { bytes: BatchBytes::Received { frame, batch }, conditions, facts };
+                self.accept(turn, stream, connection, to, input);
             }
         }
     }
 
-    /// From here on the batch has its numbers, and nothing but the end of the process keeps it from becoming stable.
-    fn accept(&mut self, turn: &mut Turn<'_>, key: StreamKey, to: AckTo, input: Input<'_>) {
+    /// The batch's turn has come (`s2-semantics.md` B2, steps 6-8). Every check is before the first byte is taken.
+    fn accept(&mut self, turn: &mut Turn<'_>, key: StreamKey, connection: ConnectionKey, to: AckTo, input: Input<'_>) {
+        if let AckTo::Session(session) = to
+            && self.discards_waiting(session)
+        {
+            return self.discard_input(turn, session);
+        }
+        if let Err(refusal) = self.check_accept(key, &input) {
+            return self.refuse_revealing(turn, key, connection, to, refusal);
+        }
         self.counters.appends += 1;
         self.counters.appended_records += u64::from(input.facts.record_count);
         self.counters.appended_bytes += input.facts.batch_bytes as u64;
         self.counters.copied_bytes += input.copied_bytes();
-        let Input { bytes, facts } = input;
+        self.put(turn, key, to, input);
+    }
+
+    fn check_accept(&self, key: StreamKey, input: &Input<'_>) -> Result<(), Refusal> {
+        let stream = &self.streams[key];
+        if !stream.is_open() {
+            return Err(deletion_pending().into());
+        }
+        conditions::check(stream, &input.conditions, &input.facts)
+    }
+
+    /// From here on the batch has its numbers, and nothing but the end of the process keeps it from becoming stable.
+    pub(super) fn put(&mut self, turn: &mut Turn<'_>, key: StreamKey, to: AckTo, input: Input<'_>) {
+        let Input { bytes, facts, .. } = input;
         let stream = &mut self.streams[key];
-        stream.recently_used = true;
+        stream.on_put(turn.now.wall_ms);
         let stamp = stamp_of(stream, turn.now.wall_ms);
-        let floor = stream.next.timestamp;
+        if facts.has_fences {
+            let numbered = batch::commands(bytes.batch())
+                .map(|(index, command)| (stamp.first_seq_num + u64::from(index), command));
+            stream.set_fence(Effects::of(numbered));
+        }
+        let timestamps = Timestamps::new(stream.next.timestamp, stamp.arrival_ms, &stream.entry.config);
         self.writer.put(bytes, &facts, |batch| {
-            let (first, last) = stamp_batch(batch, &stamp, floor);
+            let (first, last) = stamp_batch(batch, &stamp, timestamps);
             let start = Position { seq_num: stamp.first_seq_num, timestamp: first };
             let end = Position { seq_num: stamp.first_seq_num + u64::from(facts.record_count), timestamp: last };
             stream.next = end;
@@ -206,7 +235,7 @@ impl Shard {
         let mut admitted = false;
         while !self.waiting_appends.is_empty() && self.has_append_room() {
             let Some(append) = self.take_waiting() else { break };
-            self.accept_owned(turn, append.stream, append.to, append.input);
+            self.accept_owned(turn, append);
             admitted = true;
         }
         admitted
@@ -229,7 +258,20 @@ impl Shard {
     /// Refuses all that wait for room, oldest first; they never had an effect.
     pub(super) fn refuse_waiting(&mut self, turn: &mut Turn<'_>, error: &ErrorFrame) {
         while let Some(append) = self.take_waiting() {
-            self.refuse_append(turn, append.connection, append.to, error.clone());
+            self.refuse_in_turn(turn, append.connection, append.to, error.clone());
+        }
+    }
+
+    /// Refuses those of one stream that wait for room, oldest first.
+    pub(super) fn refuse_waiting_of(&mut self, turn: &mut Turn<'_>, stream: StreamKey, error: &ErrorFrame) {
+        let waiting = std::mem::take(&mut self.waiting_appends);
+        for append in waiting {
+            if append.stream == stream {
+                self.forget_waiting(&append);
+                self.refuse_in_turn(turn, append.connection, append.to, error.clone());
+            } else {
+                self.waiting_appends.push_back(append);
+            }
         }
     }
 
@@ -293,8 +335,34 @@ impl Shard {
                 self.end_request(connection, id);
             }
             AckTo::Session(session) => self.refuse_input(turn, session, error),
+            // Nobody sent it, and nothing refuses it.
+            AckTo::TerminalTrim(_) => {}
         }
     }
+
+    /// As [`Shard::refuse_append`], for a batch whose turn has come: in its session it is the first to be refused, whatever was
+    /// said of those behind it.
+    fn refuse_in_turn(&mut self, turn: &mut Turn<'_>, connection: ConnectionKey, to: AckTo, error: ErrorFrame) {
+        match to {
+            AckTo::Session(session) if self.discards_waiting(session) => self.discard_input(turn, session),
+            AckTo::Session(session) => {
+                self.poison(session, error.clone());
+                self.refuse_append(turn, connection, to, error);
+            }
+            _ => self.refuse_append(turn, connection, to, error),
+        }
+    }
+}
+
+/// Structure, limits, sums, command syntax (`s2-semantics.md` A3-A5, B5) and rights, before anything is looked up.
+pub(super) fn ingest<'a>(
+    bytes: BatchBytes<'a>,
+    conditions: AppendConditions,
+    allowed: AppendRights,
+) -> Result<Input<'a>, ErrorFrame> {
+    let facts = batch::check_ingest(bytes.batch())?;
+    rights::check(allowed, &facts)?;
+    Ok(Input { bytes, conditions, facts })
 }
 
 pub(super) fn overloaded(why: &str) -> ErrorFrame {
@@ -312,9 +380,8 @@ fn stamp_of(stream: &Stream, arrival_ms: u64) -> Stamp {
 }
 
 /// Numbers the batch and assigns its timestamps; returns the first and the last of them.
-fn stamp_batch(batch: &mut [u8], stamp: &Stamp, floor: u64) -> (u64, u64) {
-    let mut timestamps = Timestamps::new(floor, stamp.arrival_ms);
-    let (mut first, mut last) = (None, floor);
+fn stamp_batch(batch: &mut [u8], stamp: &Stamp, mut timestamps: Timestamps) -> (u64, u64) {
+    let (mut first, mut last) = (None, 0);
     batch::stamp(batch, stamp, |client| {
         last = timestamps.assign(client);
         first.get_or_insert(last);

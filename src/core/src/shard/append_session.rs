@@ -1,10 +1,11 @@
 //! Append sessions (`s2-semantics.md` B10): pipelined inputs, acks in order, poisoned by the first refusal.
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
-use riverrun_protocol::request::StreamRef;
+use riverrun_protocol::request::{AppendConditions, StreamRef};
 use riverrun_protocol::response::{Response, SessionOpened};
 
 use super::acks::AckTo;
+use super::append::ingest;
 use super::connection::{ConnectionKey, InProgress};
 use super::load::Deferred;
 use super::slab::Key;
@@ -12,7 +13,7 @@ use super::stream::StreamKey;
 use super::streams::Located;
 use super::{Shard, Turn};
 use crate::action::LoadCause;
-use crate::event::{BatchBytes, LoadId};
+use crate::event::{AppendRights, BatchBytes, LoadId};
 
 pub(super) type AppendSessionKey = Key<AppendSession>;
 
@@ -20,10 +21,15 @@ pub(super) type AppendSessionKey = Key<AppendSession>;
 pub(super) struct AppendSession {
     connection: ConnectionKey,
     id: u64,
+    /// Of whoever opened it.
+    rights: AppendRights,
     place: Place,
     /// Inputs that were neither acknowledged nor discarded.
     unanswered: usize,
     end: End,
+    /// An input was refused when its turn came: those that wait are behind it. (What waits when one is refused on arrival is
+    /// before it.)
+    discards_waiting: bool,
 }
 
 /// A client may send inputs right behind the opening frame, before the stream is found.
@@ -50,6 +56,7 @@ impl Shard {
         connection: ConnectionKey,
         id: u64,
         target: &StreamRef,
+        rights: AppendRights,
     ) {
         let located = match self.locate(turn, connection, target, LoadCause::Append, 0) {
             Ok(located) => located,
@@ -59,7 +66,8 @@ impl Shard {
             Located::Open(stream) => Place::Open(stream),
             Located::Loading(load) => Place::Loading(load),
         };
-        let session = AppendSession { connection, id, place, unanswered: 0, end: End::NotYet };
+        let (end, discards_waiting) = (End::NotYet, false);
+        let session = AppendSession { connection, id, rights, place, unanswered: 0, end, discards_waiting };
         let key = self.append_sessions.insert(session);
         self.connections[connection].begin(id, InProgress::AppendSession(key));
         match located {
@@ -105,6 +113,7 @@ impl Shard {
         turn: &mut Turn<'_>,
         connection: ConnectionKey,
         id: u64,
+        conditions: AppendConditions,
         bytes: BatchBytes<'_>,
     ) {
         let known = &self.connections[connection];
@@ -118,12 +127,18 @@ impl Shard {
             End::Poisoned(_) => {}
             End::Closed => self.refuse_input_unheard(turn, key, bad_session("an input behind the session's close")),
             End::NotYet if self.draining => self.refuse_input_unheard(turn, key, super::drain::draining_error()),
-            End::NotYet => self.take_input(turn, key, bytes),
+            End::NotYet => self.take_input(turn, key, conditions, bytes),
         }
     }
 
-    fn take_input(&mut self, turn: &mut Turn<'_>, key: AppendSessionKey, bytes: BatchBytes<'_>) {
-        let input = match self.ingest(bytes) {
+    fn take_input(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: AppendSessionKey,
+        conditions: AppendConditions,
+        bytes: BatchBytes<'_>,
+    ) {
+        let input = match ingest(bytes, conditions, self.append_sessions[key].rights) {
             Ok(input) => input,
             Err(error) => return self.refuse_input_unheard(turn, key, error),
         };
@@ -155,6 +170,38 @@ impl Shard {
             session.end = End::Poisoned(error);
         }
         self.end_append_session_if_due(turn, key);
+    }
+
+    /// As [`Shard::refuse_input`], for the input whose turn it is: it comes before all that wait, and before whatever the session
+    /// was to end with. The end itself may have to wait (see `refusals`).
+    pub(super) fn poison(&mut self, key: AppendSessionKey, error: ErrorFrame) {
+        let Some(session) = self.append_sessions.get_mut(key) else { return };
+        session.end = End::Poisoned(error);
+        session.discards_waiting = true;
+    }
+
+    pub(super) fn discards_waiting(&self, key: AppendSessionKey) -> bool {
+        self.append_sessions.get(key).is_some_and(|session| session.discards_waiting)
+    }
+
+    /// It was received behind one that was refused: no effect, no answer (`s2-semantics.md` B10).
+    pub(super) fn discard_input(&mut self, turn: &mut Turn<'_>, key: AppendSessionKey) {
+        let Some(session) = self.append_sessions.get_mut(key) else { return };
+        session.unanswered -= 1;
+        self.end_append_session_if_due(turn, key);
+    }
+
+    /// The stream is deleted: they end behind the acks that they still have to hear.
+    pub(super) fn end_append_sessions_of(&mut self, turn: &mut Turn<'_>, stream: StreamKey, error: &ErrorFrame) {
+        for key in self.append_sessions.keys().collect::<Vec<_>>() {
+            let session = &mut self.append_sessions[key];
+            if session.place == Place::Open(stream) {
+                if !matches!(session.end, End::Poisoned(_)) {
+                    session.end = End::Poisoned(error.clone());
+                }
+                self.end_append_session_if_due(turn, key);
+            }
+        }
     }
 
     /// The connection may be gone, and the session with it: the batch is stable all the same.

@@ -16,9 +16,11 @@ impl Shard {
         let maybe = ErrorFrame { outcome: Outcome::MaybeDone, ..storage_error(reason) };
         let not_done = ErrorFrame { outcome: Outcome::NotDone, ..storage_error(reason) };
         self.refuse_all_deferred(turn, &not_done);
+        self.fail_held_refusals(turn, &not_done);
         self.fail_append_sessions(turn, &maybe, &not_done);
         self.refuse_waiting(turn, &not_done);
         self.fail_accepted(turn, &maybe);
+        self.fail_closes(turn, reason);
         turn.actions.push(Action::Fatal { reason: reason.to_owned() });
     }
 

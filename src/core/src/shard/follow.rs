@@ -6,6 +6,7 @@ use rand::RngExt;
 use riverrun_protocol::response::Push;
 
 use super::connection::ConnectionKey;
+use super::deletion::stream_deleted;
 use super::reader::{Phase, Reader, ReaderKey};
 use super::stream::StreamKey;
 use super::{Shard, Turn};
@@ -21,6 +22,9 @@ impl Shard {
         }
         if !reader.may_follow || reader.wait_is_over(now) {
             return self.end_reader(turn, key);
+        }
+        if reader.stream.is_some_and(|stream| self.streams[stream].is_over()) {
+            return self.fail_reader(turn, key, stream_deleted());
         }
         if reader.phase == Phase::CatchUp {
             self.enter_follow(turn, key);

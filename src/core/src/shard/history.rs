@@ -4,7 +4,7 @@ use riverrun_protocol::batch::Batch;
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 
 use super::load::Load;
-use super::reader::{PageLoad, ReaderKey};
+use super::reader::{PageLoad, Reader, ReaderKey};
 use super::{Shard, Turn};
 use crate::action::{Action, PagesFrom};
 use crate::event::{ChunkRange, LoadFailure, LoadId};
@@ -88,6 +88,10 @@ impl Shard {
             return self.mark_ready(key);
         }
         let Some(chunk) = stream.chunk_at(next).filter(|chunk| chunk.first_seq_num <= next).copied() else {
+            if self.goes_on_without_chunk(key) {
+                return;
+            }
+            let stream = &self.streams[self.readers[key].stream.expect("only an admitted reader needs pages")];
             let why = format!("no chunk holds sequence number {next} of stream {}", stream.entry.id);
             return self.fail_reader(turn, key, ErrorFrame::new(ErrorCode::Corrupt, why));
         };
@@ -112,8 +116,12 @@ impl Shard {
         let Some(reader) = self.readers.get_mut(wanted.reader) else { return };
         assert_eq!(reader.load, PageLoad::InFlight(load), "a reader has one load at a time");
         reader.load = PageLoad::None;
+        if !wanted.is_wanted_by(reader) {
+            return self.mark_ready(wanted.reader);
+        }
         match outcome.map_err(failure).and_then(|batches| self.hold(&wanted, batches)) {
             Ok(()) => self.mark_ready(wanted.reader),
+            Err(_) if self.goes_on_without_chunk(wanted.reader) => {}
             Err(error) => self.fail_reader(turn, wanted.reader, error),
         }
     }
@@ -122,13 +130,13 @@ impl Shard {
     fn hold(&mut self, wanted: &PagesWanted, batches: Vec<Batch>) -> Result<(), ErrorFrame> {
         let reader = &mut self.readers[wanted.reader];
         let stream = &self.streams[reader.stream.expect("only an admitted reader loads pages")];
-        let mut next = match wanted.from {
-            PagesFrom::SeqNum(seq_num) if seq_num != reader.loaded_end() => return Ok(()),
+        let found = match wanted.from {
             PagesFrom::SeqNum(seq_num) => seq_num,
             PagesFrom::Timestamp(timestamp) => resolve(&batches, timestamp).ok_or_else(|| wanted.broken())?,
         };
+        let mut next = found;
         if let PagesFrom::Timestamp(_) = wanted.from {
-            next = next.max(stream.start_seq_num);
+            next = found.max(stream.start_seq_num);
             reader.cursor = next;
             reader.not_before = None;
         }
@@ -142,15 +150,25 @@ impl Shard {
             self.loaded_bytes += batch.bytes().len();
             reader.loaded.push_back(batch);
         }
-        if reader.loaded.is_empty() {
-            return Err(wanted.broken());
+        match reader.loaded.is_empty() {
+            false => drop(self.holders.insert(wanted.reader)),
+            // All that were found are removed: the first survivor is behind them.
+            true if found < start => {}
+            true => return Err(wanted.broken()),
         }
-        self.holders.insert(wanted.reader);
         Ok(())
     }
 }
 
 impl PagesWanted {
+    /// While it was under way the reader may have let go of what came before it, or skipped it.
+    fn is_wanted_by(&self, reader: &Reader) -> bool {
+        match self.from {
+            PagesFrom::SeqNum(seq_num) => reader.not_before.is_none() && seq_num == reader.loaded_end(),
+            PagesFrom::Timestamp(timestamp) => reader.not_before == Some(timestamp),
+        }
+    }
+
     /// P8: never served, never silently skipped.
     fn broken(&self) -> ErrorFrame {
         let ChunkRange { chunk, first_seq_num, end_seq_num, .. } = self.chunk;

@@ -1,6 +1,7 @@
 //! Streams that are not in memory: asked for once, while the requests for them wait in order of arrival.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::request::{ReadParams, StreamRef};
@@ -9,13 +10,15 @@ use super::acks::AckTo;
 use super::append::{OwnedInput, overloaded};
 use super::append_session::AppendSessionKey;
 use super::connection::ConnectionKey;
+use super::deletion::{answer_not_closed, deletion_pending};
 use super::history::PagesWanted;
 use super::reader::ReaderKey;
 use super::stream::{Stream, StreamKey};
 use super::streams::Located;
 use super::{Shard, Turn};
-use crate::action::{Action, LoadCause};
-use crate::event::{LoadFailure, LoadId, LoadedStream};
+use crate::action::{Action, LoadCause, NotClosed};
+use crate::control::StreamEntry;
+use crate::event::{CallId, CloseWhen, LoadFailure, LoadId, LoadedStream};
 use crate::limits::LOADS_WAITING_REQUESTS_MAX;
 
 /// Everything that was asked of the driver's loaders and not answered yet.
@@ -38,6 +41,16 @@ pub(super) struct StreamLoad {
     target: StreamRef,
     cause: LoadCause,
     waiting: VecDeque<Waiting>,
+    /// Closes that wait behind all of these. The control plane bounds how many calls it makes.
+    closes: Vec<(CallId, CloseWhen)>,
+    /// The newest entry that the shard was told of meanwhile.
+    reconfigured: Option<Arc<StreamEntry>>,
+}
+
+impl StreamLoad {
+    fn new(target: StreamRef, cause: LoadCause) -> Self {
+        Self { target, cause, waiting: VecDeque::new(), closes: Vec::new(), reconfigured: None }
+    }
 }
 
 #[derive(Debug)]
@@ -110,6 +123,19 @@ impl Loads {
         Err(overloaded("too many requests wait for their streams to be opened; try again later"))
     }
 
+    pub(super) fn close_when_loaded(&mut self, load: LoadId, call: CallId, when: CloseWhen) {
+        self.stream_load(load).closes.push((call, when));
+    }
+
+    pub(super) fn reconfigure_when_loaded(&mut self, load: LoadId, entry: Arc<StreamEntry>) {
+        let known = &mut self.stream_load(load).reconfigured;
+        // Versions count within one stream; of two streams of one name the later told is the later created.
+        let is_older = |known: &StreamEntry| known.id == entry.id && known.config_version > entry.config_version;
+        if !known.as_deref().is_some_and(is_older) {
+            *known = Some(entry);
+        }
+    }
+
     fn stream_load(&mut self, load: LoadId) -> &mut StreamLoad {
         match self.in_flight.get_mut(&load) {
             Some(Load::Stream(load)) => load,
@@ -123,8 +149,8 @@ impl Shard {
     /// requests that may wait for them.
     ///
     /// # Errors
-    /// The stream is not in memory, and there is no room for a request with `bytes` of batch to wait for it: nothing was begun,
-    /// above all no stream created.
+    /// The stream is closed; or it is not in memory, and there is no room for a request with `bytes` of batch to wait for it:
+    /// nothing was begun, above all no stream created.
     pub(super) fn locate(
         &mut self,
         turn: &mut Turn<'_>,
@@ -134,18 +160,25 @@ impl Shard {
         bytes: usize,
     ) -> Result<Located, ErrorFrame> {
         let found = self.streams.find(target);
-        if !matches!(found, Some(Located::Open(_))) {
-            self.loads.check_room()?;
-            self.check_waiting(connection, bytes)?;
+        if let Some(Located::Open(key)) = found {
+            return if self.streams[key].is_open() { Ok(Located::Open(key)) } else { Err(deletion_pending()) };
         }
-        if let Some(located) = found {
-            return Ok(located);
-        }
-        let waiting = VecDeque::new();
-        let load = self.loads.begin(Load::Stream(StreamLoad { target: target.clone(), cause, waiting }));
+        self.loads.check_room()?;
+        self.check_waiting(connection, bytes)?;
+        Ok(found.unwrap_or_else(|| Located::Loading(self.begin_load(turn, StreamLoad::new(target.clone(), cause)))))
+    }
+
+    fn begin_load(&mut self, turn: &mut Turn<'_>, load: StreamLoad) -> LoadId {
+        let (target, cause) = (load.target.clone(), load.cause);
+        let load = self.loads.begin(Load::Stream(load));
         self.streams.set_loading(target.clone(), load);
-        turn.actions.push(Action::LoadStream { load, target: target.clone(), cause });
-        Ok(Located::Loading(load))
+        turn.actions.push(Action::LoadStream { load, target, cause });
+        load
+    }
+
+    pub(super) fn load_to_close(&mut self, turn: &mut Turn<'_>, target: StreamRef, call: CallId, when: CloseWhen) {
+        let closes = vec![(call, when)];
+        self.begin_load(turn, StreamLoad { closes, ..StreamLoad::new(target, LoadCause::Close) });
     }
 
     /// Lets a request wait for its stream; full is an answer.
@@ -169,18 +202,21 @@ impl Shard {
         match outcome {
             Ok(loaded) => self.on_stream_found(turn, load, loaded),
             Err(LoadFailure::StreamNotFound) => self.on_stream_not_found(turn, id, load),
-            Err(failure) => self.on_load_failed(turn, load, &load_error(failure)),
+            Err(failure) => self.on_load_failed(turn, load, &load_error(failure.clone()), failure),
         }
     }
 
     fn on_stream_found(&mut self, turn: &mut Turn<'_>, load: StreamLoad, loaded: LoadedStream) {
         let Some(evicted) = self.streams.make_room(self.config.streams_open_max, &mut self.tail_cache) else {
             let error = overloaded("every open stream is in use; close sessions, or try again later");
-            return self.on_load_failed(turn, load, &error);
+            let failure = LoadFailure::Unavailable(error.message.clone());
+            return self.on_load_failed(turn, load, &error, failure);
         };
         self.counters.streams_evicted += evicted;
         self.counters.streams_loaded += 1;
-        let key = self.streams.insert(Stream::new(loaded));
+        let mut stream = Stream::new(with_last_write(loaded, turn.now.wall_ms));
+        load.reconfigured.into_iter().for_each(|entry| stream.reconfigure(entry));
+        let key = self.streams.insert(stream);
         // Held until the last of them is served: the ones before it could otherwise make it evictable.
         self.streams[key].users += 1;
         for waiting in load.waiting {
@@ -188,6 +224,7 @@ impl Shard {
             self.serve_deferred(turn, key, waiting);
         }
         self.streams[key].users -= 1;
+        load.closes.into_iter().for_each(|(call, when)| self.close_stream(turn, key, call, when));
     }
 
     fn serve_deferred(&mut self, turn: &mut Turn<'_>, stream: StreamKey, waiting: Waiting) {
@@ -211,7 +248,8 @@ impl Shard {
 
     /// The basin's switch for the load's cause is off. It may be on for the cause of others that wait: they try again.
     fn on_stream_not_found(&mut self, turn: &mut Turn<'_>, id: LoadId, load: StreamLoad) {
-        let StreamLoad { target, cause, waiting } = load;
+        let StreamLoad { target, cause, waiting, closes, reconfigured } = load;
+        fail_closes(turn, closes, &LoadFailure::StreamNotFound);
         let error = load_error(LoadFailure::StreamNotFound);
         let mut others = VecDeque::new();
         for waiting in waiting {
@@ -225,13 +263,14 @@ impl Shard {
         let Some(cause) = others.front().map(|waiting| waiting.what.cause()) else {
             return self.streams.set_absent(&target);
         };
-        let load = StreamLoad { target: target.clone(), cause, waiting: others };
+        let load = StreamLoad { waiting: others, reconfigured, ..StreamLoad::new(target.clone(), cause) };
         self.loads.in_flight.insert(id, Load::Stream(load));
         turn.actions.push(Action::LoadStream { load: id, target, cause });
     }
 
-    fn on_load_failed(&mut self, turn: &mut Turn<'_>, load: StreamLoad, error: &ErrorFrame) {
+    fn on_load_failed(&mut self, turn: &mut Turn<'_>, load: StreamLoad, error: &ErrorFrame, failure: LoadFailure) {
         self.streams.set_absent(&load.target);
+        fail_closes(turn, load.closes, &failure);
         for waiting in load.waiting {
             self.forget_deferred(&waiting);
             self.refuse_deferred(turn, waiting, error.clone());
@@ -240,12 +279,14 @@ impl Shard {
 
     /// Answers everything that waits for a load; the loads themselves will find nobody.
     pub(super) fn refuse_all_deferred(&mut self, turn: &mut Turn<'_>, error: &ErrorFrame) {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut closes) = (Vec::new(), Vec::new());
         for load in self.loads.in_flight.values_mut() {
             if let Load::Stream(load) = load {
                 waiting.extend(std::mem::take(&mut load.waiting));
+                closes.append(&mut load.closes);
             }
         }
+        fail_closes(turn, closes, &LoadFailure::Unavailable(error.message.clone()));
         for waiting in waiting {
             self.forget_deferred(&waiting);
             self.refuse_deferred(turn, waiting, error.clone());
@@ -273,8 +314,19 @@ impl Shard {
     }
 }
 
+/// Where nobody knows when the stream was written to last, only that it was: not before now, so that it is never deleted too early
+/// (`s2-semantics.md` E8).
+fn with_last_write(loaded: LoadedStream, now_ms: u64) -> LoadedStream {
+    let unknown = (loaded.state.next.seq_num > 0).then_some(now_ms);
+    LoadedStream { last_write_ms: loaded.last_write_ms.or(unknown), ..loaded }
+}
+
+fn fail_closes(turn: &mut Turn<'_>, closes: Vec<(CallId, CloseWhen)>, failure: &LoadFailure) {
+    closes.into_iter().for_each(|(call, _)| answer_not_closed(turn, call, NotClosed::Load(failure.clone())));
+}
+
 /// The request did nothing yet, so that even a store that does not answer leaves no doubt: it was not done.
-fn load_error(failure: LoadFailure) -> ErrorFrame {
+pub(super) fn load_error(failure: LoadFailure) -> ErrorFrame {
     let (code, why) = match failure {
         LoadFailure::BasinNotFound => (ErrorCode::BasinNotFound, "there is no such basin".to_owned()),
         LoadFailure::StreamNotFound => (ErrorCode::StreamNotFound, "there is no such stream".to_owned()),

@@ -142,6 +142,16 @@ impl Reader {
         bytes
     }
 
+    /// What is below is removed: lets go of what was loaded of it, and returns the bytes.
+    pub(super) fn skip_to(&mut self, seq_num: u64) -> usize {
+        (self.cursor, self.not_before) = (seq_num, None);
+        let mut bytes = 0;
+        while self.loaded.front().is_some_and(|batch| batch.end_seq_num() <= seq_num) {
+            bytes += self.drop_first_loaded();
+        }
+        bytes
+    }
+
     /// What a single read has gathered so far; a session keeps nothing from one push to the next.
     pub(super) fn take_gathered(&mut self) -> Taken {
         match &mut self.kind {

@@ -2,7 +2,7 @@
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 
-use super::append::overloaded;
+use super::append::{ingest, overloaded};
 use super::connection::{ConnectionKey, InProgress};
 use super::drain::draining_error;
 use super::failure::storage_error;
@@ -17,7 +17,9 @@ impl Shard {
             return self.fail(turn, connection, id, error);
         }
         match request {
-            ShardRequest::SessionAppend { batch, .. } => self.on_session_append(turn, connection, id, batch),
+            ShardRequest::SessionAppend { conditions, batch } => {
+                self.on_session_append(turn, connection, id, conditions, batch);
+            }
             ShardRequest::CloseAppendSession => self.on_close_append_session(turn, connection, id),
             ShardRequest::GrantCredit(grant) => self.on_grant_credit(connection, id, grant),
             ShardRequest::CloseReadSession => self.on_close_read_session(turn, connection, id),
@@ -45,9 +47,11 @@ impl Shard {
 
     fn begin(&mut self, turn: &mut Turn<'_>, connection: ConnectionKey, id: u64, request: ShardRequest<'_>) {
         match request {
-            ShardRequest::Append { target, batch, .. } => self.on_append(turn, connection, id, &target, batch),
-            ShardRequest::OpenAppendSession { target, .. } => {
-                self.on_open_append_session(turn, connection, id, &target)
+            ShardRequest::Append { target, conditions, rights, batch } => {
+                self.on_append(turn, connection, id, &target, ingest(batch, conditions, rights));
+            }
+            ShardRequest::OpenAppendSession { target, rights } => {
+                self.on_open_append_session(turn, connection, id, &target, rights);
             }
             ShardRequest::CheckTail(target) => self.on_check_tail(turn, connection, id, &target),
             ShardRequest::Read(read) => self.on_read(turn, connection, id, read),
@@ -95,5 +99,6 @@ impl Shard {
         if connection.waiting_appends > 0 {
             self.drop_waiting_of(key);
         }
+        self.held_refusals.drop_of(key);
     }
 }

@@ -44,8 +44,8 @@ pub(super) enum Urgency {
     None,
     /// The backlog is over half full: publish what there is, so that journal space comes free.
     Pressure,
-    /// Somebody waits for it: an ack (standard), older journals (recovered records), the end of the process, accepted batches for
-    /// which the disk has no room.
+    /// Somebody waits for it: an ack (standard), older journals (recovered records), the end of the process or of a stream, accepted
+    /// batches for which the disk has no room.
     Now,
 }
 
@@ -68,7 +68,8 @@ impl Shard {
 
     fn urgency(&self, name: LaneName) -> Urgency {
         let lacks_place = self.writer.journal().is_some_and(JournalWriter::lacks_place);
-        if name == LaneName::Standard || self.draining || self.inherited_unsealed > 0 || lacks_place {
+        let is_awaited = self.draining || self.inherited_unsealed > 0 || lacks_place || self.has_unsealed_deletions();
+        if name == LaneName::Standard || is_awaited {
             return Urgency::Now;
         }
         if self.backlog.fill() > 0.5 { Urgency::Pressure } else { Urgency::None }

@@ -113,6 +113,13 @@ impl Shard {
 
     /// Takes records from where the cursor is until something stops it: first what was loaded for the reader, then from memory.
     fn gather(&mut self, key: ReaderKey, taken: &mut Taken) -> Stopped {
+        if self.is_overtaken_in_catch_up(key) {
+            // One answer has no gap in it: a single read is answered with what it has.
+            if !taken.is_empty() {
+                return Stopped::Full;
+            }
+            self.skip_removed(key);
+        }
         let reader = &self.readers[key];
         let stream = &self.streams[reader.stream.expect("only an admitted reader is ready")];
         let limit = reader.limit(stream);

@@ -11,6 +11,8 @@ use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::Position;
 
 use super::acks::PendingAck;
+use super::commands::{Effects, Fence};
+use super::deletion::Life;
 use super::reader::ReaderKey;
 use super::slab::Key;
 use crate::chunk::StreamState;
@@ -26,18 +28,29 @@ pub(super) type StreamKey = Key<Stream>;
 /// ```
 ///
 /// `next` is where the next batch goes (accepted batches included), `journaled` what the journal holds durably, `stable` what
-/// anyone may see: `journaled` for an express stream, `published` for a standard one. `memory` holds the batches right below
+/// anyone may see: `journaled` for an express stream, `published` for a standard one (see `recovered`). `memory` holds the batches right below
 /// `journaled`, without a gap: first those that are published already (the tail cache), then those in chunks on their way,
 /// then those that no chunk has yet. What is below `memory` is in `chunks`.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) entry: Arc<StreamEntry>,
+    /// The class in effect, which follows the entry's when nothing is unpublished (`s2-semantics.md` A7): what was promised for
+    /// records on their way holds for them.
+    pub(super) class: StorageClass,
+    pub(super) life: Life,
+    /// By the wall clock; a stream that was never written to: when it was created.
+    pub(super) last_write_ms: u64,
+    pub(super) fence: Fence,
     /// The first sequence number that may be read (`s2-semantics.md` B5, trim point).
     pub(super) start_seq_num: u64,
     pub(super) next: Position,
     pub(super) journaled: Position,
     pub(super) stable: Position,
     pub(super) published: Position,
+    /// Everything below is stable whatever the class: found by recovery, it may have been acknowledged under another one.
+    recovered: Position,
+    /// Of journaled batches with trims, in order: when everything below the first is stable, the trim point is the second.
+    pending_trims: VecDeque<(u64, u64)>,
     /// As of the last batch that was sealed into a chunk.
     pub(super) sealed: StreamState,
     /// Whether a chunk has, or will have, the stream's entry.
@@ -94,10 +107,16 @@ pub(super) struct Share {
 
 impl Stream {
     pub(super) fn new(loaded: LoadedStream) -> Self {
-        let LoadedStream { entry, state, chunks } = loaded;
+        let LoadedStream { entry, state, chunks, last_write_ms } = loaded;
         let tail = state.next;
-        let stream = Self {
-            start_seq_num: state.trim_point,
+        let mut stream = Self {
+            class: entry.config.storage_class,
+            life: if entry.deleted_at_ms.is_some() { Life::Closed { calls: Vec::new() } } else { Life::Open },
+            last_write_ms: last_write_ms.unwrap_or(entry.created_at_ms),
+            fence: Fence::of(&state),
+            start_seq_num: 0,
+            recovered: Position::default(),
+            pending_trims: VecDeque::new(),
             next: tail,
             journaled: tail,
             stable: tail,
@@ -115,8 +134,25 @@ impl Stream {
             unsealed_since: None,
             entry,
         };
+        stream.raise_start(stream.sealed.trim_point);
         stream.check_frontiers();
         stream
+    }
+
+    /// A batch that recovery found in an older epoch's journal.
+    pub(super) fn on_recovered(&mut self, batch: MemoryBatch) {
+        self.last_write_ms = self.last_write_ms.max(batch.batch.arrival_ms());
+        self.set_fence(Effects::of_batch(&batch.batch));
+        self.on_journaled(batch);
+    }
+
+    /// Recovery has no more. Nothing says under which class a batch was accepted: where the stream was ever reconfigured, all may
+    /// have been acknowledged, and what was acknowledged must not vanish from sight.
+    pub(super) fn end_recovery(&mut self) {
+        if self.entry.config_version > 0 {
+            self.recovered = self.journaled;
+        }
+        self.move_stable();
     }
 
     pub(super) fn target(&self) -> StreamRef {
@@ -124,18 +160,54 @@ impl Stream {
     }
 
     pub(super) fn is_standard(&self) -> bool {
-        self.entry.config.storage_class == StorageClass::Standard
+        self.class == StorageClass::Standard
     }
 
-    /// Nothing would be lost by forgetting it: everything is in the catalog and in chunks, and nobody holds its key.
+    /// Everything is in the catalog and in chunks.
+    pub(super) fn is_published(&self) -> bool {
+        self.published == self.next
+    }
+
+    /// Nothing would be lost by forgetting it: that it is closed would be, and nobody may hold its key.
     pub(super) fn is_evictable(&self) -> bool {
-        self.users == 0 && self.published == self.next
+        self.users == 0 && self.is_published() && self.is_open()
+    }
+
+    /// A batch is about to get its numbers.
+    pub(super) fn on_put(&mut self, now_ms: u64) {
+        self.recently_used = true;
+        self.last_write_ms = self.last_write_ms.max(now_ms);
+        self.adopt_class();
+    }
+
+    fn adopt_class(&mut self) {
+        if self.is_published() {
+            self.class = self.entry.config.storage_class;
+        }
+    }
+
+    /// Tells nothing where the entry is another stream's, or older than the one that is known.
+    pub(super) fn reconfigure(&mut self, entry: Arc<StreamEntry>) {
+        if entry.id == self.entry.id && entry.config_version > self.entry.config_version {
+            self.entry = entry;
+            self.adopt_class();
+        }
+    }
+
+    /// In effect for the next batch, stable or not (`s2-semantics.md` B4).
+    pub(super) fn set_fence(&mut self, effects: Effects) {
+        if let Some(fence) = effects.fence {
+            self.fence = fence;
+        }
     }
 
     /// A batch became durable in the journal. Batches arrive here in order of position.
     pub(super) fn on_journaled(&mut self, batch: MemoryBatch) {
         assert_eq!(batch.batch.first_seq_num(), self.journaled.seq_num, "blocks become durable in order");
         self.journaled = batch.end();
+        if batch.batch.has_commands() {
+            self.pending_trims.push_back((batch.end().seq_num, Effects::of_batch(&batch.batch).trim_point));
+        }
         self.memory.push_back(batch);
         self.next = if self.next.seq_num < self.journaled.seq_num { self.journaled } else { self.next };
         self.move_stable();
@@ -156,6 +228,9 @@ impl Stream {
             state.next = batch.end();
             state.record_count += u64::from(batch.batch.record_count());
             state.metered_bytes += batch.batch.metered_bytes();
+            if batch.batch.has_commands() {
+                Effects::of_batch(&batch.batch).apply_to(&mut state);
+            }
         }
         self.inflight_batches += share.batches.len();
         share.entry = (!self.entry_sealed).then(|| Arc::clone(&self.entry));
@@ -177,11 +252,37 @@ impl Stream {
         self.published = self.memory[self.cached_batches - 1].end();
         self.chunks.push(range);
         self.move_stable();
+        self.drop_removed_chunks();
     }
 
     fn move_stable(&mut self) {
-        self.stable = if self.is_standard() { self.published } else { self.journaled };
+        self.stable = match self.class {
+            StorageClass::Express => self.journaled,
+            StorageClass::Standard if self.published.seq_num < self.recovered.seq_num => self.recovered,
+            StorageClass::Standard => self.published,
+        };
+        let stable = self.stable.seq_num;
+        while let Some((_, trim_point)) = self.pending_trims.pop_front_if(|(end, _)| *end <= stable) {
+            self.raise_start(trim_point);
+        }
         self.check_frontiers();
+    }
+
+    /// What expired, the catalog says (design.md 6). It is removed for good: the next chunk's state record says so too.
+    pub(super) fn on_expired(&mut self, start_seq_num: u64) {
+        self.raise_start(start_seq_num);
+        self.sealed.trim_point = self.sealed.trim_point.max(self.start_seq_num);
+    }
+
+    /// Never lower, and never above what is stable.
+    fn raise_start(&mut self, seq_num: u64) {
+        self.start_seq_num = self.start_seq_num.max(seq_num.min(self.stable.seq_num));
+        self.drop_removed_chunks();
+    }
+
+    fn drop_removed_chunks(&mut self) {
+        let removed = self.chunks.partition_point(|chunk| chunk.end_seq_num <= self.start_seq_num);
+        self.chunks.drain(..removed);
     }
 
     /// Drops the oldest published batch from memory.

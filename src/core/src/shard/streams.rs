@@ -65,7 +65,7 @@ impl Streams {
             }
             let stream = &mut self.slab[key];
             if !std::mem::take(&mut stream.recently_used) && stream.is_evictable() {
-                self.evict(key, tail_cache);
+                self.remove(key, tail_cache);
                 evicted += 1;
                 passed = 0;
             }
@@ -73,11 +73,12 @@ impl Streams {
         Some(evicted)
     }
 
-    fn evict(&mut self, key: StreamKey, tail_cache: &mut TailCache) {
-        if let Some(stream) = self.slab.remove(key) {
-            self.by_name.remove(&stream.target());
-            tail_cache.forget(&stream, &self.slab);
-        }
+    /// Of a published stream nothing is anywhere else.
+    pub(super) fn remove(&mut self, key: StreamKey, tail_cache: &mut TailCache) -> Option<Stream> {
+        let stream = self.slab.remove(key)?;
+        self.by_name.remove(&stream.target());
+        tail_cache.forget(&stream, &self.slab);
+        Some(stream)
     }
 }
 

@@ -5,7 +5,9 @@ use super::*;
 /// zstd may write other bytes in another version, so a compressed chunk is only ever read.
 const COMPRESSED: &str = include_str!("golden/chunk-v1-zstd.hex");
 /// A chunk whose only page is stored raw: every byte is ours.
-const RAW: &str = include_str!("golden/chunk-v1-raw.hex");
+const RAW: &str = include_str!("golden/chunk-v1-raw-entry-v2.hex");
+/// The same, from when a stream's entry had less to say.
+const RAW_ENTRY_V1: &str = include_str!("golden/chunk-v1-raw.hex");
 const FENCE: &str = include_str!("golden/fence-v1.hex");
 
 fn bytes(hex: &str) -> Bytes {
@@ -26,12 +28,14 @@ fn an_uncompressed_chunk_is_written_as_ever() {
 
 #[test]
 fn an_uncompressed_chunk_is_read_as_ever() {
-    let chunk = chunk(&bytes(RAW));
-    assert_eq!(chunk.footer, raw_chunk().footer);
-    assert_eq!(chunk.footer.pages[0].codec, PageCodec::Raw);
-    let batches = chunk.batches(stream_id(1), &mut Decompressor::new().unwrap()).unwrap();
-    let bodies: Vec<Bytes> = batches.iter().flat_map(Batch::records).map(|record| record.unwrap().body).collect();
-    assert_eq!(bodies, [noise(7, 1500), noise(8, 900), noise(9, 600)]);
+    for hex in [RAW, RAW_ENTRY_V1] {
+        let (chunk, written) = (chunk(&bytes(hex)), raw_chunk().footer);
+        assert_eq!((&chunk.footer.pages, &chunk.footer.streams), (&written.pages, &written.streams));
+        assert_eq!(chunk.footer.pages[0].codec, PageCodec::Raw);
+        let batches = chunk.batches(stream_id(1), &mut Decompressor::new().unwrap()).unwrap();
+        let bodies: Vec<Bytes> = batches.iter().flat_map(Batch::records).map(|record| record.unwrap().body).collect();
+        assert_eq!(bodies, [noise(7, 1500), noise(8, 900), noise(9, 600)]);
+    }
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! Single appends: what is refused and when, positions, timestamps, copies.
 
-use bytes::Bytes;
-use riverrun_protocol::batch::{Record, encode};
 use riverrun_protocol::error::{ErrorCode, Outcome};
 use riverrun_protocol::request::ReadStart;
 
-use super::client::{MUCH, Said, batch, batch_at, big_batch, connection, from, from_seq, received, target};
+use super::client::{MUCH, Said, append_request, batch, batch_at, big_batch, connection, from, from_seq, received};
 use super::world::{BASIN, Hold, WALL_MS, World};
-use crate::event::{BatchBytes, ShardRequest};
 
 #[test]
 fn b8_positions_are_dense_and_acks_tell_them() {
@@ -26,8 +23,7 @@ fn b8_the_tail_of_an_ack_is_the_streams_when_it_is_released() {
     let mut w = World::new();
     let c = connection(1);
     w.hold(Hold::Writes);
-    let a = ShardRequest::Append { target: target("s"), batch: BatchBytes::Borrowed(&batch(&["a"])) };
-    w.request(c, 1, a);
+    w.append(c, 1, "s", &batch(&["a"]));
     w.append(c, 2, "s", &batch(&["b"]));
     w.complete_write(2);
     assert_eq!(w.take_said(c), [], "block 1 is not durable: neither is");
@@ -76,15 +72,6 @@ fn a_batch_against_a_rule_is_refused_before_its_stream_is_looked_up() {
 }
 
 #[test]
-fn b5_command_records_are_not_supported_yet() {
-    let mut w = World::new();
-    let c = connection(1);
-    let fence = Record { headers: vec![(Bytes::new(), Bytes::from("fence"))], ..Record::new("token") };
-    w.append(c, 1, "s", &encode(&[fence]).unwrap());
-    assert_eq!(w.heard(c, 1), [Said::refused(ErrorCode::Unsupported)]);
-}
-
-#[test]
 fn e7_a_missing_stream_is_created_only_where_the_basin_says_so() {
     let mut w = World::new();
     let c = connection(1);
@@ -118,7 +105,7 @@ fn a_large_frame_reaches_the_journal_uncopied() {
     w.create("s");
     w.check_tail(c, 1, "s");
     let frame = received(&big_batch(100_000), 40);
-    w.request(c, 2, ShardRequest::Append { target: target("s"), batch: frame });
+    w.request(c, 2, append_request("s", frame));
     assert_eq!(w.heard(c, 2), [Said::ack(0, 1)]);
     assert_eq!(w.shard.counters().copied_bytes, 0);
     let small = batch(&["small"]);
@@ -164,7 +151,7 @@ fn e8_retention_is_stamped_as_an_expiry_time() {
     let c = connection(1);
     w.create("s");
     let stream = w.store.streams.get_mut(&(BASIN.to_owned(), "s".to_owned())).unwrap();
-    std::sync::Arc::make_mut(&mut stream.entry).retention_age_secs = Some(60);
+    std::sync::Arc::make_mut(&mut stream.entry).config.retention = riverrun_protocol::config::Retention::Age(60);
     w.append(c, 1, "s", &batch(&["a"]));
     w.create("for-ever");
     w.append(c, 2, "for-ever", &batch(&["a"]));

@@ -3,9 +3,9 @@
 use riverrun_protocol::error::ErrorCode;
 use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
 
-use super::client::{Said, batch, connection, target};
+use super::client::{Said, batch, connection, input_request, target};
 use super::world::{BASIN, Hold, WALL_MS, World};
-use crate::event::{BatchBytes, Event, LoadFailure, ShardRequest};
+use crate::event::{AppendRights, BatchBytes, Event, LoadFailure, ShardRequest};
 use crate::limits::DEAD_SESSIONS_MAX;
 
 fn damaged() -> bytes::BytesMut {
@@ -197,11 +197,8 @@ fn b6_sessions_share_a_stream_in_order_of_arrival() {
     w.open_append(b, 1, "s");
     w.hold(Hold::Writes);
     let one = batch(&["x"]);
-    let input = |connection| Event::RequestReceived {
-        connection,
-        id: 1,
-        request: ShardRequest::SessionAppend(BatchBytes::Borrowed(&one)),
-    };
+    let input =
+        |connection| Event::RequestReceived { connection, id: 1, request: input_request(BatchBytes::Borrowed(&one)) };
     w.turn(vec![input(a), input(b), input(a)]);
     assert_eq!(w.disk.unwritten(), [1], "one block carries what came in one turn");
     w.release(Hold::Writes);
@@ -243,6 +240,6 @@ fn e7_a_session_creates_its_stream_as_an_append_does() {
     let mut w = World::new();
     let c = connection(1);
     w.store.basins.insert(BASIN.to_owned(), (true, false));
-    w.request(c, 1, ShardRequest::OpenAppendSession(target("s")));
+    w.request(c, 1, ShardRequest::OpenAppendSession { target: target("s"), rights: AppendRights::ALL });
     assert_eq!(w.heard(c, 1), [Said::Opened { tail: 0 }]);
 }

@@ -2,15 +2,23 @@
 
 use riverrun_protocol::error::ErrorCode;
 
-use super::client::{Said, batch, big_batch, connection, received, target};
+use super::client::{Said, append_request, batch, big_batch, connection, input_request, received};
 use super::world::{Hold, World, config};
-use crate::event::{BatchBytes, ShardRequest};
+use crate::event::{BatchBytes, ConnectionId};
 use crate::limits::{CONNECTION_FORWARD_BYTES_MAX, SHARD_WAITING_BYTES_MAX};
 use crate::shard::ShardConfig;
 
 /// Room for eight batches of a megabyte.
-fn small_backlog() -> World {
+pub(super) fn small_backlog() -> World {
     World::with(ShardConfig { unpublished_bytes_max: 8 << 20, chunk_bytes_max: 2 << 20, ..config() })
+}
+
+/// Appends to it until whatever comes next has to wait; returns how many records that were. Chunks are held.
+pub(super) fn fill_backlog(w: &mut World, filler: ConnectionId, stream: &str) -> u64 {
+    let records = 12;
+    (0..records).for_each(|id| w.append(filler, id, stream, &big_batch(1_000_000)));
+    assert!(w.shard.counters().waiting_bytes > 0);
+    records
 }
 
 /// The first sequence number of each ack.
@@ -83,7 +91,7 @@ fn waiting_large_frames_are_still_not_copied() {
     w.hold(Hold::Chunks);
     for _ in 0..12 {
         let frame = received(&big_batch(1_000_000), 16);
-        w.request(c, 1, ShardRequest::SessionAppend(frame));
+        w.request(c, 1, input_request(frame));
     }
     w.release(Hold::Chunks);
     assert_eq!(w.take_said(c).len(), 13);
@@ -143,7 +151,7 @@ fn what_a_closed_connection_had_waiting_was_never_accepted() {
         w.input(c, 1, &big_batch(1_000_000));
     }
     let acked = w.take_said(c).len() as u64 - 1;
-    w.request(c, 5, ShardRequest::Append { target: target("s"), batch: BatchBytes::Borrowed(&batch(&["x"])) });
+    w.request(c, 5, append_request("s", BatchBytes::Borrowed(&batch(&["x"]))));
     w.stopped.clear();
     w.close_connection(c);
     assert_eq!(w.shard.counters().waiting_bytes, 0);

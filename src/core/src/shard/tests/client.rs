@@ -3,12 +3,14 @@
 use bytes::{Bytes, BytesMut};
 use riverrun_protocol::batch::{Record, encode};
 use riverrun_protocol::error::{ErrorCode, Outcome};
-use riverrun_protocol::request::{GrantCredit, OpenReadSession, Read, ReadParams, ReadStart, StreamRef};
-use riverrun_protocol::types::{BasinName, StreamName};
+use riverrun_protocol::request::{
+    AppendConditions, GrantCredit, OpenReadSession, Read, ReadParams, ReadStart, StreamRef,
+};
+use riverrun_protocol::types::{BasinName, FencingToken, StreamName};
 
 use super::world::{BASIN, World};
 use crate::buffer::aligned;
-use crate::event::{BatchBytes, ConnectionId, ShardRequest};
+use crate::event::{AppendRights, BatchBytes, ConnectionId, ShardRequest};
 
 /// A frame, as far as tests look at it. Numbers are sequence numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +42,13 @@ pub(super) enum Said {
         outcome: Outcome,
         tail: Option<(u64, u64)>,
     },
+    /// 412, with what it reveals.
+    Fenced {
+        token: String,
+    },
+    SeqNumMismatch {
+        next: u64,
+    },
     Closed,
 }
 
@@ -50,6 +59,10 @@ impl Said {
 
     pub(super) fn refused(code: ErrorCode) -> Self {
         Self::Error { code, outcome: Outcome::NotDone, tail: None }
+    }
+
+    pub(super) fn fenced(token: &str) -> Self {
+        Self::Fenced { token: token.to_owned() }
     }
 
     pub(super) fn unwritten(seq_num: u64, timestamp: u64) -> Self {
@@ -92,6 +105,42 @@ pub(super) fn batch(bodies: &[&str]) -> BytesMut {
     encode(&records).unwrap()
 }
 
+/// A command record: its word and payload.
+pub(super) fn command(word: &'static str, payload: &[u8]) -> Record {
+    Record { headers: vec![(Bytes::new(), word.into())], ..Record::new(payload.to_vec()) }
+}
+
+pub(super) fn fence(token: &str) -> Record {
+    command("fence", token.as_bytes())
+}
+
+pub(super) fn trim(earliest: u64) -> Record {
+    command("trim", &earliest.to_be_bytes())
+}
+
+pub(super) fn data(body: &str) -> Record {
+    Record::new(body.as_bytes().to_vec())
+}
+
+pub(super) fn batch_of(records: &[Record]) -> BytesMut {
+    encode(records).unwrap()
+}
+
+/// What an append asks for; `None`: nothing.
+pub(super) fn conditions(fencing_token: Option<&str>, match_seq_num: Option<u64>) -> AppendConditions {
+    let fencing_token = fencing_token.map(|token| FencingToken::new(token).unwrap());
+    AppendConditions { match_seq_num, fencing_token }
+}
+
+pub(super) fn append_request<'a>(stream: &str, batch: BatchBytes<'a>) -> ShardRequest<'a> {
+    let conditions = AppendConditions::default();
+    ShardRequest::Append { target: target(stream), conditions, rights: AppendRights::ALL, batch }
+}
+
+pub(super) fn input_request(batch: BatchBytes<'_>) -> ShardRequest<'_> {
+    ShardRequest::SessionAppend { conditions: AppendConditions::default(), batch }
+}
+
 /// One record per timestamp, its body the timestamp's digits.
 pub(super) fn batch_at(timestamps: &[u64]) -> BytesMut {
     let record = |t: &u64| Record { timestamp: Some(*t), ..Record::new(t.to_string().into_bytes()) };
@@ -123,16 +172,35 @@ pub(super) const MUCH: u64 = 64 << 20;
 
 impl World {
     pub(super) fn append(&mut self, connection: ConnectionId, id: u64, stream: &str, batch: &[u8]) {
-        let request = ShardRequest::Append { target: target(stream), batch: BatchBytes::Borrowed(batch) };
-        self.request(connection, id, request);
+        self.request(connection, id, append_request(stream, BatchBytes::Borrowed(batch)));
+    }
+
+    pub(super) fn append_if(
+        &mut self,
+        connection: ConnectionId,
+        id: u64,
+        stream: &str,
+        conditions: AppendConditions,
+        batch: &[u8],
+    ) {
+        let (target, batch) = (target(stream), BatchBytes::Borrowed(batch));
+        self.request(connection, id, ShardRequest::Append { target, conditions, rights: AppendRights::ALL, batch });
+    }
+
+    pub(super) fn input_if(&mut self, connection: ConnectionId, id: u64, conditions: AppendConditions, batch: &[u8]) {
+        self.request(connection, id, ShardRequest::SessionAppend { conditions, batch: BatchBytes::Borrowed(batch) });
     }
 
     pub(super) fn open_append(&mut self, connection: ConnectionId, id: u64, stream: &str) {
-        self.request(connection, id, ShardRequest::OpenAppendSession(target(stream)));
+        self.request(
+            connection,
+            id,
+            ShardRequest::OpenAppendSession { target: target(stream), rights: AppendRights::ALL },
+        );
     }
 
     pub(super) fn input(&mut self, connection: ConnectionId, id: u64, batch: &[u8]) {
-        self.request(connection, id, ShardRequest::SessionAppend(BatchBytes::Borrowed(batch)));
+        self.request(connection, id, input_request(BatchBytes::Borrowed(batch)));
     }
 
     pub(super) fn close_append(&mut self, connection: ConnectionId, id: u64) {

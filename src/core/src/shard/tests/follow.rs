@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use riverrun_protocol::request::ReadStart;
 
-use super::client::{MUCH, Said, batch, connection, from, from_seq};
+use super::client::{MUCH, Said, batch, connection, from, from_seq, input_request};
 use super::world::{Hold, World};
-use crate::event::{BatchBytes, Event, ShardRequest};
+use crate::event::{BatchBytes, Event};
 
 fn tail() -> riverrun_protocol::request::ReadParams {
     from(ReadStart::TailOffset(0))
@@ -35,7 +35,7 @@ fn c8_batches_that_become_stable_together_are_pushed_together() {
     let input = |batch| Event::RequestReceived {
         connection: producer,
         id: 1,
-        request: ShardRequest::SessionAppend(BatchBytes::Borrowed(batch)),
+        request: input_request(BatchBytes::Borrowed(batch)),
     };
     w.turn(vec![input(&a), input(&b)]);
     assert_eq!(w.heard(c, 1), [Said::live(0, &["a", "b", "c"], 3)]);

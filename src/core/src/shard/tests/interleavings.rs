@@ -9,9 +9,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use riverrun_protocol::error::ErrorCode;
 
-use super::client::{Said, batch, connection, from_seq, received};
+use super::client::{Said, batch, connection, from_seq, input_request, received};
 use super::world::{Hold, World, config};
-use crate::event::{ConnectionId, Event, ShardRequest, StoreFailure};
+use crate::event::{ConnectionId, Event, StoreFailure};
 use crate::shard::ShardConfig;
 
 const STREAMS: [&str; 3] = ["a", "b", "c"];
@@ -164,7 +164,7 @@ impl Play {
         let bodies: Vec<String> = (0..records).map(|i| format!("{n}:{}:{i}:{padding}", self.batches)).collect();
         let batch = batch(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
         match records {
-            1 => self.w.request(producer(n), 1, ShardRequest::SessionAppend(received(&batch, 16))),
+            1 => self.w.request(producer(n), 1, input_request(received(&batch, 16))),
             _ => self.w.input(producer(n), 1, &batch),
         }
         self.sent.get_mut(&n).unwrap().push(bodies.into_iter().map(Bytes::from).collect());

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::client::{Said, batch, big_batch, connection, target};
+use super::client::{Said, append_request, batch, big_batch, connection};
 use super::world::{Hold, World};
 use crate::action::Action;
-use crate::event::{BatchBytes, Event, ShardRequest};
+use crate::event::{BatchBytes, Event};
 use crate::limits::{JOURNAL_IDLE, JOURNAL_WRITES_INFLIGHT_MAX};
 
 #[test]
@@ -54,11 +54,7 @@ fn large_and_small_batches_of_a_turn_travel_together_in_order() {
     w.hold(Hold::Writes);
     let small = batch(&["small"]);
     let large = big_batch(70_000);
-    let append = |id, batch| Event::RequestReceived {
-        connection: c,
-        id,
-        request: ShardRequest::Append { target: target("s"), batch },
-    };
+    let append = |id, batch| Event::RequestReceived { connection: c, id, request: append_request("s", batch) };
     w.turn(vec![
         append(1, BatchBytes::Borrowed(&small)),
         append(2, super::client::received(&large, 100)),
@@ -85,7 +81,7 @@ fn blocks_of_large_frames_share_the_memory_for_what_is_around_them() {
     let append = |id| Event::RequestReceived {
         connection: c,
         id,
-        request: ShardRequest::Append { target: target("s"), batch: super::client::received(&large, 100) },
+        request: append_request("s", super::client::received(&large, 100)),
     };
     let mut actions = Vec::new();
     (1..=7).for_each(|id| w.shard.handle(w.now, append(id), &mut actions));
@@ -107,11 +103,8 @@ fn a_block_stays_below_its_limit_however_much_arrives_in_a_turn() {
     w.create("s");
     w.check_tail(c, 100, "s");
     let big = big_batch(600_000);
-    let append = |id| Event::RequestReceived {
-        connection: c,
-        id,
-        request: ShardRequest::Append { target: target("s"), batch: BatchBytes::Borrowed(&big) },
-    };
+    let append =
+        |id| Event::RequestReceived { connection: c, id, request: append_request("s", BatchBytes::Borrowed(&big)) };
     w.turn((1..=10).map(append).collect());
     let sizes: Vec<usize> = w.disk.blocks.values().map(|block| block.batches.len()).collect();
     assert_eq!(sizes, [2; 5], "two make more than the 1 MiB that a block aims at");

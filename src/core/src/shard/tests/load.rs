@@ -3,7 +3,7 @@
 use riverrun_protocol::error::{ErrorCode, Outcome};
 use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
 
-use super::client::{MUCH, Said, batch, big_batch, connection, from_seq, target};
+use super::client::{MUCH, Said, batch, big_batch, connection, from_seq, input_request, target};
 use super::world::{BASIN, Hold, WALL_MS, World, config};
 use crate::event::{BatchBytes, Event, LoadFailure, ShardRequest};
 use crate::limits::{CONNECTION_WAITING_BYTES_MAX, LOADS_WAITING_REQUESTS_MAX};
@@ -155,11 +155,7 @@ fn inputs_are_no_requests_that_others_wait_behind() {
     w.hold(Hold::StreamLoads);
     w.open_append(c, 1, "s");
     let one = batch(&["x"]);
-    let input = |_| Event::RequestReceived {
-        connection: c,
-        id: 1,
-        request: ShardRequest::SessionAppend(BatchBytes::Borrowed(&one)),
-    };
+    let input = |_| Event::RequestReceived { connection: c, id: 1, request: input_request(BatchBytes::Borrowed(&one)) };
     let inputs = LOADS_WAITING_REQUESTS_MAX + 1;
     w.turn((0..inputs).map(input).collect());
     w.check_tail(connection(2), 1, "s");

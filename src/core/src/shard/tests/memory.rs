@@ -3,10 +3,10 @@
 use riverrun_protocol::response::Response;
 use riverrun_protocol::types::Level;
 
-use super::client::{MUCH, Said, batch, big_batch, connection, from_seq, received, target};
+use super::client::{MUCH, Said, append_request, batch, big_batch, connection, from_seq, received};
 use super::world::{Hold, World, config};
 use crate::Action;
-use crate::event::{BatchBytes, Event, ShardRequest};
+use crate::event::{BatchBytes, Event};
 use crate::shard::ShardConfig;
 
 fn memory() -> World {
@@ -20,7 +20,7 @@ fn an_append_is_stable_when_its_turn_ends_and_says_what_it_survives() {
     w.create("s");
     w.check_tail(c, 9, "s");
     let one = batch(&["a"]);
-    let request = ShardRequest::Append { target: target("s"), batch: BatchBytes::Borrowed(&one) };
+    let request = append_request("s", BatchBytes::Borrowed(&one));
     let mut actions = Vec::new();
     w.shard.handle(w.now, Event::RequestReceived { connection: c, id: 1, request }, &mut actions);
     assert!(actions.is_empty(), "not before the turn ends");
@@ -39,7 +39,7 @@ fn it_follows_publishes_and_reads_back_as_any_store() {
     let c = connection(1);
     w.open_read(c, 1, "s", from_seq(0), MUCH);
     w.fill("s", &["a"]);
-    w.request(c, 2, ShardRequest::Append { target: target("s"), batch: received(&batch(&["b"]), 16) });
+    w.request(c, 2, append_request("s", received(&batch(&["b"]), 16)));
     assert_eq!(w.heard(c, 1)[1..], [Said::Heartbeat { tail: 0 }, Said::live(0, &["a"], 1), Said::live(1, &["b"], 2)]);
     w.publish();
     assert_eq!((w.store.chunks.len(), w.shard.counters().unpublished_bytes), (1, 0));

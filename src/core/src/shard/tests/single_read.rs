@@ -5,9 +5,9 @@ use std::time::Duration;
 use riverrun_protocol::error::ErrorCode;
 use riverrun_protocol::request::ReadParams;
 
-use super::client::{Said, batch, batch_at, connection, from_seq, target};
+use super::client::{Said, append_request, batch, batch_at, connection, from_seq, input_request};
 use super::world::{Hold, World};
-use crate::event::{BatchBytes, Event, ShardRequest};
+use crate::event::{BatchBytes, Event};
 
 fn waiting(seq_num: u64, secs: u32) -> ReadParams {
     ReadParams { wait_secs: Some(secs), ..from_seq(seq_num) }
@@ -32,7 +32,7 @@ fn c9_a_wait_returns_the_first_live_batch_only_with_the_tail() {
     let input = |batch| Event::RequestReceived {
         connection: producer,
         id: 1,
-        request: ShardRequest::SessionAppend(BatchBytes::Borrowed(batch)),
+        request: input_request(BatchBytes::Borrowed(batch)),
     };
     w.turn(vec![input(&a), input(&b)]);
     assert_eq!(w.heard(c, 1), [Said::live(0, &["a", "b"], 3)]);
@@ -47,7 +47,7 @@ fn c9_a_wait_is_over_however_much_comes_at_once() {
     let append = |id| Event::RequestReceived {
         connection: connection(2),
         id,
-        request: ShardRequest::Append { target: target("s"), batch: BatchBytes::Borrowed(&thousand) },
+        request: append_request("s", BatchBytes::Borrowed(&thousand)),
     };
     w.turn((1..=26).map(append).collect());
     assert_eq!(w.heard(c, 1), [Said::live(0, &["x"; 1000], 26_000)]);

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use riverrun_protocol::batch::Batch;
+use riverrun_protocol::batch::{Batch, Command};
+use riverrun_protocol::config::{Retention, StorageClass, StreamConfig};
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::{BasinName, Position, StreamId, StreamName};
 
 use crate::action::{LoadCause, PagesFrom};
 use crate::chunk::{ChunkId, ChunkInput, Lane, StoredChunk, StreamState};
-use crate::control::{StorageClass, StreamEntry};
+use crate::control::{SYSTEM_DEFAULTS, StreamEntry};
 use crate::event::{ChunkRange, LoadFailure, LoadedStream, RecoveredStream};
 
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Store {
     /// Basins, and whether appends and reads create streams.
     pub(super) basins: BTreeMap<String, (bool, bool)>,
     streams_created: u8,
+    /// What tests say has expired, of any stream.
+    pub(super) expired_to: u64,
 }
 
 impl Store {
@@ -32,10 +35,12 @@ impl Store {
             name: StreamName::new(name).unwrap(),
             created_at_ms: 1,
             placement: 0,
-            storage_class,
-            retention_age_secs: None,
+            config: StreamConfig { storage_class, retention: Retention::Infinite, ..SYSTEM_DEFAULTS },
+            config_version: 0,
+            deleted_at_ms: None,
+            creation: None,
         });
-        let loaded = LoadedStream { entry, state: StreamState::default(), chunks: Vec::new() };
+        let loaded = LoadedStream { entry, state: StreamState::default(), chunks: Vec::new(), last_write_ms: None };
         self.streams.insert((basin.to_owned(), name.to_owned()), loaded);
         id
     }
@@ -43,12 +48,20 @@ impl Store {
     pub(super) fn load_stream(&mut self, target: &StreamRef, cause: LoadCause) -> Result<LoadedStream, LoadFailure> {
         let (basin, name) = (target.basin.to_string(), target.stream.to_string());
         let (on_append, on_read) = *self.basins.get(&basin).ok_or(LoadFailure::BasinNotFound)?;
-        let creates = if cause == LoadCause::Append { on_append } else { on_read };
+        let creates = match cause {
+            LoadCause::Append => on_append,
+            LoadCause::Read => on_read,
+            LoadCause::Close => false,
+        };
         let key = (basin.clone(), name.clone());
         if !self.streams.contains_key(&key) && creates {
             self.create_stream(&basin, &name, StorageClass::Express);
         }
-        self.streams.get(&key).cloned().ok_or(LoadFailure::StreamNotFound)
+        let loaded = self.streams.get(&key).cloned().ok_or(LoadFailure::StreamNotFound)?;
+        match loaded.entry.deleted_at_ms {
+            Some(_) => Err(LoadFailure::StreamDeletionPending),
+            None => Ok(loaded),
+        }
     }
 
     /// Stores the chunk and indexes it.
@@ -93,10 +106,19 @@ impl Store {
                 state.next = Position { seq_num: batch.end_seq_num(), timestamp: batch.last_timestamp() };
                 state.record_count += u64::from(batch.record_count());
                 state.metered_bytes += batch.metered_bytes();
+                for (seq_num, command) in batch.commands() {
+                    match command {
+                        Command::Fence(token) => state.fencing_token = token.as_bytes().to_vec(),
+                        Command::Trim(earliest) => state.trim_point = state.trim_point.max(earliest.min(seq_num + 1)),
+                    }
+                }
             }
+            // What expired is no command.
+            state.trim_point = state.trim_point.max(part.state.trim_point.min(self.expired_to));
             assert_eq!(part.state, state, "the state record is the one after the chunk");
-            let standard = known.entry.storage_class == StorageClass::Standard;
-            assert_eq!(chunk.id.lane == Lane::Standard, standard, "each class has its lane");
+            let standard = known.entry.config.storage_class == StorageClass::Standard;
+            let was_always = known.entry.config_version == 0;
+            assert!(!was_always || (chunk.id.lane == Lane::Standard) == standard, "each class has its lane");
             known.state = state;
             known.chunks.push(ChunkRange {
                 chunk: chunk.id,

@@ -10,15 +10,15 @@ use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::response::{Push, ReadBatches, Response};
 use riverrun_protocol::types::{Position, StreamId};
 
-use super::client::Said;
+use super::client::{Said, target};
 use super::disk::{Disk, FILE_BYTES};
 use super::store::Store;
-use crate::action::{Action, LoadCause, PagesFrom};
+use crate::action::{Action, LoadCause, NotClosed, PagesFrom};
 use crate::chunk::{ChunkId, ChunkInput};
-use crate::control::StorageClass;
-use crate::event::{ConnectionId, Event, LoadFailure, LoadId, ShardRequest, StoreFailure};
+use crate::event::{CallId, CloseWhen, ConnectionId, Event, LoadFailure, LoadId, ShardRequest, StoreFailure};
 use crate::shard::{JournalConfig, Shard, ShardConfig};
 use crate::time::Now;
+use riverrun_protocol::config::{StorageClass, StreamConfig};
 
 pub(super) const BASIN: &str = "the-basin";
 /// Turns in which everything is done that one event gives rise to.
@@ -37,6 +37,14 @@ pub(super) enum Hold {
     Output,
 }
 
+/// What the control plane hears.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Told {
+    Closed { call: u64, outcome: Result<Position, NotClosed> },
+    Configured { call: u64 },
+    Gone { call: u64 },
+}
+
 pub(super) struct World {
     pub(super) shard: Shard,
     config: ShardConfig,
@@ -53,6 +61,7 @@ pub(super) struct World {
     pub(super) stopped: BTreeSet<ConnectionId>,
     pub(super) fatal: Option<String>,
     pub(super) drained: bool,
+    told: Vec<Told>,
     pub(super) inherited_published: bool,
     /// Every action, in short; for tests that compare two runs.
     pub(super) trace: Vec<String>,
@@ -72,10 +81,10 @@ impl World {
     pub(super) fn with(config: ShardConfig) -> Self {
         let mut store = Store::default();
         store.basins.insert(BASIN.to_owned(), (true, true));
-        Self::on(config, Disk::default(), store)
+        Self::on(config, Disk::default(), store, BTreeSet::new())
     }
 
-    fn on(config: ShardConfig, disk: Disk, store: Store) -> Self {
+    fn on(config: ShardConfig, disk: Disk, store: Store, held: BTreeSet<Hold>) -> Self {
         let recovered = store.recover(disk.recover());
         let mut world = Self {
             shard: Shard::new(config.clone(), recovered, 1),
@@ -83,7 +92,7 @@ impl World {
             now: Now { monotonic: Duration::from_secs(100), wall_ms: WALL_MS },
             disk: Disk::default(),
             store,
-            held: BTreeSet::new(),
+            held,
             files_wanted: 0,
             chunks: VecDeque::new(),
             stream_loads: VecDeque::new(),
@@ -93,6 +102,7 @@ impl World {
             stopped: BTreeSet::new(),
             fatal: None,
             drained: false,
+            told: Vec::new(),
             inherited_published: false,
             trace: Vec::new(),
         };
@@ -103,7 +113,13 @@ impl World {
     /// The process is gone; the next epoch starts on what is left. Chunks in flight never arrive.
     pub(super) fn crash(self) -> Self {
         let config = ShardConfig { epoch: self.config.epoch + 1, ..self.config };
-        Self::on(config, self.disk, self.store)
+        Self::on(config, self.disk, self.store, BTreeSet::new())
+    }
+
+    /// As [`World::crash`], with this held back from the start.
+    pub(super) fn crash_holding(self, what: Hold) -> Self {
+        let config = ShardConfig { epoch: self.config.epoch + 1, ..self.config };
+        Self::on(config, self.disk, self.store, BTreeSet::from([what]))
     }
 
     pub(super) fn create(&mut self, stream: &str) {
@@ -112,6 +128,39 @@ impl World {
 
     pub(super) fn create_standard(&mut self, stream: &str) {
         self.store.create_stream(BASIN, stream, StorageClass::Standard);
+    }
+
+    /// The catalog gets a new configuration of the stream, and the shard is told.
+    pub(super) fn reconfigure(&mut self, stream: &str, change: impl FnOnce(&mut StreamConfig)) {
+        let known = self.store.streams.get_mut(&(BASIN.to_owned(), stream.to_owned())).expect("a known stream");
+        let entry = Arc::make_mut(&mut known.entry);
+        change(&mut entry.config);
+        entry.config_version += 1;
+        let entry = Arc::clone(&known.entry);
+        self.turn(vec![Event::StreamReconfigured { call: CallId(77), entry }]);
+        assert_eq!(self.take_told(), [Told::Configured { call: 77 }], "answered at once");
+    }
+
+    /// The first step of a deletion.
+    pub(super) fn close_stream(&mut self, call: u64, stream: &str, when: CloseWhen) {
+        self.turn(vec![Event::CloseStream { call: CallId(call), target: target(stream), when }]);
+    }
+
+    pub(super) fn reopen_stream(&mut self, stream: &str) {
+        let stream_id = self.stream_id(stream);
+        self.turn(vec![Event::StreamReopened { target: target(stream), stream_id }]);
+    }
+
+    /// The second step: the catalog holds it, and the shard is told.
+    pub(super) fn delete_stream(&mut self, call: u64, stream: &str) {
+        let known = self.store.streams.get_mut(&(BASIN.to_owned(), stream.to_owned())).expect("a known stream");
+        Arc::make_mut(&mut known.entry).deleted_at_ms = Some(self.now.wall_ms);
+        let stream_id = known.entry.id;
+        self.turn(vec![Event::StreamDeleted { call: CallId(call), target: target(stream), stream_id }]);
+    }
+
+    pub(super) fn stream_id(&self, stream: &str) -> StreamId {
+        self.store.streams[&(BASIN.to_owned(), stream.to_owned())].entry.id
     }
 
     pub(super) fn hold(&mut self, what: Hold) {
@@ -351,6 +400,9 @@ impl World {
             }
             Action::Fatal { reason } => assert_eq!(self.fatal.replace(reason), None, "said once"),
             Action::Drained => assert!(!std::mem::replace(&mut self.drained, true), "said once"),
+            Action::StreamClosed { call, outcome } => self.told.push(Told::Closed { call: call.0, outcome }),
+            Action::StreamConfigured { call } => self.told.push(Told::Configured { call: call.0 }),
+            Action::StreamGone { call } => self.told.push(Told::Gone { call: call.0 }),
         }
     }
 
@@ -389,7 +441,11 @@ impl World {
         let mut frame = BytesMut::new();
         error.write(id, &mut frame);
         let tail = error.tail.map(|tail| (tail.seq_num, tail.timestamp));
-        let said = Said::Error { code: error.code, outcome: error.outcome, tail };
+        let said = match (&error.fencing_token, error.seq_num) {
+            (Some(token), _) => Said::fenced(token.as_str()),
+            (None, Some(next)) => Said::SeqNumMismatch { next },
+            (None, None) => Said::Error { code: error.code, outcome: error.outcome, tail },
+        };
         self.hear(connection, id, said, frame.len());
     }
 
@@ -424,11 +480,16 @@ impl World {
     pub(super) fn check_visible(&self, stream: Option<StreamId>, end: Position) {
         let Some(stream) = stream.filter(|_| self.config.journal.is_some()) else { return };
         let known = self.store.by_id(stream);
-        let is_express = known.entry.storage_class == StorageClass::Express;
+        let is_express = known.entry.config.storage_class == StorageClass::Express;
         let in_journal = self.disk.durable_ends.get(&stream).copied().filter(|_| is_express);
         let stable = known.state.next.seq_num.max(in_journal.unwrap_or(0));
         let recovered_only = !self.inherited_published;
         assert!(end.seq_num <= stable || recovered_only, "P5: {} is shown, {stable} is stable", end.seq_num);
+    }
+
+    /// What the control plane heard since the last look.
+    pub(super) fn take_told(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told)
     }
 
     pub(super) fn take_said(&mut self, connection: ConnectionId) -> Vec<(u64, Said)> {

@@ -51,10 +51,15 @@ impl ChunkIndex {
     pub fn load(&self, entry: Arc<StreamEntry>) -> LoadedStream {
         let streams = self.streams.read().expect("no panic while held");
         match streams.get(&entry.id) {
-            Some(indexed) => LoadedStream { state: indexed.state.clone(), chunks: indexed.ranges.clone(), entry },
+            Some(indexed) => LoadedStream {
+                state: indexed.state.clone(),
+                chunks: indexed.ranges.clone(),
+                last_write_ms: None,
+                entry,
+            },
             None => {
                 let state = StreamState { stream_id: entry.id, ..StreamState::default() };
-                LoadedStream { entry, state, chunks: Vec::new() }
+                LoadedStream { entry, state, chunks: Vec::new(), last_write_ms: None }
             }
         }
     }

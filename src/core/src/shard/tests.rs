@@ -13,6 +13,7 @@ mod bounds;
 mod chunks;
 mod commands;
 mod conditions;
+mod contention;
 mod credit;
 mod delete_when_empty;
 mod deletion;

@@ -133,7 +133,9 @@ fn b10_inputs_that_wait_before_a_refused_one_are_accepted() {
     w.hold(Hold::Chunks);
     let ahead = super::backlog::fill_backlog(&mut w, filler, "s");
     w.input(c, 7, &batch(&["a"]));
-    w.input(c, 7, b"no batch");
+    let mut damaged = batch(&["damaged"]);
+    *damaged.last_mut().unwrap() ^= 1;
+    w.input(c, 7, &damaged);
     w.take_said(c);
     w.release(Hold::Chunks);
     assert_eq!(w.heard(c, 7), [Said::ack(ahead, ahead + 1), Said::refused(ErrorCode::BadFrame)]);

@@ -151,7 +151,7 @@ fn e6_a_close_that_meets_a_load_waits_behind_the_others() {
     w.append(c, 2, "t", &batch(&["a"]));
     w.release(Hold::StreamLoads);
     assert_eq!((w.heard(c, 1), w.heard(c, 2)), (vec![Said::ack(0, 1)], vec![Said::ack(0, 1)]));
-    assert_eq!(w.take_told(), [not_closed(2, LoadFailure::StreamNotFound), closed(1, 1)]);
+    assert_eq!(w.take_told(), [closed(1, 1), not_closed(2, LoadFailure::StreamNotFound)]);
 }
 
 #[test]

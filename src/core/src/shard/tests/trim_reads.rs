@@ -99,7 +99,7 @@ fn c16_a_reader_that_is_overtaken_skips_what_is_gone() {
     assert_eq!(first_of(&w.heard(c, 1)), Some(0));
     w.append(connection(900), 6, "s", &batch_of(&[trim(4)]));
     w.release(Hold::PageLoads);
-    assert_eq!(w.heard(c, 1)[0], Said::Records { first: Some(4), bodies: vec![Bytes::from_static(b"50")], tail: None });
+    assert_eq!(first_of(&w.heard(c, 1)), Some(4));
 }
 
 #[test]

@@ -40,10 +40,10 @@ pub(super) fn partial_config(reader: &mut Reader<'_>) -> Result<PartialStreamCon
         return Err(reader.damaged(format!("{set:#x} names no fields of a configuration")));
     }
     let is_set = |bit: u8| set >> bit & 1 == 1;
-    let storage_class = is_set(0).then(|| storage_class(reader)).unwrap_or_else(|| reader.zeros(1).map(|()| None))?;
+    let storage_class = if is_set(0) { storage_class(reader)? } else { unset(reader)? };
     let age = reader.optional_u64()?;
     let retention = is_set(1).then_some(age.map_or(Retention::Infinite, Retention::Age));
-    let mode = is_set(2).then(|| timestamping_mode(reader)).unwrap_or_else(|| reader.zeros(1).map(|()| None))?;
+    let mode = if is_set(2) { timestamping_mode(reader)? } else { unset(reader)? };
     let uncapped = reader.bool()?;
     let min_age_secs = reader.u64()?;
     Ok(PartialStreamConfig {
@@ -79,6 +79,10 @@ pub(super) fn storage_class(reader: &mut Reader<'_>) -> Result<Option<StorageCla
         2 => Ok(Some(StorageClass::Standard)),
         other => Err(reader.damaged(format!("{other} is no storage class"))),
     }
+}
+
+fn unset<T>(reader: &mut Reader<'_>) -> Result<Option<T>, StoredError> {
+    reader.zeros(1).map(|()| None)
 }
 
 fn timestamping_mode(reader: &mut Reader<'_>) -> Result<Option<TimestampingMode>, StoredError> {

@@ -262,7 +262,8 @@ impl Stream {
             StorageClass::Standard => self.published,
         };
         let stable = self.stable.seq_num;
-        while let Some((_, trim_point)) = self.pending_trims.pop_front_if(|(end, _)| *end <= stable) {
+        while let Some((_, trim_point)) = self.pending_trims.front().copied().filter(|(end, _)| *end <= stable) {
+            self.pending_trims.pop_front();
             self.raise_start(trim_point);
         }
         self.check_frontiers();

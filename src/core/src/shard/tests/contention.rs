@@ -81,9 +81,9 @@ impl Play {
     fn new(is_standard: bool) -> Self {
         let mut w = World::with(ShardConfig { chunk_bytes_max: 1 << 10, ..config() });
         if is_standard {
-            w.create_standard("s")
+            w.create_standard("s");
         } else {
-            w.create("s")
+            w.create("s");
         }
         let mut play = Self { w, sent: BTreeMap::new(), beliefs: BTreeMap::new(), told: Told::default() };
         play.hold();

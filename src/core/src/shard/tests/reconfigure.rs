@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use riverrun_protocol::batch::Batch;
 use riverrun_protocol::config::{Retention, StorageClass, TimestampingMode};
 
 use super::client::{Said, batch, batch_at, connection};
@@ -30,8 +31,8 @@ fn b7_e5_a_new_mode_and_retention_are_for_the_next_batch() {
     });
     w.append(c, 3, "s", &batch_at(&[WALL_MS + 7]));
     let batches: Vec<_> = w.disk.durable_blocks().flat_map(|block| block.batches.clone()).collect();
-    let timestamps: Vec<u64> = batches.iter().map(|batch| batch.first_timestamp()).collect();
-    let expiries: Vec<u64> = batches.iter().map(|batch| batch.expires_at_ms()).collect();
+    let timestamps: Vec<u64> = batches.iter().map(Batch::first_timestamp).collect();
+    let expiries: Vec<u64> = batches.iter().map(Batch::expires_at_ms).collect();
     assert_eq!(timestamps, [5, WALL_MS, WALL_MS + 7]);
     assert_eq!(expiries, [0, WALL_MS + 60_000, WALL_MS + 60_000]);
 }

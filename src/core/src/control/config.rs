@@ -1,9 +1,11 @@
 //! What a configuration is made of: what was asked for, the basin's defaults, the system's (`s2-semantics.md` E1, E2, E5).
 
 use riverrun_protocol::config::{
-    AGE_ZERO, BasinConfig, BasinConfigPatch, PartialStreamConfig, Retention, StorageClass, StreamConfig,
+    AGE_ZERO, BasinConfig, BasinConfigPatch, PartialStreamConfig, Patch, Retention, StorageClass, StreamConfig,
     StreamConfigPatch, TimestampingMode,
 };
+
+use super::Refusal;
 
 /// Where neither the request nor the basin says anything. The storage class is the strongest one that costs nothing extra where
 /// the store is on a local disk; a server's option may say otherwise.
@@ -64,8 +66,7 @@ pub fn patched_basin(stored: &BasinConfig, patch: &BasinConfigPatch) -> BasinCon
 }
 
 fn patched_defaults(stored: &PartialStreamConfig, patch: &StreamConfigPatch) -> PartialStreamConfig {
-    fn field<T>(stored: Option<T>, patch: riverrun_protocol::config::Patch<T>) -> Option<T> {
-        use riverrun_protocol::config::Patch;
+    fn field<T>(stored: Option<T>, patch: Patch<T>) -> Option<T> {
         match patch {
             Patch::Keep => stored,
             Patch::Clear => None,
@@ -87,4 +88,12 @@ fn patched_defaults(stored: &PartialStreamConfig, patch: &StreamConfigPatch) -> 
 /// S2's message.
 pub fn check_retention(retention: Option<Retention>) -> Result<(), &'static str> {
     if retention == Some(Retention::Age(0)) { Err(AGE_ZERO) } else { Ok(()) }
+}
+
+/// The same of a change.
+pub(super) fn check_patch(patch: &StreamConfigPatch) -> Result<(), Refusal> {
+    match patch.retention {
+        Patch::Set(retention) => check_retention(Some(retention)).map_err(Refusal::Invalid),
+        Patch::Keep | Patch::Clear => Ok(()),
+    }
 }

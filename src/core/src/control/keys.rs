@@ -8,9 +8,13 @@
 //! epoch/<epoch:016x>/journal-loss                    JournalLossRow
 //! epoch/<epoch:016x>/serving                         ServingRow
 //! id/<stream id, 32 hex digits>                      IdRow
+//! pending/basin/<name>                               PendingBasin
+//! pending/stream/<stream id, 32 hex digits>          PendingStream
 //! sequence/<epoch:016x>/<shard:04x>-<lane>           SequenceRow
 //! store                                              StoreRow
 //! stream/<basin> 0x00 <name>                         StreamEntry
+//! token/<access token id>                            (access tokens)
+//! tombstone/<stream id, 32 hex digits>               TombstoneRow
 //! ```
 //! A zero byte ends a basin's name because no name holds one, and it sorts below every byte a name may hold.
 
@@ -23,7 +27,11 @@ pub const STORE: &[u8] = b"store";
 pub const BASIN_PREFIX: &[u8] = b"basin/";
 pub const CHUNK_PREFIX: &[u8] = b"chunk/";
 pub const EPOCH_PREFIX: &[u8] = b"epoch/";
+pub const PENDING_BASIN_PREFIX: &[u8] = b"pending/basin/";
+pub const PENDING_STREAM_PREFIX: &[u8] = b"pending/stream/";
 pub const SEQUENCE_PREFIX: &[u8] = b"sequence/";
+pub const TOKEN_PREFIX: &[u8] = b"token/";
+pub const TOMBSTONE_PREFIX: &[u8] = b"tombstone/";
 
 pub fn basin(name: &BasinName) -> Bytes {
     format!("basin/{name}").into()
@@ -40,6 +48,30 @@ pub fn streams_of(basin: &BasinName) -> Bytes {
 
 pub fn id(stream_id: StreamId) -> Bytes {
     format!("id/{stream_id}").into()
+}
+
+pub fn pending_basin(name: &BasinName) -> Bytes {
+    format!("pending/basin/{name}").into()
+}
+
+pub fn parse_pending_basin(key: &[u8]) -> Option<BasinName> {
+    BasinName::new(after(key, PENDING_BASIN_PREFIX)?).ok()
+}
+
+pub fn pending_stream(id: StreamId) -> Bytes {
+    format!("pending/stream/{id}").into()
+}
+
+pub fn parse_pending_stream(key: &[u8]) -> Option<StreamId> {
+    after(key, PENDING_STREAM_PREFIX)?.parse().ok()
+}
+
+pub fn tombstone(id: StreamId) -> Bytes {
+    format!("tombstone/{id}").into()
+}
+
+pub fn parse_tombstone(key: &[u8]) -> Option<StreamId> {
+    after(key, TOMBSTONE_PREFIX)?.parse().ok()
 }
 
 pub fn chunk(id: ChunkId) -> Bytes {

@@ -1,4 +1,9 @@
+mod basins;
+mod creation;
+mod fixtures;
 mod keys;
 mod listing;
+mod pending;
 mod placement;
+mod streams;
 mod values;

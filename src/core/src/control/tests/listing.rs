@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use riverrun_protocol::request::{ListBasins, ListStreams};
+use riverrun_protocol::access::ResourceSet;
+use riverrun_protocol::request::{ListAccessTokens, ListBasins, ListStreams};
 use riverrun_protocol::types::{BasinName, StreamName};
 
-use crate::control::{Listing, Page, keys};
+use crate::control::{Listing, Page, RESERVED_BASIN, keys};
+
+fn everything() -> ResourceSet {
+    ResourceSet::Prefix(String::new())
+}
 
 fn basin() -> BasinName {
     "logs-basin".parse().unwrap()
@@ -22,7 +27,11 @@ fn list(names: &BTreeSet<String>, request: &ListStreams) -> Page<String> {
     let neighbours = ["logs-basim", "logs-basin-", "logs-basio"].map(|name| format!("stream/{name}\0name"));
     let mut catalog: BTreeSet<Bytes> = neighbours.into_iter().map(Bytes::from).collect();
     catalog.extend(names.iter().map(|name| keys::stream(&basin(), &StreamName::new(name).unwrap())));
-    let listing = Listing::streams(request);
+    list_visible(&catalog, request, &everything())
+}
+
+fn list_visible(catalog: &BTreeSet<Bytes>, request: &ListStreams, visible: &ResourceSet) -> Page<String> {
+    let listing = Listing::streams(request, visible);
     if listing.is_empty() {
         return listing.page(Vec::new());
     }
@@ -87,12 +96,67 @@ fn a_limit_of_zero_or_beyond_a_thousand_is_a_thousand() {
 
 #[test]
 fn basins_are_listed_by_the_same_rules() {
-    let listing = Listing::basins(&ListBasins { prefix: "log".into(), start_after: "logs-aaaa".into(), limit: 7 });
+    let listing =
+        Listing::basins(&ListBasins { prefix: "log".into(), start_after: "logs-aaaa".into(), limit: 7 }, &everything());
     assert_eq!(listing.keys, Bytes::from("basin/logs-aaaa\0")..Bytes::from("basin/loh"));
     assert_eq!(listing.scan_max(), 8);
 }
 
+/// Lists basins as the catalog's driver does.
+fn list_basins(names: &[&str], limit: u32) -> Page<String> {
+    let catalog: BTreeSet<Bytes> = names.iter().map(|name| Bytes::from(format!("basin/{name}"))).collect();
+    let listing = Listing::basins(&ListBasins { limit, ..ListBasins::default() }, &everything());
+    let found = catalog.range(listing.keys.clone()).take(listing.scan_max()).filter(|key| listing.shows(key));
+    listing.page(found.map(|key| String::from_utf8(key[6..].to_vec()).unwrap()).collect())
+}
+
+#[test]
+fn e3_the_reserved_basin_is_not_listed_and_does_not_count() {
+    let names = ["logs-one", RESERVED_BASIN, "zzzz-two"];
+    for (limit, entries, has_more) in [(0, 2, false), (1, 1, true), (2, 2, false), (3, 2, false)] {
+        let page = list_basins(&names, limit);
+        assert_eq!(page.entries, ["logs-one", "zzzz-two"][..entries], "limit {limit}");
+        assert_eq!(page.has_more, has_more, "limit {limit}");
+    }
+    assert!(!list_basins(&["logs-one", RESERVED_BASIN], 1).has_more, "it is not what there is more of");
+}
+
+#[test]
+fn f3_access_tokens_are_listed_by_the_same_rules() {
+    let request = ListAccessTokens { prefix: "a".into(), start_after: String::new(), limit: 7 };
+    let listing = Listing::access_tokens(&request, &ResourceSet::Prefix("ab".into()));
+    assert_eq!(listing.keys, Bytes::from("token/ab")..Bytes::from("token/ac"));
+    assert!(Listing::access_tokens(&request, &ResourceSet::Nothing).is_empty());
+}
+
+fn visible(set: &ResourceSet, name: &str) -> bool {
+    match set {
+        ResourceSet::Nothing => false,
+        ResourceSet::Exact(exact) => !exact.is_empty() && exact == name,
+        ResourceSet::Prefix(prefix) => name.starts_with(prefix.as_str()),
+    }
+}
+
+fn any_set() -> impl Strategy<Value = ResourceSet> {
+    prop_oneof![
+        Just(ResourceSet::Nothing),
+        "[a-c/\u{7f}é]{0,3}".prop_map(ResourceSet::Exact),
+        "[a-c/\u{7f}é]{0,2}".prop_map(ResourceSet::Prefix),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn f3_a_restricted_listing_equals_a_filtered_one(
+        names in prop::collection::btree_set("[a-c/\u{7f}é\u{10ffff}]{1,4}", 0..40), set in any_set(),
+        prefix in "[a-c/é]{0,2}", start_after in "[a-c/é]{0,3}", limit in 0u32..6,
+    ) {
+        let request = request(&prefix, &start_after, limit);
+        let catalog = names.iter().map(|name| keys::stream(&basin(), &StreamName::new(name).unwrap())).collect();
+        let seen = names.into_iter().filter(|name| visible(&set, name)).collect();
+        prop_assert_eq!(list_visible(&catalog, &request, &set), naive(&seen, &request));
+    }
+
     #[test]
     fn any_listing_equals_a_naive_filter(
         names in prop::collection::btree_set("[a-c/\u{7f}é\u{10ffff}]{1,4}", 0..40),

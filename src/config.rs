@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use riverrun_core::control::SYSTEM_DEFAULTS;
 use riverrun_core::limits::BLOCK_BYTES_MAX;
+use riverrun_protocol::config::{StorageClass, StreamConfig};
 
 use crate::uring::Features;
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub chunk_bytes_max: u64,
     /// Age after which a chunk is sealed.
     pub chunk_age_max: Duration,
+    /// What a stream gets of which neither its creator nor its basin names a storage class; `None` = express.
+    pub default_storage_class: Option<StorageClass>,
     /// Kernel features that may be used where they are offered.
     pub uring_features: Features,
 }
@@ -59,6 +63,7 @@ impl Default for Config {
             accept_journal_loss: false,
             chunk_bytes_max: 16 << 20,
             chunk_age_max: Duration::from_secs(30),
+            default_storage_class: None,
             uring_features: Features::ALL,
         }
     }
@@ -81,6 +86,12 @@ impl Config {
     /// The store's address as text.
     pub fn store_text(&self) -> String {
         self.store.clone().unwrap_or_else(|| format!("fs:{}", self.data.join("objects").display()))
+    }
+
+    /// What a stream gets of which nobody says anything.
+    pub fn stream_defaults(&self) -> StreamConfig {
+        let storage_class = self.default_storage_class.unwrap_or(SYSTEM_DEFAULTS.storage_class);
+        StreamConfig { storage_class, ..SYSTEM_DEFAULTS }
     }
 
     /// The bound on the backlog, from what the machine has unless it was said.
@@ -132,6 +143,14 @@ fn memory_bytes() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn e2_the_system_default_of_the_storage_class_is_the_servers_option() {
+        assert_eq!(Config::default().stream_defaults(), SYSTEM_DEFAULTS);
+        let config = Config { default_storage_class: Some(StorageClass::Standard), ..Config::default() };
+        let standard = StreamConfig { storage_class: StorageClass::Standard, ..SYSTEM_DEFAULTS };
+        assert_eq!(config.stream_defaults(), standard);
+    }
 
     #[test]
     fn the_default_is_usable_and_each_bad_setting_says_what_to_do() {

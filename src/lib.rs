@@ -14,6 +14,7 @@ pub mod config;
 #[doc(hidden)]
 pub mod demo;
 pub mod loader;
+pub mod names;
 pub mod publish;
 pub mod recovery;
 #[doc(hidden)]

@@ -10,6 +10,7 @@
 //!   4 fencing      every older sequence: index what was put, then end it
 //!   5 index        all footers
 //!   6 replay       batches that no chunk holds yet
+//!   7 tombstones   those of which nothing is left go
 //! (the caller writes the first block of every new journal: a successor will call a journal missing of which it finds nothing)
 //! Epoch::mark_serving          before the first append is accepted
 //! Epoch::inherited_published   when every shard has republished what it inherited; then old journal files may be reused
@@ -30,6 +31,7 @@ mod identity;
 mod journals;
 mod losses;
 mod replay;
+mod tombstones;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -126,6 +128,7 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
     let is_behind = replayed.inherited.is_empty() && losses.is_none();
     if is_behind {
         close_unclean(parts, config, &history).await?;
+        tombstones::take_away(&*parts.catalog, &index).await?;
     }
     let files_in_question = if is_behind { BTreeSet::new() } else { looked_at };
     let summary = Summary { chunks, chunks_indexed, ..replayed.summary };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use miette::miette;
+use riverrun_protocol::config::StorageClass;
 use riverrun_protocol::types::Level;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,6 +44,25 @@ pub struct ServeArgs {
     /// Serve although journals that may hold acknowledged records are missing.
     #[arg(long)]
     pub accept_journal_loss: bool,
+    /// Storage class of streams for which neither their creator nor their basin names one.
+    #[arg(long, value_enum, default_value_t = StorageClassArg::Express, value_name = "CLASS")]
+    pub default_storage_class: StorageClassArg,
+}
+
+/// When a record is acknowledged: once it is in this node's journal, or once it is in the object store.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum StorageClassArg {
+    Express,
+    Standard,
+}
+
+impl From<StorageClassArg> for StorageClass {
+    fn from(class: StorageClassArg) -> Self {
+        match class {
+            StorageClassArg::Express => Self::Express,
+            StorageClassArg::Standard => Self::Standard,
+        }
+    }
 }
 
 impl ServeArgs {
@@ -56,6 +76,7 @@ impl ServeArgs {
             journal_file_bytes: self.journal_file_bytes,
             journal_prepare: self.journal_prepare,
             accept_journal_loss: self.accept_journal_loss,
+            default_storage_class: Some(self.default_storage_class.into()),
             ..Config::default()
         }
     }

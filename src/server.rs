@@ -13,6 +13,7 @@ mod listener;
 mod mail;
 mod mailbox;
 mod output;
+mod shard_calls;
 mod shared;
 mod side;
 mod sorting;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use riverrun_core::chunk::{ChunkId, ChunkInput, ChunkStream, Lane, StreamState};
-use riverrun_core::control::{CreationDefaults, StreamEntry};
+use riverrun_core::control::{SYSTEM_DEFAULTS, StreamEntry};
 use riverrun_protocol::batch::{Batch, Record, Stamp, encode, stamp};
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::{BasinName, Position, StreamId, StreamName};
 
 use super::Writer;
-use crate::loader::WallClock;
+use crate::names::WallClock;
 
 pub const NOW_MS: u64 = 1_700_000_000_000;
 pub const WRITER: Writer = Writer { store_id: [7; 16], writer_id: [8; 16] };
@@ -29,7 +29,7 @@ pub fn target(stream: &str) -> StreamRef {
 
 pub fn entry(id: u8, stream: &str) -> Arc<StreamEntry> {
     let StreamRef { basin, stream } = target(stream);
-    Arc::new(StreamEntry::new(StreamId([id; 16]), basin, stream, NOW_MS, CreationDefaults::default()))
+    Arc::new(StreamEntry::new(StreamId([id; 16]), basin, stream, NOW_MS, SYSTEM_DEFAULTS))
 }
 
 /// A stamped batch of one record per body; every record's timestamp is ten times its number.

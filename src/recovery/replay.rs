@@ -74,8 +74,11 @@ impl Replayed {
     }
 
     fn finish(&mut self, streams: Streams<'_>) {
-        let unpublished = streams.known.into_values().flatten().filter(|stream| !stream.unpublished.is_empty());
-        for Recovering { entry, unpublished, .. } in unpublished {
+        for known in streams.known.into_values() {
+            let Known::Alive(Recovering { entry, unpublished, .. }) = known else { continue };
+            if unpublished.is_empty() {
+                continue;
+            }
             self.summary.streams += 1;
             self.summary.records += unpublished.iter().map(|batch| u64::from(batch.record_count())).sum::<u64>();
             self.summary.bytes += unpublished.iter().map(|batch| batch.bytes().len() as u64).sum::<u64>();
@@ -90,8 +93,16 @@ struct Streams<'a> {
     catalog: &'a dyn Catalog,
     index: &'a Arc<ChunkIndex>,
     losses: &'a mut Losses,
-    /// `None`: the catalog does not know the id.
-    known: HashMap<StreamId, Option<Recovering>>,
+    known: HashMap<StreamId, Known>,
+}
+
+/// What the catalog knows of an id.
+#[derive(Debug)]
+enum Known {
+    Alive(Recovering),
+    /// Its deletion is in the catalog, or it is purged: nothing of it may come back.
+    Deleted,
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -99,6 +110,23 @@ struct Recovering {
     entry: Arc<StreamEntry>,
     next_seq_num: u64,
     unpublished: Vec<Batch>,
+}
+
+impl Known {
+    fn alive(&mut self) -> Option<&mut Recovering> {
+        match self {
+            Self::Alive(stream) => Some(stream),
+            Self::Deleted | Self::Unknown => None,
+        }
+    }
+
+    fn state(&self) -> KnownStream {
+        match self {
+            Self::Alive(stream) => KnownStream::Alive { next_seq_num: stream.next_seq_num },
+            Self::Deleted => KnownStream::Tombstoned,
+            Self::Unknown => KnownStream::Unknown,
+        }
+    }
 }
 
 impl Streams<'_> {
@@ -133,11 +161,8 @@ impl Streams<'_> {
             self.known.insert(stream_id, found);
         }
         let known = self.known.get_mut(&stream_id).expect("inserted above");
-        let state = known
-            .as_ref()
-            .map_or(KnownStream::Unknown, |stream| KnownStream::Alive { next_seq_num: stream.next_seq_num });
-        let placement = known.as_ref().map_or(0, |stream| stream.entry.placement);
-        match judge(stream_id, state, batch.first_seq_num(), batch.end_seq_num()) {
+        let placement = known.alive().map_or(0, |stream| stream.entry.placement);
+        match judge(stream_id, known.state(), batch.first_seq_num(), batch.end_seq_num()) {
             ReplayVerdict::Skip | ReplayVerdict::Drop => Ok(false),
             ReplayVerdict::Damage(ReplayDamage::Gap { stream_id, next_seq_num, .. })
                 if self.losses.explain_gap(block.epoch, stream_id, placement, next_seq_num) =>
@@ -146,7 +171,7 @@ impl Streams<'_> {
             }
             ReplayVerdict::Damage(damage) => Err(RecoveryError::replay(block, damage)),
             ReplayVerdict::Apply => {
-                let stream = known.as_mut().expect("only a known stream continues");
+                let stream = known.alive().expect("only a known stream continues");
                 stream.next_seq_num = batch.end_seq_num();
                 stream.unpublished.push(batch);
                 Ok(true)
@@ -155,15 +180,23 @@ impl Streams<'_> {
     }
 
     /// From id to name to entry. A name that now belongs to another id says nothing about this one.
-    async fn find(&self, stream_id: StreamId) -> Result<Option<Recovering>, RecoveryError> {
+    async fn find(&self, stream_id: StreamId) -> Result<Known, RecoveryError> {
         let in_catalog = |error: StoredError| RecoveryError::stored("the catalog", error);
-        let Some(value) = self.catalog.get(keys::id(stream_id)).await? else { return Ok(None) };
-        let IdRow { basin, name, .. } = IdRow::decode(&value).map_err(in_catalog)?;
-        let Some(value) = self.catalog.get(keys::stream(&basin, &name)).await? else { return Ok(None) };
+        let Some(value) = self.catalog.get(keys::id(stream_id)).await? else { return Ok(Known::Unknown) };
+        let IdRow { basin, name, purged_at_ms } = IdRow::decode(&value).map_err(in_catalog)?;
+        if purged_at_ms.is_some() {
+            return Ok(Known::Deleted);
+        }
+        let Some(value) = self.catalog.get(keys::stream(&basin, &name)).await? else { return Ok(Known::Unknown) };
         let entry = StreamEntry::decode(&value).and_then(StreamEntry::checked).map_err(in_catalog)?;
+        if entry.id != stream_id {
+            return Ok(Known::Unknown);
+        }
+        if entry.deleted_at_ms.is_some() {
+            return Ok(Known::Deleted);
+        }
         let next_seq_num = self.index.next_seq_num(stream_id).unwrap_or(0);
-        let found = Recovering { entry: Arc::new(entry), next_seq_num, unpublished: Vec::new() };
-        Ok((found.entry.id == stream_id).then_some(found))
+        Ok(Known::Alive(Recovering { entry: Arc::new(entry), next_seq_num, unpublished: Vec::new() }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use riverrun_core::action::{LoadCause, PagesFrom};
 use riverrun_core::chunk::{ChunkId, ChunkInput};
 use riverrun_core::event::{ConnectionId, Event, LoadId};
-use riverrun_protocol::error::ErrorFrame;
+use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::Response;
 use riverrun_protocol::types::StreamId;
@@ -16,6 +16,7 @@ use super::mail::{Mail, Output};
 use super::mailbox::Postbox;
 use super::sorting::ControlRequest;
 use crate::loader::Loader;
+use crate::names::{EVERYTHING, Names};
 use crate::publish::Publisher;
 
 /// Work for the tokio side. Bounded where it arises: by chunks in flight, loads in flight and requests per connection.
@@ -51,6 +52,7 @@ pub fn side_orders() -> (SideOrders, UnboundedReceiver<SideOrder>) {
 pub struct Side {
     pub publisher: Arc<Publisher>,
     pub loader: Arc<Loader>,
+    pub names: Arc<Names>,
     pub inherited: Arc<Inherited>,
     pub shards: Vec<Postbox>,
 }
@@ -94,12 +96,26 @@ impl Side {
     }
 
     async fn control(&self, request: ControlRequest) -> Result<Response, ErrorFrame> {
+        let names = &self.names;
         match request {
-            ControlRequest::CreateBasin(create) => self.loader.create_basin(create).await,
-            ControlRequest::ListBasins(list) => self.loader.list_basins(&list).await,
-            ControlRequest::CreateStream(create) => self.loader.create_stream(create).await,
-            ControlRequest::ListStreams(list) => self.loader.list_streams(&list).await,
-            _ => Err(ErrorFrame::new(riverrun_protocol::error::ErrorCode::Unsupported, "not yet")),
+            ControlRequest::CreateBasin(request) => names.create_basin(request).await,
+            ControlRequest::ListBasins(request) => names.list_basins(&request, &EVERYTHING).await,
+            ControlRequest::GetBasinConfig(basin) => names.basin_config(&basin).await,
+            ControlRequest::ReconfigureBasin(request) => names.reconfigure_basin(request).await,
+            ControlRequest::DeleteBasin(basin) => names.delete_basin(basin).await,
+            ControlRequest::EnsureBasin(request) => names.ensure_basin(request).await,
+            ControlRequest::CreateStream(request) => names.create_stream(request).await,
+            ControlRequest::ListStreams(request) => names.list_streams(&request, &EVERYTHING).await,
+            ControlRequest::GetStreamConfig(target) => names.stream_config(&target).await,
+            ControlRequest::ReconfigureStream(request) => names.reconfigure_stream(request).await,
+            ControlRequest::DeleteStream(target) => names.delete_stream(target).await,
+            ControlRequest::EnsureStream(request) => names.ensure_stream(request).await,
+            ControlRequest::IssueAccessToken(_)
+            | ControlRequest::ListAccessTokens(_)
+            | ControlRequest::RevokeAccessToken(_)
+            | ControlRequest::RotateRootToken => {
+                Err(ErrorFrame::new(ErrorCode::Unsupported, "this server has no access tokens"))
+            }
         }
     }
 

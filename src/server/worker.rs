@@ -22,6 +22,7 @@ use super::connection::{Connection, HELLO_DEADLINE};
 use super::listener;
 use super::mail::Mail;
 use super::mailbox::{Mailbox, Postbox};
+use super::shard_calls::ShardCalls;
 use super::shared::Shared;
 use super::side::SideOrders;
 use crate::uring::{Completion, Ring, Socket};
@@ -56,6 +57,7 @@ pub struct WorkerParts {
     pub mailbox: Mailbox,
     pub peers: Vec<Postbox>,
     pub side: SideOrders,
+    pub calls: ShardCalls,
     pub shared: Arc<Shared>,
     pub clock: Clock,
 }
@@ -69,6 +71,7 @@ pub struct Worker {
     mailbox: Mailbox,
     peers: Vec<Postbox>,
     side: SideOrders,
+    calls: ShardCalls,
     shared: Arc<Shared>,
     clock: Clock,
     now: Now,
@@ -103,6 +106,7 @@ impl Worker {
             mailbox: parts.mailbox,
             peers: parts.peers,
             side: parts.side,
+            calls: parts.calls,
             shared: parts.shared,
             clock: parts.clock,
             now,

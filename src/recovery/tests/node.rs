@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use riverrun_core::action::{LoadCause, PagesFrom};
 use riverrun_core::chunk::{ChunkId, ChunkInput, Lane};
-use riverrun_core::control::{CreationDefaults, EpochRow, StreamEntry, keys, shard_of};
+use riverrun_core::control::{EpochRow, StreamEntry, keys, shard_of};
 use riverrun_core::event::StoreFailure;
 use riverrun_protocol::batch::Batch;
+use riverrun_protocol::config::BasinConfig;
 use riverrun_protocol::request::CreateBasin;
 use riverrun_protocol::types::StreamId;
 
 use super::disk::{ModelDisk, Pen, Written};
 use crate::catalog::model::{ModelCatalog, ModelRows};
 use crate::loader::{Loader, LoaderParts};
-use crate::publish::fixtures::{NOW_MS, WRITER, basin, batch, bodies, chunk, chunk_stream, clock, target};
+use crate::names::{self, Names};
+use crate::publish::fixtures::{NOW_MS, WRITER, basin, batch, bodies, chunk, chunk_stream, target};
 use crate::publish::{Encoder, Offload, Publisher, random_id};
 use crate::recovery::{
     JournalSource, Recovered, RecoveryConfig, RecoveryError, RecoveryParts, recover, store_identity,
@@ -91,6 +93,7 @@ impl World {
 pub struct Node {
     pub recovered: Recovered,
     pub publisher: Publisher,
+    pub names: Arc<Names>,
     loader: Loader,
     disk: Arc<ModelDisk>,
     shards: u16,
@@ -131,23 +134,25 @@ impl Node {
         let (objects, index) = (world.objects.clone(), Arc::clone(&recovered.index));
         let encoder = Encoder::new(Offload::inline());
         let publisher = Publisher::new(objects.clone(), catalog.clone(), Arc::clone(&index), encoder, WRITER);
+        let (names, _) = names::model::names(catalog.clone());
         let loader = Loader::new(LoaderParts {
             objects,
-            catalog,
+            catalog: catalog.clone(),
             index,
             store_id: WRITER.store_id,
-            defaults: CreationDefaults::default(),
-            clock: clock(),
+            names: names.clone(),
             offload: Offload::inline(),
         });
-        let request = CreateBasin { basin: basin(), create_stream_on_append: true, create_stream_on_read: true };
+        let config =
+            BasinConfig { create_stream_on_append: true, create_stream_on_read: true, ..BasinConfig::default() };
         // Refused at every start but the first.
-        let _ = loader.create_basin(request).await;
+        let _ = names.create_basin(CreateBasin { basin: basin(), config, request_token: None }).await;
         Ok(Self {
             inherited: recovered.shards.iter().flatten().count(),
             recovered,
             publisher,
             loader,
+            names,
             disk: world.disk.clone(),
             shards,
             pens,

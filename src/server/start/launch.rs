@@ -8,7 +8,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use riverrun_core::Shard;
-use riverrun_core::control::SYSTEM_DEFAULTS;
 use riverrun_core::event::RecoveredStream;
 use riverrun_core::shard::ShardConfig;
 use riverrun_protocol::types::Level;
@@ -19,6 +18,7 @@ use super::{Ownership, StartError, Taken, system};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::loader::{Loader, LoaderParts};
+use crate::names::{Names, NamesParts};
 use crate::publish::{Encoder, Offload, Publisher, random_id};
 use crate::recovery::{Epoch, Summary};
 use crate::server::Broker;
@@ -28,6 +28,7 @@ use crate::server::inherited::Inherited;
 use crate::server::journal_files::{self, JournalFiles, JournalOrder, SyncMethod};
 use crate::server::mail::Mail;
 use crate::server::mailbox::{Mailbox, Postbox, mailbox};
+use crate::server::shard_calls::ShardCalls;
 use crate::server::shared::{Facts, Shared};
 use crate::server::side::{Side, SideOrders, side_orders};
 use crate::server::worker::{Worker, WorkerParts};
@@ -41,6 +42,7 @@ const FILES_AHEAD: usize = 1;
 /// What threads are connected by.
 struct Wiring {
     postboxes: Vec<Postbox>,
+    calls: ShardCalls,
     shared: Arc<Shared>,
     journal_orders: Sender<JournalOrder>,
     failure: Failure,
@@ -66,7 +68,8 @@ pub(super) fn launch(
     let streams = std::mem::take(&mut taken.recovered.shards);
     let shards = new_shards(config, &taken, streams, &journals)?;
     let epoch = Arc::new(taken.recovered.epoch);
-    let wiring = Wiring { postboxes, shared, journal_orders, failure: Failure::new(), epoch };
+    let calls = ShardCalls::new(postboxes.clone());
+    let wiring = Wiring { postboxes, calls, shared, journal_orders, failure: Failure::new(), epoch };
     runtime.block_on(wiring.epoch.mark_serving())?;
     let files = journals.hand_over(&wiring.postboxes);
     let journal_helper = start_journal_helper(files, journal_queue, &wiring)?;
@@ -79,13 +82,18 @@ pub(super) fn launch(
         Encoder::new(Offload::background(config.shard_count()).map_err(system)?),
         taken.writer,
     );
+    let names = Arc::new(Names::new(NamesParts {
+        catalog: taken.catalog.clone(),
+        shards: Arc::new(wiring.calls.clone()),
+        defaults: config.stream_defaults(),
+        clock: Arc::new(move || clock.now().wall_ms),
+    }));
     let loader = Loader::new(LoaderParts {
         objects: taken.store.objects(),
         catalog: taken.catalog.clone(),
         index: taken.recovered.index,
         store_id: taken.writer.store_id,
-        defaults: SYSTEM_DEFAULTS,
-        clock: Arc::new(move || clock.now().wall_ms),
+        names: names.clone(),
         offload: Offload::threads(DECOMPRESSIONS_AT_ONCE),
     });
     let files = taken.recovered.inherited_files;
@@ -94,10 +102,12 @@ pub(super) fn launch(
     let side = Side {
         publisher: Arc::new(publisher),
         loader: Arc::new(loader),
+        names: names.clone(),
         inherited: Arc::new(inherited),
         shards: wiring.postboxes.clone(),
     };
     runtime.spawn(side.run(queue));
+    runtime.spawn(names.reap());
     let watching = watch(&runtime, &taken.store, &taken.catalog, &wiring.failure);
     let threads = start_shards(clock, shards, mailboxes, listeners, &orders, &wiring, config.uring_features)?;
     Ok(Broker {
@@ -214,6 +224,7 @@ fn start_shards(
                 mailbox,
                 peers: wiring.postboxes.clone(),
                 side: side.clone(),
+                calls: wiring.calls.clone(),
                 shared: wiring.shared.clone(),
                 clock,
             };
@@ -225,14 +236,19 @@ fn start_shards(
 }
 
 fn run_shard(parts: WorkerParts, features: Features, failure: &Failure) {
-    let index = parts.index;
+    let (index, calls) = (parts.index, parts.calls.clone());
     let report = |reason: String| failure.report(format!("shard {index}: {reason}"));
     let mut worker = match Ring::new(features) {
         Ok(ring) => Worker::new(parts, ring),
-        Err(refused) => return report(refused.to_string()),
+        Err(refused) => {
+            calls.end(index);
+            return report(refused.to_string());
+        }
     };
     // Reported before the worker goes: its ring waits for what the kernel still has in hand.
-    match std::panic::catch_unwind(AssertUnwindSafe(|| worker.run())) {
+    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| worker.run()));
+    calls.end(index);
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(reason)) => report(reason),
         Err(panic) => {

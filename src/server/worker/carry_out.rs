@@ -44,7 +44,8 @@ impl Worker {
             }
             // What was decided together with it is carried out: the answers that say what became of each request.
             Action::Fatal { reason } => self.fatal = self.fatal.take().or(Some(reason)),
-            Action::StreamClosed { .. } | Action::StreamConfigured { .. } | Action::StreamGone { .. } => {}
+            Action::StreamClosed { call, outcome } => self.calls.closed(call, outcome),
+            Action::StreamConfigured { call } | Action::StreamGone { call } => self.calls.done(call),
             Action::Drained => self.shared.drained(shard),
         }
     }

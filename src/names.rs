@@ -1,0 +1,90 @@
+//! Names: which basins and streams exist, how they are configured, and how they go. The one place that writes their rows, so that a
+//! name has one entry however many ask for it at once. What a call comes to is decided in `core::control`; here the decision is
+//! carried out, under the locks that make it hold (docs/decisions/0003-names-under-locks.md).
+//!
+//! Every call answers within a deadline, and goes on to its end without the caller if it must ([`end`]).
+
+mod basins;
+mod commit;
+mod deletion;
+mod end;
+mod error;
+mod listing;
+mod locks;
+mod lookup;
+#[cfg(test)]
+pub mod model;
+mod reaper;
+mod rows;
+mod shards;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use riverrun_protocol::config::StreamConfig;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::catalog::Catalog;
+pub use deletion::StreamDeletion;
+pub use error::NameError;
+pub use listing::EVERYTHING;
+use locks::Locks;
+pub use shards::{Shards, ShardsEnded};
+
+/// How long a caller waits for an answer.
+const CALL_DEADLINE: Duration = Duration::from_secs(10);
+/// Streams that are on their way out of their shards. Further deletions wait.
+const DELETIONS_MAX: usize = 256;
+
+/// Milliseconds since the Unix epoch.
+pub type WallClock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// What names are made of.
+pub struct NamesParts {
+    pub catalog: Arc<dyn Catalog>,
+    pub shards: Arc<dyn Shards>,
+    /// What a stream gets of which neither its creator nor its basin says anything.
+    pub defaults: StreamConfig,
+    pub clock: WallClock,
+}
+
+/// Shared by all shards and front doors.
+pub struct Names {
+    catalog: Arc<dyn Catalog>,
+    shards: Arc<dyn Shards>,
+    defaults: StreamConfig,
+    clock: WallClock,
+    locks: Locks,
+    deletions: Arc<Semaphore>,
+    /// Something is to be done for the reaper.
+    reaper: Notify,
+}
+
+impl Names {
+    pub fn new(parts: NamesParts) -> Self {
+        Self {
+            catalog: parts.catalog,
+            shards: parts.shards,
+            defaults: parts.defaults,
+            clock: parts.clock,
+            locks: Locks::default(),
+            deletions: Arc::new(Semaphore::new(DELETIONS_MAX)),
+            reaper: Notify::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Names").field("defaults", &self.defaults).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for NamesParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NamesParts").field("defaults", &self.defaults).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! The end of tombstones: ids that nothing names any more.
+
+use riverrun_core::control::keys;
+
+use super::RecoveryError;
+use crate::catalog::{Catalog, Change, key_after, keys_under};
+use crate::loader::ChunkIndex;
+
+const ROWS_AT_ONCE: usize = 1024;
+
+/// Step 7. Only where no journal will be replayed again: what is in chunks, fenced and indexed by now, is then all that can name a
+/// deleted stream's id, and the index knows it. Without the tombstone a batch of that stream would be taken for damage.
+pub async fn take_away(catalog: &dyn Catalog, index: &ChunkIndex) -> Result<(), RecoveryError> {
+    let mut keys = keys_under(keys::TOMBSTONE_PREFIX);
+    loop {
+        let rows = catalog.scan(keys.clone(), ROWS_AT_ONCE).await?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        keys.start = key_after(last);
+        let ids = rows.iter().filter_map(|(key, _)| keys::parse_tombstone(key));
+        let forgotten = ids.filter(|id| index.next_seq_num(*id).is_none());
+        let changes: Vec<Change> =
+            forgotten.flat_map(|id| [keys::id(id), keys::tombstone(id)]).map(Change::Delete).collect();
+        if !changes.is_empty() {
+            catalog.write(changes).await?;
+        }
+    }
+}

@@ -31,7 +31,7 @@ impl Names {
 
     /// No shard of this process holds anything of a stream that an older one deleted: it is never loaded, and recovery drops what
     /// journals hold of it.
-    pub(super) async fn purge_left_behind(&self) -> Result<(), NameError> {
+    pub(crate) async fn purge_left_behind(&self) -> Result<(), NameError> {
         let mut pages = keys_under(keys::PENDING_STREAM_PREFIX);
         while let Some(rows) = self.page(&mut pages).await? {
             each(rows, |(key, value)| async move {

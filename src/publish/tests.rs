@@ -1,13 +1,13 @@
 //! Publishing over models that lose answers.
 
-use super::fixtures::{WRITER, batch, bodies, chunk, chunk_id, chunk_stream, clock, entry};
+use super::fixtures::{WRITER, batch, bodies, chunk, chunk_id, chunk_stream, entry};
 use super::*;
 use crate::catalog::model::{ModelCatalog, ModelRows, WriteFault};
 use crate::loader::{Loader, LoaderParts};
+use crate::names::model::names;
 use crate::store::model::{ModelObjects, PutFault};
 use riverrun_core::action::PagesFrom;
 use riverrun_core::chunk::encode_fence;
-use riverrun_core::control::CreationDefaults;
 
 /// One process over a store.
 struct Process {
@@ -37,8 +37,7 @@ impl Process {
             catalog: self.catalog.clone(),
             index: Arc::default(),
             store_id: WRITER.store_id,
-            defaults: CreationDefaults::default(),
-            clock: clock(),
+            names: names(self.catalog.clone()).0,
             offload: Offload::inline(),
         });
         let batches = loader.load_pages(entry(1, "s").id, id, PagesFrom::SeqNum(0), usize::MAX).await;

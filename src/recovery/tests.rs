@@ -4,6 +4,7 @@
 mod clean;
 mod crash;
 mod damage;
+mod deletion;
 mod disk;
 mod fencing;
 mod missing;

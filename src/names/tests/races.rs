@@ -9,7 +9,7 @@ use riverrun_protocol::config::Retention;
 use riverrun_protocol::error::ErrorCode;
 use riverrun_protocol::response::Response;
 
-use super::process::{Process, create};
+use super::process::Process;
 use crate::names::model::Told;
 use crate::publish::fixtures::{basin, target};
 

@@ -15,6 +15,7 @@ use riverrun_protocol::types::StreamId;
 use super::disk::{ModelDisk, Pen, Written};
 use crate::catalog::model::{ModelCatalog, ModelRows};
 use crate::loader::{Loader, LoaderParts};
+use crate::names::model::ModelShards;
 use crate::names::{self, Names};
 use crate::publish::fixtures::{NOW_MS, WRITER, basin, batch, bodies, chunk, chunk_stream, target};
 use crate::publish::{Encoder, Offload, Publisher, random_id};
@@ -94,6 +95,8 @@ pub struct Node {
     pub recovered: Recovered,
     pub publisher: Publisher,
     pub names: Arc<Names>,
+    /// What names tell shards; the streams of this node are not in it.
+    pub shards_model: ModelShards,
     loader: Loader,
     disk: Arc<ModelDisk>,
     shards: u16,
@@ -134,7 +137,7 @@ impl Node {
         let (objects, index) = (world.objects.clone(), Arc::clone(&recovered.index));
         let encoder = Encoder::new(Offload::inline());
         let publisher = Publisher::new(objects.clone(), catalog.clone(), Arc::clone(&index), encoder, WRITER);
-        let (names, _) = names::model::names(catalog.clone());
+        let (names, shards_model) = names::model::names(catalog.clone());
         let loader = Loader::new(LoaderParts {
             objects,
             catalog: catalog.clone(),
@@ -153,6 +156,7 @@ impl Node {
             publisher,
             loader,
             names,
+            shards_model,
             disk: world.disk.clone(),
             shards,
             pens,
@@ -253,6 +257,19 @@ impl Node {
             next = batch.end_seq_num();
         }
         bodies(&batches)
+    }
+
+    /// Returns when nothing is left of a stream that is being deleted.
+    pub async fn purged(&self, world: &World, stream: &str) {
+        let target = target(stream);
+        while world.rows.rows().contains_key(&keys::stream(&target.basin, &target.stream)) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether a stream is there, without creating it.
+    pub async fn has(&self, stream: &str) -> bool {
+        self.names.find_or_create(&target(stream), LoadCause::Close).await.is_ok()
     }
 
     pub async fn stream_id(&self, stream: &str) -> StreamId {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use riverrun_core::control::{BasinEntry, IdRow, PendingStream, StreamEntry, keys};
-use riverrun_core::event::CloseWhen;
 use riverrun_protocol::config::{BasinConfig, PartialStreamConfig, Retention, StreamConfigPatch};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::request::{CreateBasin, CreateStream, EnsureStream, ListStreams, ReconfigureStream, StreamRef};
@@ -11,9 +10,8 @@ use riverrun_protocol::response::{Provisioned, Response, StreamInfo};
 use riverrun_protocol::types::{BasinName, StreamId};
 
 use crate::catalog::model::ModelRows;
-use crate::names::end::Caller;
 use crate::names::model::{ModelShards, names};
-use crate::names::{EVERYTHING, NameError, Names, StreamDeletion};
+use crate::names::{EVERYTHING, Names};
 use crate::publish::fixtures::{basin, target};
 
 pub struct Process {
@@ -69,11 +67,6 @@ impl Process {
 
     pub async fn delete(&self, stream: &str) -> Result<Response, ErrorFrame> {
         self.names.delete_stream(target(stream)).await
-    }
-
-    /// Returns when the name is free.
-    pub async fn delete_wholly(&self, stream: &str) -> Result<StreamDeletion, NameError> {
-        self.names.delete(target(stream), CloseWhen::Always, Caller::nobody()).await
     }
 
     pub async fn list(&self) -> Result<Vec<StreamInfo>, ErrorFrame> {

@@ -2,8 +2,11 @@
 //! After each start everything that was acknowledged is there, in order, and nothing else. A failure prints its seed; running
 //! it again is `RIVERRUN_SEED=<seed> cargo test schedule`.
 
+use std::time::Duration;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tokio::time::timeout;
 
 use super::node::{Node, World};
 use crate::catalog::model::WriteFault;
@@ -11,6 +14,8 @@ use crate::store::model::PutFault;
 
 const HISTORIES: u64 = 30;
 const STEPS: usize = 120;
+/// An append that is given up has done nothing: what it waits for is its stream, before it is numbered.
+const GIVES_UP_AFTER: Duration = Duration::from_millis(200);
 
 #[tokio::test]
 async fn no_history_loses_or_invents_a_record() {
@@ -55,7 +60,8 @@ impl History {
         let texts: Vec<String> = (0..self.random.random_range(1..4)).map(|i| format!("{stream}{step}.{i}")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let node = self.node.as_mut().expect("one is running");
-        node.append(&mut self.world, stream, &texts).await;
+        // A name whose creation has no outcome yet is waited for, and in a process that is stopped it never has one.
+        let _ = timeout(GIVES_UP_AFTER, node.append(&mut self.world, stream, &texts)).await;
     }
 
     /// Whatever fails transiently is ordered again, as a shard would.

@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 pub mod catalog;
+pub mod collection;
 pub mod config;
 #[doc(hidden)]
 pub mod demo;

@@ -96,5 +96,4 @@ impl std::fmt::Debug for LoaderParts {
     }
 }
 
-#[cfg(test)]
-mod tests;
+// TESTS

@@ -8,7 +8,7 @@
 //!   2 journals     synced, scanned; missing ones refused
 //!   3 epoch/<E>    who we are, before anything carries our epoch
 //!   4 fencing      every older sequence: index what was put, then end it
-//!   5 index        all footers
+//!   5 index        all footers; where streams stand whose chunks are gone
 //!   6 replay       batches that no chunk holds yet
 //!   7 tombstones   those of which nothing is left go
 //! (the caller writes the first block of every new journal: a successor will call a journal missing of which it finds nothing)
@@ -32,6 +32,7 @@ mod journals;
 mod losses;
 mod replay;
 mod tombstones;
+mod states;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
     let looked_at = found.files.clone();
     let chunks_indexed = fence::end_older_sequences(parts, config, &history).await?;
     let index = Arc::new(ChunkIndex::default());
-    let chunks = chunks::build_index(&*parts.objects, &*parts.catalog, &config.writer.store_id, &index).await?;
+    let chunks = rebuild_index(&*parts.objects, &*parts.catalog, &config.writer.store_id, &index).await?;
     let mut losses = losses::Losses::new(&history.losses);
     if let Some(row) = found.accepted_loss.clone() {
         let shards = history.registered().map(|(epoch, row)| (epoch, row.shards)).collect();
@@ -141,6 +142,18 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
         files_in_question,
         summary,
     })
+}
+
+/// Step 5. Returns the number of chunks.
+pub(crate) async fn rebuild_index(
+    objects: &dyn Objects,
+    catalog: &dyn Catalog,
+    store_id: &[u8; 16],
+    index: &ChunkIndex,
+) -> Result<u64, RecoveryError> {
+    let chunks = chunks::build_index(objects, catalog, store_id, index).await?;
+    states::adopt(catalog, index).await?;
+    Ok(chunks)
 }
 
 /// Step 3.

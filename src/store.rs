@@ -60,6 +60,9 @@ pub trait Objects: Send + Sync + 'static {
     /// that never show what is not durable. [`StoreError::SyncFailed`] is final: whoever sees it stops, and asks no second time.
     fn sync_found<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 
+    /// Removes the object, durably, if there is one.
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
     /// Names below a folder prefix such as `chunks/`, in no order. For people and tools: nothing that decides may rest on it
     /// (reliability.md F38).
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;

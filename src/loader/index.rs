@@ -1,60 +1,79 @@
 //! Which chunks hold which part of which stream: the footers' index in memory, rebuilt at every start and extended by every
 //! chunk that is published. Derived from what is stored, never an authority (reliability.md D14).
+//!
+//! It also knows what of it is still alive: records below a stream's trim point are not, nor is anything of a stream that was
+//! purged; a chunk without any living record is dead, and for `collection` to delete.
 
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use riverrun_core::chunk::{ChunkId, Footer, StreamState};
-use riverrun_core::control::StreamEntry;
-use riverrun_core::event::{ChunkRange, LoadedStream};
+use riverrun_core::control::{StateRow, StoredRecords, StreamEntry};
+use riverrun_core::event::LoadedStream;
 use riverrun_protocol::types::StreamId;
 
 use super::footers::RecentFooters;
+use stream::IndexedStream;
 
-/// Grows with the number of chunks per stream, about 60 bytes for each: what bounds it is merging chunks into segments.
+/// Grows with the number of chunks per stream, about 70 bytes for each: what bounds it is merging chunks into segments.
 #[derive(Debug, Default)]
 pub struct ChunkIndex {
-    streams: RwLock<HashMap<StreamId, IndexedStream>>,
+    known: RwLock<Known>,
     recent: RecentFooters,
 }
 
-#[derive(Debug)]
-struct IndexedStream {
-    /// As of the newest chunk.
-    state: StreamState,
-    newest: ChunkId,
-    /// In order of position.
-    ranges: Vec<ChunkRange>,
+#[derive(Debug, Default)]
+struct Known {
+    streams: HashMap<StreamId, IndexedStream>,
+    /// Per chunk, how many streams have living records in it.
+    shares: HashMap<ChunkId, u32>,
+    dead: BTreeSet<ChunkId>,
+    /// When each stream's oldest chunk will have expired, if ever.
+    expiries: BTreeSet<(u64, StreamId)>,
 }
 
 impl ChunkIndex {
-    /// Takes in a chunk that the catalog holds. `footer_bytes` is its encoded length.
+    /// Takes in a chunk that the catalog holds; one that it has already (indexed twice after a lost answer) changes nothing.
+    /// `footer_bytes` is its encoded length.
     pub fn add(&self, footer: Arc<Footer>, footer_bytes: u32) {
-        let id = footer.header.id;
-        let mut streams = self.streams.write().expect("no panic while held");
-        for stream in &footer.streams {
-            let range = stream.range(id);
-            match streams.get_mut(&stream.state.stream_id) {
-                Some(indexed) => indexed.add(id, &stream.state, range),
-                None => {
-                    let ranges = Vec::from_iter(range);
-                    let indexed = IndexedStream { state: stream.state.clone(), newest: id, ranges };
-                    streams.insert(stream.state.stream_id, indexed);
-                }
-            }
-        }
-        drop(streams);
-        self.recent.insert(id, footer, footer_bytes);
+        self.write().add(&footer);
+        self.recent.insert(footer.header.id, footer, footer_bytes);
+    }
+
+    /// Where a stream stands according to a row of the catalog: it may know more than the chunks that are left.
+    pub fn adopt_state(&self, row: &StateRow) {
+        self.write().change(row.state.stream_id, |stream| stream.adopt(row));
+    }
+
+    /// The records below this number have expired, and the catalog says so.
+    pub fn raise_start(&self, stream_id: StreamId, start_seq_num: u64) {
+        self.write().change(stream_id, |stream| stream.raise_start(start_seq_num));
+    }
+
+    /// The stream is purged: whatever chunks hold of it is dead.
+    pub fn forget(&self, stream_id: StreamId) {
+        self.write().forget(stream_id);
+    }
+
+    /// A dead chunk's row is gone from the catalog.
+    pub fn remove_chunk(&self, id: ChunkId) {
+        let mut known = self.write();
+        known.dead.remove(&id);
+        known.shares.remove(&id);
     }
 
     /// What the store knows of a stream; one without chunks is empty.
     pub fn load(&self, entry: Arc<StreamEntry>) -> LoadedStream {
-        let streams = self.streams.read().expect("no panic while held");
-        match streams.get(&entry.id) {
-            Some(indexed) => LoadedStream {
-                state: indexed.state.clone(),
-                chunks: indexed.ranges.clone(),
-                last_write_ms: None,
+        let known = self.read();
+        match known.streams.get(&entry.id) {
+            Some(stream) => LoadedStream {
+                state: stream.state().clone(),
+                chunks: stream.chunks(),
+                last_write_ms: stream.stored_records().last_write_ms,
                 entry,
             },
             None => {
@@ -64,36 +83,98 @@ impl ChunkIndex {
         }
     }
 
-    /// Streams with at least one chunk.
+    /// Streams that chunks, or state rows, know.
     pub fn stream_count(&self) -> usize {
-        self.streams.read().expect("no panic while held").len()
+        self.read().streams.len()
     }
 
-    /// A stream's next sequence number, `None` where no chunk names it.
+    /// A stream's next sequence number, `None` where nothing in the store names it.
     pub fn next_seq_num(&self, stream_id: StreamId) -> Option<u64> {
-        let streams = self.streams.read().expect("no panic while held");
-        streams.get(&stream_id).map(|indexed| indexed.state.next.seq_num)
+        self.read().streams.get(&stream_id).map(|stream| stream.state().next.seq_num)
+    }
+
+    /// What a state row of this stream would say now.
+    pub fn state_row(&self, stream_id: StreamId) -> Option<StateRow> {
+        self.read().streams.get(&stream_id).map(IndexedStream::state_row)
+    }
+
+    pub fn stored_records(&self, stream_id: StreamId) -> StoredRecords {
+        self.read().streams.get(&stream_id).map_or_else(StoredRecords::default, IndexedStream::stored_records)
+    }
+
+    /// Streams whose oldest records have all expired, at most `streams_max`, each with the first number that has not.
+    pub fn expired(&self, now_ms: u64, streams_max: usize) -> Vec<(StreamId, u64)> {
+        let known = self.read();
+        let due = known.expiries.iter().take_while(|(at_ms, _)| *at_ms <= now_ms).take(streams_max);
+        due.filter_map(|(_, id)| Some((*id, known.streams.get(id)?.expired_below(now_ms)?))).collect()
+    }
+
+    /// Chunks in which nothing is alive.
+    pub fn dead_chunks(&self) -> Vec<ChunkId> {
+        self.read().dead.iter().copied().collect()
+    }
+
+    pub fn is_dead(&self, id: ChunkId) -> bool {
+        let known = self.read();
+        known.dead.contains(&id) || !known.shares.contains_key(&id)
     }
 
     pub(super) fn recent(&self) -> &RecentFooters {
         &self.recent
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().expect("no panic while held")
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().expect("no panic while held")
+    }
 }
 
-impl IndexedStream {
-    /// Chunks may be taken in in any order. Names sort as a stream's chunks were written: by epoch, and within one epoch a
-    /// stream stays in one sequence.
-    fn add(&mut self, id: ChunkId, state: &StreamState, range: Option<ChunkRange>) {
-        if id > self.newest {
-            self.newest = id;
-            self.state = state.clone();
+impl Known {
+    fn add(&mut self, footer: &Footer) {
+        let id = footer.header.id;
+        if self.shares.contains_key(&id) {
+            return;
         }
-        let Some(range) = range else { return };
-        let at = self.ranges.partition_point(|other| other.first_seq_num < range.first_seq_num);
-        match self.ranges.get(at) {
-            // The same chunk again, indexed twice after a lost answer.
-            Some(other) if other.chunk == id => {}
-            _ => self.ranges.insert(at, range),
+        self.shares.insert(id, 0);
+        for in_chunk in &footer.streams {
+            if in_chunk.range(id).is_some() {
+                *self.shares.entry(id).or_default() += 1;
+            }
+            self.change(in_chunk.state.stream_id, |stream| stream.add(id, in_chunk));
+        }
+        if self.shares.get(&id) == Some(&0) {
+            self.dead.insert(id);
+        }
+    }
+
+    /// Changes a stream, made if need be, and notes what that means for its chunks: `change` returns those that hold nothing living
+    /// of it any more.
+    fn change(&mut self, id: StreamId, change: impl FnOnce(&mut IndexedStream) -> Vec<ChunkId>) {
+        let stream = self.streams.entry(id).or_insert_with(|| IndexedStream::new(id));
+        let before = stream.first_expiry();
+        let released = change(stream);
+        let after = stream.first_expiry();
+        if before != after {
+            before.map(|at_ms| self.expiries.remove(&(at_ms, id)));
+            after.map(|at_ms| self.expiries.insert((at_ms, id)));
+        }
+        released.into_iter().for_each(|chunk| self.release(chunk));
+    }
+
+    fn forget(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.remove(&id) else { return };
+        stream.first_expiry().map(|at_ms| self.expiries.remove(&(at_ms, id)));
+        stream.chunks().into_iter().for_each(|range| self.release(range.chunk));
+    }
+
+    fn release(&mut self, chunk: ChunkId) {
+        let Some(shares) = self.shares.get_mut(&chunk) else { return };
+        *shares = shares.saturating_sub(1);
+        if *shares == 0 {
+            self.dead.insert(chunk);
         }
     }
 }

@@ -34,11 +34,21 @@ pub fn entry(id: u8, stream: &str) -> Arc<StreamEntry> {
 
 /// A stamped batch of one record per body; every record's timestamp is ten times its number.
 pub fn batch(stream_id: StreamId, first_seq_num: u64, bodies: &[impl AsRef<str>]) -> Batch {
+    expiring_batch(stream_id, first_seq_num, bodies, 0)
+}
+
+/// The same, of records that expire; 0 = never.
+pub fn expiring_batch(
+    stream_id: StreamId,
+    first_seq_num: u64,
+    bodies: &[impl AsRef<str>],
+    expires_at_ms: u64,
+) -> Batch {
     let records: Vec<Record> =
         bodies.iter().map(|body| Record::new(Bytes::copy_from_slice(body.as_ref().as_bytes()))).collect();
     let mut bytes = encode(&records).expect("within limits");
     let mut seq_num = first_seq_num;
-    stamp(&mut bytes, &Stamp { stream_id, first_seq_num, arrival_ms: NOW_MS, expires_at_ms: 0 }, |_| {
+    stamp(&mut bytes, &Stamp { stream_id, first_seq_num, arrival_ms: NOW_MS, expires_at_ms }, |_| {
         seq_num += 1;
         (seq_num - 1) * 10
     });

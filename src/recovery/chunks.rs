@@ -14,7 +14,7 @@ use crate::store::Objects;
 const ROWS_AT_ONCE: usize = 1024;
 const FOOTERS_AT_ONCE: usize = 16;
 
-/// Step 5. Returns the number of chunks.
+/// Returns the number of chunks.
 pub async fn build_index(
     objects: &dyn Objects,
     catalog: &dyn Catalog,

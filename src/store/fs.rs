@@ -176,6 +176,21 @@ impl LocalStore {
         folders.try_for_each(|folder| self.sync_found_folder(folder))
     }
 
+    /// Takes the name away, durably: without the sync, a power cut could bring the object back after the last row that knows of it
+    /// is gone.
+    pub fn remove(&self, name: &str) -> Result<(), PublishError> {
+        self.refuse_if_failed()?;
+        let path = self.path(name).map_err(PublishError::NotDone)?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(PublishError::NotDone(error)),
+            _ => {}
+        }
+        match path.parent() {
+            Some(folder) if folder.exists() => self.sync_found_folder(folder),
+            _ => Ok(()),
+        }
+    }
+
     /// Where nothing was promised yet: a folder that could not be opened was not synced either, and may be tried again.
     fn sync_found_folder(&self, folder: &Path) -> Result<(), PublishError> {
         let handle = File::open(folder).map_err(PublishError::NotDone)?;

@@ -185,6 +185,15 @@ impl Objects for ModelObjects {
         .boxed()
     }
 
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.read(name, |_| Ok(()))?;
+            self.state().objects.remove(name);
+            Ok(())
+        }
+        .boxed()
+    }
+
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         async move {
             self.read(prefix, |state| {

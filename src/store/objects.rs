@@ -95,6 +95,22 @@ impl Objects for OpendalObjects {
         .boxed()
     }
 
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let Some(local) = self.local.clone() else {
+                return self.operator.delete(name).await.map_err(|error| StoreError::failed("delete", name, error));
+            };
+            let gone = name.to_owned();
+            let removed = tokio::task::spawn_blocking(move || local.remove(&gone)).await;
+            removed.map_err(|panic| StoreError::failed("delete", name, panic))?.map_err(|error| match error {
+                PublishError::SyncFailed(reason) => StoreError::SyncFailed { reason },
+                PublishError::NotDone(error) => StoreError::failed("delete", name, error),
+                PublishError::AlreadyExists => StoreError::failed("delete", name, "it exists"),
+            })
+        }
+        .boxed()
+    }
+
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         async move {
             let failed = |error: Error| StoreError::failed("list", prefix, error);

@@ -37,6 +37,12 @@ pub const JOURNAL_IDLE: Duration = Duration::from_millis(10);
 pub const CHUNK_RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
 pub const CHUNK_RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 
+// ---- collection ----
+
+/// How soon, and how late, a stream that may have become empty is looked at again (`s2-semantics.md` E8).
+pub const EMPTY_LOOK_PAUSE_MIN_MS: u64 = 1_000;
+pub const EMPTY_LOOK_PAUSE_MAX_MS: u64 = 60_000;
+
 // ---- appends that wait ----
 
 /// What a backlog that was full has free before appends go on.

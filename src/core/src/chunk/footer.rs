@@ -152,6 +152,18 @@ impl StreamIndex {
         })
     }
 
+    /// When the last of its records here will have expired; 0 = at least one never does.
+    pub fn expires_at_ms_max(&self) -> u64 {
+        let forever = self.runs.iter().any(|run| run.expires_at_ms_max == 0);
+        let last = self.runs.iter().map(|run| run.expires_at_ms_max).max().unwrap_or(0);
+        if forever { 0 } else { last }
+    }
+
+    /// When the newest of its records here arrived; 0 without records.
+    pub fn arrival_ms_max(&self) -> u64 {
+        self.runs.iter().map(|run| run.arrival_ms_max).max().unwrap_or(0)
+    }
+
     pub fn record_count(&self) -> u64 {
         self.runs.iter().map(|run| u64::from(run.record_count)).sum()
     }

@@ -3,6 +3,8 @@
 //! ```text
 //! basin/<name>                                       BasinEntry
 //! chunk/<epoch:016x>/<shard:04x>-<lane>/<number:016x> ChunkRow
+//! dead/<epoch:016x>/<shard:04x>-<lane>/<number:016x>  DeadRow
+//! due/<time, ms:016x>/<stream id, 32 hex digits>     DueRow
 //! epoch/<epoch:016x>                                 EpochRow
 //! epoch/<epoch:016x>/closed                          ClosedRow
 //! epoch/<epoch:016x>/journal-loss                    JournalLossRow
@@ -11,6 +13,7 @@
 //! pending/basin/<name>                               PendingBasin
 //! pending/stream/<stream id, 32 hex digits>          PendingStream
 //! sequence/<epoch:016x>/<shard:04x>-<lane>           SequenceRow
+//! state/<stream id, 32 hex digits>                   StateRow
 //! store                                              StoreRow
 //! stream/<basin> 0x00 <name>                         StreamEntry
 //! token/<access token id>                            (access tokens)
@@ -26,12 +29,15 @@ use crate::chunk::{ChunkId, SequenceId, parse_hex};
 pub const STORE: &[u8] = b"store";
 pub const BASIN_PREFIX: &[u8] = b"basin/";
 pub const CHUNK_PREFIX: &[u8] = b"chunk/";
+pub const DEAD_PREFIX: &[u8] = b"dead/";
+pub const DUE_PREFIX: &[u8] = b"due/";
 pub const EPOCH_PREFIX: &[u8] = b"epoch/";
 pub const PENDING_BASIN_PREFIX: &[u8] = b"pending/basin/";
 pub const PENDING_STREAM_PREFIX: &[u8] = b"pending/stream/";
 pub const SEQUENCE_PREFIX: &[u8] = b"sequence/";
 pub const TOKEN_PREFIX: &[u8] = b"token/";
 pub const TOMBSTONE_PREFIX: &[u8] = b"tombstone/";
+pub const STATE_PREFIX: &[u8] = b"state/";
 
 pub fn basin(name: &BasinName) -> Bytes {
     format!("basin/{name}").into()
@@ -85,6 +91,37 @@ pub fn chunks_of(sequence: SequenceId) -> Bytes {
 
 pub fn parse_chunk(key: &[u8]) -> Option<ChunkId> {
     ChunkId::parse(after(key, CHUNK_PREFIX)?)
+}
+
+pub fn dead(id: ChunkId) -> Bytes {
+    format!("dead/{id}").into()
+}
+
+pub fn parse_dead(key: &[u8]) -> Option<ChunkId> {
+    ChunkId::parse(after(key, DEAD_PREFIX)?)
+}
+
+/// Sorted by time, so that what is due is one scan up to now.
+pub fn due(at_ms: u64, stream_id: StreamId) -> Bytes {
+    format!("due/{at_ms:016x}/{stream_id}").into()
+}
+
+/// Behind all that is due at this time or before.
+pub fn due_until(at_ms: u64) -> Bytes {
+    format!("due/{:016x}/", at_ms.saturating_add(1)).into()
+}
+
+pub fn parse_due(key: &[u8]) -> Option<(u64, StreamId)> {
+    let (at_ms, id) = after(key, DUE_PREFIX)?.split_once('/')?;
+    Some((parse_hex(at_ms, 16)?, id.parse().ok()?))
+}
+
+pub fn state(stream_id: StreamId) -> Bytes {
+    format!("state/{stream_id}").into()
+}
+
+pub fn parse_state(key: &[u8]) -> Option<StreamId> {
+    after(key, STATE_PREFIX)?.parse().ok()
 }
 
 pub fn sequence(id: SequenceId) -> Bytes {

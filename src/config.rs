@@ -46,6 +46,10 @@ pub struct Config {
     pub chunk_age_max: Duration,
     /// What a stream gets of which neither its creator nor its basin names a storage class; `None` = express.
     pub default_storage_class: Option<StorageClass>,
+    /// How often expired records, dead chunks and empty streams are looked for.
+    pub collect_interval: Duration,
+    /// How long a chunk without a living record stays for those who still read it.
+    pub collect_grace: Duration,
     /// Kernel features that may be used where they are offered.
     pub uring_features: Features,
 }
@@ -64,6 +68,8 @@ impl Default for Config {
             chunk_bytes_max: 16 << 20,
             chunk_age_max: Duration::from_secs(30),
             default_storage_class: None,
+            collect_interval: Duration::from_secs(60),
+            collect_grace: Duration::from_secs(600),
             uring_features: Features::ALL,
         }
     }

@@ -96,4 +96,5 @@ impl std::fmt::Debug for LoaderParts {
     }
 }
 
-// TESTS
+#[cfg(test)]
+mod tests;

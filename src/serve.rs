@@ -13,6 +13,9 @@ use crate::config::{Config, JOURNAL_FILE_BYTES_DEFAULT};
 use crate::server::journal_files::SyncMethod;
 use crate::server::{Broker, StartError};
 
+/// Sweeping more often would only cost.
+const COLLECT_INTERVAL_MIN: std::time::Duration = std::time::Duration::from_millis(100);
+
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   riverrun serve
@@ -41,6 +44,12 @@ pub struct ServeArgs {
     /// Prepare journal files for the whole backlog before serving (benchmarks).
     #[arg(long)]
     pub journal_prepare: bool,
+    /// How often expired records, dead chunks and empty streams are looked for.
+    #[arg(long, default_value = "1m", value_name = "DURATION")]
+    pub collect_interval: humantime::Duration,
+    /// How long a chunk without a living record stays before it is deleted.
+    #[arg(long, default_value = "10m", value_name = "DURATION")]
+    pub collect_grace: humantime::Duration,
     /// Serve although journals that may hold acknowledged records are missing.
     #[arg(long)]
     pub accept_journal_loss: bool,
@@ -77,6 +86,8 @@ impl ServeArgs {
             journal_prepare: self.journal_prepare,
             accept_journal_loss: self.accept_journal_loss,
             default_storage_class: Some(self.default_storage_class.into()),
+            collect_interval: (*self.collect_interval).max(COLLECT_INTERVAL_MIN),
+            collect_grace: *self.collect_grace,
             ..Config::default()
         }
     }

@@ -18,6 +18,7 @@ mod shared;
 mod side;
 mod sorting;
 mod start;
+mod steady_clock;
 mod stop;
 mod worker;
 

@@ -94,20 +94,6 @@ impl Collector {
         Self { parts }
     }
 
-    /// Sweeps for as long as the broker lives.
-    pub async fn run(self, interval: Duration) {
-        loop {
-            tokio::time::sleep(interval).await;
-            match self.sweep().await {
-                Ok(swept) if swept == Swept::default() => {}
-                Ok(swept) => tracing::info!(?swept, "collected"),
-                Err(error) => {
-                    tracing::warn!(%error, "collection did not get to its end; it goes on with the next sweep")
-                }
-            }
-        }
-    }
-
     /// One round of all steps.
     ///
     /// # Errors

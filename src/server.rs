@@ -4,6 +4,7 @@
 //! the catalog that this epoch serves, listen. Stop is the same backwards.
 
 mod clock;
+mod collector;
 mod connection;
 mod failure;
 mod inherited;

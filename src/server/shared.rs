@@ -11,6 +11,7 @@ use riverrun_protocol::types::Level;
 
 use super::clock::Clock;
 use super::journal_files::{JournalOrder, SyncMethod};
+use crate::collection::Swept;
 use crate::uring::RingCounters;
 
 /// How this server names itself in hellos.
@@ -35,6 +36,14 @@ pub struct Shared {
     journal: Sender<JournalOrder>,
     drained: Sender<u16>,
     shards: Vec<Published>,
+    collected: Mutex<Collected>,
+}
+
+/// What collection did so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Collected {
+    sweeps: u64,
+    sum: Swept,
 }
 
 /// One shard's counters, as of its last turn.
@@ -48,7 +57,7 @@ struct Published {
 impl Shared {
     pub fn new(facts: Facts, clock: Clock, journal: Sender<JournalOrder>, drained: Sender<u16>) -> Self {
         let shards = (0..facts.shards).map(|_| Published::default()).collect();
-        Self { facts, clock, journal, drained, shards }
+        Self { facts, clock, journal, drained, shards, collected: Mutex::default() }
     }
 
     pub fn shards(&self) -> u16 {
@@ -90,6 +99,16 @@ impl Shared {
         *published = (*counters, ring, connections);
     }
 
+    pub fn count_sweep(&self, swept: Swept) {
+        let mut collected = self.collected.lock().expect("no holder panics");
+        collected.sweeps += 1;
+        let sum = &mut collected.sum;
+        sum.streams_expired += swept.streams_expired;
+        sum.chunks_died += swept.chunks_died;
+        sum.chunks_deleted += swept.chunks_deleted;
+        sum.streams_deleted += swept.streams_deleted;
+    }
+
     /// One of the named counters, over all shards.
     pub fn counter(&self, name: &str) -> u64 {
         self.sum().get(name)
@@ -99,6 +118,12 @@ impl Shared {
         let mut sum = Sum::default();
         self.shards.iter().for_each(|shard| sum.add(shard));
         sum.count("cpu_ms_total", process_cpu_ms());
+        let Collected { sweeps, sum: swept } = *self.collected.lock().expect("no holder panics");
+        sum.count("collection_sweeps_total", sweeps);
+        sum.count("collection_streams_expired_total", swept.streams_expired);
+        sum.count("collection_chunks_died_total", swept.chunks_died);
+        sum.count("collection_chunks_deleted_total", swept.chunks_deleted);
+        sum.count("collection_streams_deleted_total", swept.streams_deleted);
         // Each shard counts those that it knows: one with streams on two shards would count twice, one without any not at all.
         sum.counters.insert("connections", sum.connections);
         sum

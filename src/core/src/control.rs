@@ -30,6 +30,7 @@ mod purge;
 mod reconfigure_basin;
 mod reconfigure_stream;
 mod refusal;
+mod root_token;
 mod sequence;
 mod state;
 mod store;
@@ -38,6 +39,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tombstone;
+mod token;
+mod token_key;
 mod value;
 mod verdict;
 
@@ -65,12 +68,15 @@ pub use purge::{Purge, purge_stream};
 pub use reconfigure_basin::reconfigure_basin;
 pub use reconfigure_stream::reconfigure_stream;
 pub use refusal::Refusal;
+pub use root_token::RootTokenRow;
 pub use sequence::SequenceRow;
 pub use state::StateRow;
 pub use store::{STORE_FORMAT_VERSION, StoreRow};
 pub use stream::{StreamEntry, lane_of};
 pub use tombstone::TombstoneRow;
 pub use verdict::{Deletion, Fresh, Verdict};
+pub use token::{RatedToken, TokenRow};
+pub use token_key::TokenKeyRow;
 
 /// SHA-256 of a creation's request token and requested configuration (`s2-semantics.md` E4).
 pub type CreationHash = [u8; 32];

@@ -16,14 +16,17 @@
 //! state/<stream id, 32 hex digits>                   StateRow
 //! store                                              StoreRow
 //! stream/<basin> 0x00 <name>                         StreamEntry
-//! token/<access token id>                            (access tokens)
 //! tombstone/<stream id, 32 hex digits>               TombstoneRow
+//! token-key/<public id, 32 hex digits>               TokenKeyRow
+//! token-root                                         RootTokenRow
+//! token/<id>                                         TokenRow
 //! ```
 //! A zero byte ends a basin's name because no name holds one, and it sorts below every byte a name may hold.
 
 use bytes::Bytes;
-use riverrun_protocol::types::{BasinName, StreamId, StreamName};
+use riverrun_protocol::types::{BasinName, StreamId, StreamName, TokenId};
 
+use crate::access::PublicId;
 use crate::chunk::{ChunkId, SequenceId, parse_hex};
 
 pub const STORE: &[u8] = b"store";
@@ -38,6 +41,7 @@ pub const SEQUENCE_PREFIX: &[u8] = b"sequence/";
 pub const TOKEN_PREFIX: &[u8] = b"token/";
 pub const TOMBSTONE_PREFIX: &[u8] = b"tombstone/";
 pub const STATE_PREFIX: &[u8] = b"state/";
+pub const ROOT_TOKEN: &[u8] = b"token-root";
 
 pub fn basin(name: &BasinName) -> Bytes {
     format!("basin/{name}").into()
@@ -151,6 +155,14 @@ pub fn closed(epoch: u64) -> Bytes {
 
 pub fn journal_loss(epoch: u64) -> Bytes {
     format!("epoch/{epoch:016x}/journal-loss").into()
+}
+
+pub fn token(id: &TokenId) -> Bytes {
+    format!("token/{id}").into()
+}
+
+pub fn token_key(public_id: PublicId) -> Bytes {
+    format!("token-key/{public_id}").into()
 }
 
 /// What a scan of [`EPOCH_PREFIX`] meets, in this order for each epoch.

@@ -8,6 +8,7 @@ use riverrun_core::control::SYSTEM_DEFAULTS;
 use riverrun_core::limits::BLOCK_BYTES_MAX;
 use riverrun_protocol::config::{StorageClass, StreamConfig};
 
+use crate::access::{Auth, Door};
 use crate::uring::Features;
 
 /// Journal files' size, in bytes (design.md 6). A file takes any block.
@@ -23,8 +24,14 @@ pub const UNPUBLISHED_BYTES_MIN: u64 = 16 << 20;
 /// `./riverrun-data`.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Only loopback addresses are accepted until access tokens exist.
+    /// Any address but a loopback one needs `insecure`.
     pub listen: SocketAddr,
+    /// Whether access tokens are asked for.
+    pub auth: Auth,
+    /// Listen where others could read along: there is no TLS yet.
+    pub insecure: bool,
+    /// Replace the root token at start; the old one is dead.
+    pub new_root_token: bool,
     /// Journals, and what belongs to this node.
     pub data: PathBuf,
     /// `fs:DIR` or `memory:`; `None` = `fs:` with the folder `objects` under `data`.
@@ -58,6 +65,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            auth: Auth::Auto,
+            insecure: false,
+            new_root_token: false,
             data: PathBuf::from("riverrun-data"),
             store: None,
             shards: None,
@@ -89,6 +99,11 @@ impl Config {
         self.shards.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from).min(SHARDS_MAX))
     }
 
+    /// Who comes in without a token.
+    pub fn door(&self) -> Door {
+        Door::new(self.auth, self.listen)
+    }
+
     /// The store's address as text.
     pub fn store_text(&self) -> String {
         self.store.clone().unwrap_or_else(|| format!("fs:{}", self.data.join("objects").display()))
@@ -113,9 +128,14 @@ impl Config {
     /// The first setting that cannot be used, with what to do instead.
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |what: String, what_to_do: &str| Err(ConfigError { what, what_to_do: what_to_do.to_owned() });
-        if !self.listen.ip().is_loopback() {
-            let what = format!("{} is reachable from other machines, and there are no access tokens yet", self.listen);
-            return refuse(what, "listen on a loopback address, e.g. --listen 127.0.0.1:5252");
+        if !self.listen.ip().is_loopback() && !self.insecure {
+            let what = format!(
+                "{} is reachable from other machines, and tokens and records would travel there in the clear: there is no TLS yet",
+                self.listen
+            );
+            let instead = "listen on a loopback address, e.g. --listen 127.0.0.1:5252, or add --insecure where the network \
+                           is trusted";
+            return refuse(what, instead);
         }
         if self.shard_count() == 0 || self.shard_count() > SHARDS_MAX {
             return refuse(format!("{} shards cannot be run", self.shard_count()), "choose between 1 and 255");

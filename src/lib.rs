@@ -9,6 +9,7 @@
 //! For tests of your own: [`Broker::start`].
 #![deny(unsafe_code)]
 
+pub mod access;
 pub mod catalog;
 pub mod collection;
 pub mod config;

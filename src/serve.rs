@@ -9,9 +9,10 @@ use riverrun_protocol::config::StorageClass;
 use riverrun_protocol::types::Level;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::access::{Auth, Door, ROOT_TOKEN_FILE};
 use crate::config::{Config, JOURNAL_FILE_BYTES_DEFAULT};
 use crate::server::journal_files::SyncMethod;
-use crate::server::{Broker, StartError};
+use crate::server::{Broker, Facts, StartError};
 
 /// Sweeping more often would only cost.
 const COLLECT_INTERVAL_MIN: std::time::Duration = std::time::Duration::from_millis(100);
@@ -22,9 +23,18 @@ const COLLECT_INTERVAL_MIN: std::time::Duration = std::time::Duration::from_mill
   riverrun serve --listen 127.0.0.1:6000 --data /var/lib/riverrun --shards 2
   riverrun serve --store memory:          nothing survives the process: for tests")]
 pub struct ServeArgs {
-    /// Address to listen on; loopback only, until access tokens exist.
+    /// Address to listen on; any but a loopback one needs --insecure.
     #[arg(long, default_value = "127.0.0.1:5252", value_name = "ADDR")]
     pub listen: SocketAddr,
+    /// Whether access tokens are asked for.
+    #[arg(long, default_value = "auto", value_name = "WHEN")]
+    pub auth: Auth,
+    /// Listen where others could read along: there is no TLS yet.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Replace the root token: the old one is dead, the new one is in the file `root-token` of the data folder.
+    #[arg(long)]
+    pub new_root_token: bool,
     /// Folder for journals and everything else of this node.
     #[arg(long, default_value = "riverrun-data", value_name = "DIR")]
     pub data: PathBuf,
@@ -78,6 +88,9 @@ impl ServeArgs {
     fn config(&self) -> Config {
         Config {
             listen: self.listen,
+            auth: self.auth,
+            insecure: self.insecure,
+            new_root_token: self.new_root_token,
             data: self.data.clone(),
             store: self.store.clone(),
             shards: self.shards,
@@ -185,12 +198,21 @@ pub(crate) fn print_banner(broker: &Broker) {
     println!("  durability {}", survives(facts.level, facts.sync_method));
     println!("  shards     {} (one thread and one io_uring each)", facts.shards);
     println!("  recovered  {}", broker.recovered());
-    println!("  access     open to every process on this machine: bound to loopback, no tokens");
+    println!("  access     {}", access(facts));
     println!("try it in another terminal:");
     let addr = if broker.addr().port() == 5252 { String::new() } else { format!("--addr {} ", broker.addr()) };
     println!("  riverrun {addr}create-basin my-first-basin --create-stream-on-append");
     println!("  echo hello | riverrun {addr}append my-first-basin/greetings");
     println!("  riverrun {addr}read my-first-basin/greetings --seq-num 0");
+}
+
+/// Who gets in. Never the secret, only where it is.
+fn access(facts: &Facts) -> String {
+    let root = facts.data.join(ROOT_TOKEN_FILE);
+    match facts.door {
+        Door::Guarded => format!("{}; the root token is in {}", facts.door.describe(), root.display()),
+        Door::Local | Door::Open { .. } => facts.door.describe().to_owned(),
+    }
 }
 
 /// What an ack survives.

@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use riverrun_core::access::Principal;
 use riverrun_core::event::ConnectionId;
 use riverrun_core::limits::{CONNECTION_FORWARD_BYTES_MAX, LARGE_FRAME_BYTES_MIN};
 use riverrun_protocol::frame::{FrameHeader, FrameKind};
 use riverrun_protocol::limits::{self, FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
 
 use super::output::Output;
+use crate::access::Rated;
 use crate::uring::Socket;
 
 /// From accept to hello, and from a frame's first byte to its last (reliability.md F46: not reset by more bytes).
@@ -33,6 +35,8 @@ pub enum Route {
     Once(Target),
     AppendSession { shard: u16, closing: bool, failed: bool },
     ReadSession { shard: u16 },
+    /// An append session that was refused before any shard heard of it, until the client closes it.
+    Refused,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +62,15 @@ pub struct Connection {
     pub socket: Socket,
     pub peer: String,
     pub greeted: bool,
+    /// Its hello is being looked at; nothing behind it is, and nothing more is received.
+    pub authenticating: bool,
+    /// Who it is, once greeted.
+    pub principal: Option<Principal>,
+    pub rated: Rated,
+    /// It has used more than its rate: until then nothing is taken from it.
+    pub paused_until: Option<Duration>,
+    /// Its token is dead: whatever is still on its way to it is not for it any more.
+    pub cut: bool,
     pub receiving: Receiving,
     /// Received, not yet a whole frame.
     pub received: BytesMut,
@@ -92,6 +105,11 @@ impl Connection {
             socket,
             peer,
             greeted: false,
+            authenticating: false,
+            principal: None,
+            rated: Rated::default(),
+            paused_until: None,
+            cut: false,
             receiving: Receiving::Nothing,
             received: BytesMut::new(),
             receive_bytes_next: usize::MAX,
@@ -144,7 +162,7 @@ impl Connection {
 
     /// Whether a frame that was received may be handled now.
     pub fn may_take_frames(&self) -> bool {
-        self.control_calls < CONTROL_CALLS_MAX
+        self.control_calls < CONTROL_CALLS_MAX && !self.authenticating && self.paused_until.is_none()
     }
 
     /// After received bytes were handled as far as they go: the time for the rest of a frame that has begun. It is counted from

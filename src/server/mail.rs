@@ -6,9 +6,12 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use riverrun_core::access::PublicId;
 use riverrun_core::event::{BatchBytes, ConnectionId, Event, ShardRequest};
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::response::{Push, Response};
+
+use crate::access::Admitted;
 
 /// A message to a shard's thread.
 #[derive(Debug)]
@@ -39,6 +42,14 @@ pub enum Mail {
         bytes: u64,
         file: Arc<File>,
     },
+    /// Who a connection that lives here is: the answer to its hello.
+    Authenticated {
+        connection: ConnectionId,
+        id: u64,
+        outcome: Result<Admitted, ErrorFrame>,
+    },
+    /// An access token is dead.
+    TokenGone(PublicId),
     /// A connection comes to live here.
     Moved(Box<MovedConnection>),
     /// Say goodbye to connections and end the thread.
@@ -70,6 +81,7 @@ pub struct MovedConnection {
     pub peer: String,
     pub received: BytesMut,
     pub told_of_drain: bool,
+    pub admitted: Admitted,
 }
 
 /// A request without borrowed bytes.

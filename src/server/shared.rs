@@ -12,6 +12,8 @@ use riverrun_protocol::types::Level;
 use super::clock::Clock;
 use super::journal_files::{JournalOrder, SyncMethod};
 use crate::collection::Swept;
+use crate::access::Door;
+use crate::access::audit::AuditSender;
 use crate::uring::RingCounters;
 
 /// How this server names itself in hellos.
@@ -27,6 +29,8 @@ pub struct Facts {
     pub data: PathBuf,
     /// `None`: no journal.
     pub sync_method: Option<SyncMethod>,
+    /// Who comes in without a token.
+    pub door: Door,
 }
 
 #[derive(Debug)]
@@ -35,6 +39,7 @@ pub struct Shared {
     clock: Clock,
     journal: Sender<JournalOrder>,
     drained: Sender<u16>,
+    audit: AuditSender,
     shards: Vec<Published>,
     collected: Mutex<Collected>,
 }
@@ -55,9 +60,23 @@ struct Published {
 }
 
 impl Shared {
-    pub fn new(facts: Facts, clock: Clock, journal: Sender<JournalOrder>, drained: Sender<u16>) -> Self {
+    pub fn new(
+        facts: Facts,
+        clock: Clock,
+        journal: Sender<JournalOrder>,
+        drained: Sender<u16>,
+        audit: AuditSender,
+    ) -> Self {
         let shards = (0..facts.shards).map(|_| Published::default()).collect();
-        Self { facts, clock, journal, drained, shards, collected: Mutex::default() }
+        Self { facts, clock, journal, drained, audit, shards, collected: Mutex::default() }
+    }
+
+    pub fn door(&self) -> Door {
+        self.facts.door
+    }
+
+    pub fn audit(&self) -> &AuditSender {
+        &self.audit
     }
 
     pub fn shards(&self) -> u16 {

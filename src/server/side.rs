@@ -1,22 +1,27 @@
 //! The tokio side of a broker: what is slow or sequential, asked for by a shard's action and answered by mail.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use riverrun_core::access::{Decision, Principal};
 use riverrun_core::action::{LoadCause, PagesFrom};
 use riverrun_core::chunk::{ChunkId, ChunkInput};
 use riverrun_core::event::{ConnectionId, Event, LoadId};
-use riverrun_protocol::error::{ErrorCode, ErrorFrame};
+use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::Response;
 use riverrun_protocol::types::StreamId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::clock::Clock;
 use super::inherited::Inherited;
 use super::mail::{Mail, Output};
 use super::mailbox::Postbox;
 use super::sorting::ControlRequest;
+use crate::access::audit::AuditSender;
+use crate::access::{Admitted, Tokens};
 use crate::loader::Loader;
-use crate::names::{EVERYTHING, Names};
+use crate::names::Names;
 use crate::publish::Publisher;
 
 /// Work for the tokio side. Bounded where it arises: by chunks in flight, loads in flight and requests per connection.
@@ -26,7 +31,19 @@ pub enum SideOrder {
     InheritedPublished { shard: u16 },
     LoadStream { shard: u16, load: LoadId, target: StreamRef, cause: LoadCause },
     LoadPages { shard: u16, load: LoadId, stream_id: StreamId, chunk: ChunkId, from: PagesFrom, bytes_max: usize },
-    Control { shard: u16, connection: ConnectionId, id: u64, request: ControlRequest },
+    Control { shard: u16, connection: ConnectionId, id: u64, principal: Principal, request: ControlRequest },
+    Authenticate { shard: u16, connection: ConnectionId, id: u64, token: Secret, address: String, monotonic: Duration },
+    /// A connection came to another shard: is its token still alive?
+    CheckAgain { principal: Principal },
+}
+
+/// What a client gave as its token. Its `Debug` does not show it.
+pub struct Secret(pub Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 /// Where shards put their orders.
@@ -54,6 +71,9 @@ pub struct Side {
     pub loader: Arc<Loader>,
     pub names: Arc<Names>,
     pub inherited: Arc<Inherited>,
+    pub tokens: Arc<Tokens>,
+    pub audit: AuditSender,
+    pub clock: Clock,
     pub shards: Vec<Postbox>,
 }
 
@@ -85,8 +105,19 @@ impl Side {
                 let outcome = self.loader.load_pages(stream_id, chunk, from, bytes_max).await;
                 self.happened(shard, Event::PagesLoaded { load, outcome });
             }
-            SideOrder::Control { shard, connection, id, request } => {
-                let output = match self.control(request).await {
+            SideOrder::Authenticate { shard, connection, id, token, address, monotonic } => {
+                let tell = |outcome: Result<Admitted, ErrorFrame>| {
+                    if outcome.is_err() {
+                        let (who, what) = ("unknown".to_owned(), "the account".to_owned());
+                        self.audit.note(self.clock.now(), who, "hello", what, Decision::Denied, address);
+                    }
+                    self.shards[usize::from(shard)].post(Mail::Authenticated { connection, id, outcome });
+                };
+                self.tokens.authenticate(&token.0, monotonic, tell).await;
+            }
+            SideOrder::CheckAgain { principal } => self.tokens.check_again(&principal).await,
+            SideOrder::Control { shard, connection, id, principal, request } => {
+                let output = match self.control(&principal, request).await {
                     Ok(response) => Output::Reply(response),
                     Err(error) => Output::Fail(error),
                 };
@@ -95,27 +126,25 @@ impl Side {
         }
     }
 
-    async fn control(&self, request: ControlRequest) -> Result<Response, ErrorFrame> {
-        let names = &self.names;
+    async fn control(&self, principal: &Principal, request: ControlRequest) -> Result<Response, ErrorFrame> {
+        let (names, tokens) = (&self.names, &self.tokens);
         match request {
             ControlRequest::CreateBasin(request) => names.create_basin(request).await,
-            ControlRequest::ListBasins(request) => names.list_basins(&request, &EVERYTHING).await,
+            ControlRequest::ListBasins(request) => names.list_basins(&request, principal.basins()).await,
             ControlRequest::GetBasinConfig(basin) => names.basin_config(&basin).await,
             ControlRequest::ReconfigureBasin(request) => names.reconfigure_basin(request).await,
             ControlRequest::DeleteBasin(basin) => names.delete_basin(basin).await,
             ControlRequest::EnsureBasin(request) => names.ensure_basin(request).await,
             ControlRequest::CreateStream(request) => names.create_stream(request).await,
-            ControlRequest::ListStreams(request) => names.list_streams(&request, &EVERYTHING).await,
+            ControlRequest::ListStreams(request) => names.list_streams(&request, principal.streams()).await,
             ControlRequest::GetStreamConfig(target) => names.stream_config(&target).await,
             ControlRequest::ReconfigureStream(request) => names.reconfigure_stream(request).await,
             ControlRequest::DeleteStream(target) => names.delete_stream(target).await,
             ControlRequest::EnsureStream(request) => names.ensure_stream(request).await,
-            ControlRequest::IssueAccessToken(_)
-            | ControlRequest::ListAccessTokens(_)
-            | ControlRequest::RevokeAccessToken(_)
-            | ControlRequest::RotateRootToken => {
-                Err(ErrorFrame::new(ErrorCode::Unsupported, "this server has no access tokens"))
-            }
+            ControlRequest::IssueAccessToken(issue) => tokens.issue(principal, issue).await,
+            ControlRequest::ListAccessTokens(list) => tokens.list(principal, &list).await,
+            ControlRequest::RevokeAccessToken(id) => tokens.revoke(id).await,
+            ControlRequest::RotateRootToken => tokens.rotate_root().await,
         }
     }
 

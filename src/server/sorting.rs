@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use riverrun_core::event::{AppendRights, BatchBytes, ShardRequest};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 use riverrun_protocol::request::{
-    Append, AppendConditions, CreateBasin, CreateStream, EnsureBasin, EnsureStream, GrantCredit, Hello,
+    Append, AppendConditions, CreateBasin, CreateStream, EnsureBasin, EnsureStream, GrantCredit,
     IssueAccessToken, ListAccessTokens, ListBasins, ListStreams, OpenReadSession, Read, ReconfigureBasin,
     ReconfigureStream, Request, SessionAppend, StreamRef,
 };
@@ -48,7 +48,6 @@ impl<'a> FrameBytes<'a> {
 /// Borrows nothing: a batch is where it lies in the frame's body.
 #[derive(Debug)]
 pub enum Sorted {
-    Hello(Hello),
     Ping { nonce: u64 },
     Status,
     Control(ControlRequest),
@@ -80,8 +79,8 @@ pub enum ControlRequest {
 /// Answered by the shard that owns the stream.
 #[derive(Debug)]
 pub enum StreamRequest {
-    Append { target: StreamRef, conditions: AppendConditions, batch: Range<usize> },
-    OpenAppendSession(StreamRef),
+    Append { target: StreamRef, conditions: AppendConditions, rights: AppendRights, batch: Range<usize> },
+    OpenAppendSession { target: StreamRef, rights: AppendRights },
     CheckTail(StreamRef),
     Read(Read),
     OpenReadSession(OpenReadSession),
@@ -97,12 +96,11 @@ pub enum SessionRequest {
 }
 
 impl Sorted {
-    /// `body` is what `request` was parsed from.
-    pub fn new(request: Request<'_>, body: &[u8]) -> Self {
+    /// `body` is what `request` was parsed from; a hello, which sets up what all others need, has been taken out before.
+    pub fn new(request: Request<'_>, body: &[u8], rights: AppendRights) -> Self {
         match request {
-            Request::Hello(hello) => Self::Hello(hello),
             Request::Ping(ping) => Self::Ping { nonce: ping.nonce },
-            Request::Status => Self::Status,
+            Request::Status | Request::Hello(_) => Self::Status,
             Request::CreateBasin(create) => Self::Control(ControlRequest::CreateBasin(create)),
             Request::ListBasins(list) => Self::Control(ControlRequest::ListBasins(list)),
             Request::CreateStream(create) => Self::Control(ControlRequest::CreateStream(create)),
@@ -120,9 +118,9 @@ impl Sorted {
             Request::RevokeAccessToken(request) => Self::Control(ControlRequest::RevokeAccessToken(request)),
             Request::RotateRootToken => Self::Control(ControlRequest::RotateRootToken),
             Request::Append(Append { target, conditions, batch }) => {
-                Self::Stream(StreamRequest::Append { target, conditions, batch: place(batch, body) })
+                Self::Stream(StreamRequest::Append { target, conditions, rights, batch: place(batch, body) })
             }
-            Request::OpenAppendSession(target) => Self::Stream(StreamRequest::OpenAppendSession(target)),
+            Request::OpenAppendSession(target) => Self::Stream(StreamRequest::OpenAppendSession { target, rights }),
             Request::CheckTail(target) => Self::Stream(StreamRequest::CheckTail(target)),
             Request::Read(read) => Self::Stream(StreamRequest::Read(read)),
             Request::OpenReadSession(open) => Self::Stream(StreamRequest::OpenReadSession(open)),
@@ -145,15 +143,27 @@ fn place(part: &[u8], body: &[u8]) -> Range<usize> {
 impl StreamRequest {
     pub fn target(&self) -> &StreamRef {
         match self {
-            Self::Append { target, .. } | Self::OpenAppendSession(target) | Self::CheckTail(target) => target,
+            Self::Append { target, .. } | Self::OpenAppendSession { target, .. } | Self::CheckTail(target) => target,
             Self::Read(read) => &read.target,
             Self::OpenReadSession(open) => &open.target,
         }
     }
 
+    pub fn is_append_session(&self) -> bool {
+        matches!(self, Self::OpenAppendSession { .. })
+    }
+
+    /// Where in the body the batch is, if it brings one.
+    pub fn batch(&self) -> Option<Range<usize>> {
+        match self {
+            Self::Append { batch, .. } => Some(batch.clone()),
+            _ => None,
+        }
+    }
+
     pub fn route(&self, shard: u16) -> Route {
         match self {
-            Self::OpenAppendSession(_) => Route::AppendSession { shard, closing: false, failed: false },
+            Self::OpenAppendSession { .. } => Route::AppendSession { shard, closing: false, failed: false },
             Self::OpenReadSession(_) => Route::ReadSession { shard },
             _ => Route::Once(Target::Shard(shard)),
         }
@@ -161,10 +171,10 @@ impl StreamRequest {
 
     pub fn for_shard(self, bytes: FrameBytes<'_>) -> ShardRequest<'_> {
         match self {
-            Self::Append { target, conditions, batch } => {
-                ShardRequest::Append { target, conditions, rights: AppendRights::ALL, batch: bytes.batch(batch) }
+            Self::Append { target, conditions, rights, batch } => {
+                ShardRequest::Append { target, conditions, rights, batch: bytes.batch(batch) }
             }
-            Self::OpenAppendSession(target) => ShardRequest::OpenAppendSession { target, rights: AppendRights::ALL },
+            Self::OpenAppendSession { target, rights } => ShardRequest::OpenAppendSession { target, rights },
             Self::CheckTail(target) => ShardRequest::CheckTail(target),
             Self::Read(read) => ShardRequest::Read(read),
             Self::OpenReadSession(open) => ShardRequest::OpenReadSession(open),

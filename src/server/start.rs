@@ -13,6 +13,7 @@ use super::Broker;
 use super::clock::Clock;
 use super::journal_files::{JournalFiles, JournalFilesError, Settings};
 use super::listener;
+use crate::access::{self, RootFile, RootTokenError, RootTokenPolicy};
 use crate::catalog::{Catalog, CatalogError, SlateCatalog};
 use crate::config::{Config, ConfigError};
 use crate::publish::{Offload, Writer, random_id};
@@ -44,6 +45,8 @@ pub enum StartError {
     #[error(transparent)]
     Journal(#[from] JournalFilesError),
     #[error(transparent)]
+    RootToken(#[from] RootTokenError),
+    #[error(transparent)]
     Recovery(#[from] RecoveryError),
     #[error("the system refuses a thread, a descriptor or random bytes: {0}")]
     System(String),
@@ -58,6 +61,7 @@ impl StartError {
             Self::Store(error) => error.what_to_do().to_owned(),
             Self::Catalog(error) => error.what_to_do().to_owned(),
             Self::Journal(error) => error.what_to_do(),
+            Self::RootToken(error) => error.what_to_do().to_owned(),
             Self::Recovery(error) => error.what_to_do().to_owned(),
             Self::System(_) => "raise the limits of this process (ulimit -n, ulimit -u)".to_owned(),
         }
@@ -145,6 +149,12 @@ async fn take_store(config: &Config, clock: Clock) -> Result<Taken, StartError> 
         writer_id: random_id().map_err(StartError::System)?,
     };
     let journal = if url.is_memory() { None } else { Some(Arc::new(open_journal(config, writer.store_id)?)) };
+    let policy = RootTokenPolicy {
+        required: config.door().is_guarded(),
+        is_memory: url.is_memory(),
+        replace: config.new_root_token,
+    };
+    access::prepare(&*catalog, &RootFile::new(&config.data), policy, now_ms).await?;
     let journal_ids = match &journal {
         Some(_) => {
             (0..config.shard_count()).map(|_| random_id()).collect::<Result<_, _>>().map_err(StartError::System)?

@@ -1,6 +1,7 @@
 //! One core's thread: its ring, its connections, its shard. The turn of the loop is take in, decide, carry out, wait; everything
 //! that is decided is decided in [`riverrun_core::shard`].
 
+mod admission;
 mod carry_out;
 mod deliver;
 mod journal;
@@ -8,7 +9,8 @@ mod moves;
 mod receive;
 mod send;
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -85,6 +87,8 @@ pub struct Worker {
     accepting: bool,
     accept_again_at: Option<Duration>,
     next_sweep: Duration,
+    /// Connections that are not read from before they have paid, by when that is; at most one entry for each input taken.
+    paused: BinaryHeap<Reverse<(Duration, ConnectionId)>>,
     /// Connections that found no receive buffer.
     starved: Vec<ConnectionId>,
     /// Forwarded appends of this turn, and their bytes.
@@ -119,6 +123,7 @@ impl Worker {
             accepting: false,
             accept_again_at: None,
             next_sweep: now.monotonic + SWEEP_INTERVAL,
+            paused: BinaryHeap::new(),
             starved: Vec::new(),
             handled: Vec::new(),
             draining: false,
@@ -191,7 +196,8 @@ impl Worker {
 
     fn timeout(&self) -> Option<Duration> {
         let sweep = (!self.connections.is_empty()).then_some(self.next_sweep);
-        let wishes = [self.shard.next_timeout(), self.accept_again_at, sweep];
+        let paid = self.paused.peek().map(|paused| paused.0.0);
+        let wishes = [self.shard.next_timeout(), self.accept_again_at, sweep, paid];
         wishes.into_iter().flatten().min().map(|at| at.saturating_sub(self.now.monotonic))
     }
 
@@ -216,6 +222,8 @@ impl Worker {
                 self.journal.add_file(id, file);
                 self.tell(Event::JournalFileReady { file: id, bytes });
             }
+            Mail::Authenticated { connection, id, outcome } => self.on_authenticated(connection, id, outcome),
+            Mail::TokenGone(public_id) => self.on_token_gone(public_id),
             Mail::Moved(moved) => self.adopt(*moved),
             Mail::Stop => self.stop(),
         }
@@ -254,7 +262,9 @@ impl Worker {
         if self.next_sweep <= self.now.monotonic {
             self.next_sweep = self.now.monotonic + SWEEP_INTERVAL;
             self.sweep();
+            self.cut_expired();
         }
+        self.resume_paused();
     }
 
     /// Ends connections whose deadline has passed.

@@ -15,7 +15,7 @@ mod view;
 
 pub use audit::{AuditChain, AuditRecord, Decision};
 pub use decide::{Denied, admit, decide, decide_rotation};
-pub use demand::{Demand, Resource, demand_of};
+pub use demand::{Demand, Resource, demand_of, is_control_call};
 pub use groups::{effective, operations_of};
 pub use issue::{RATED_ANCESTORS_MAX, Refused, issue};
 pub use namespace::Namespace;

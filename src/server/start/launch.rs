@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::journals::NewJournals;
 use super::{Ownership, StartError, Taken, system};
+use crate::access::{RootFile, Tokens, TokensParts, audit};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::loader::{Loader, LoaderParts};
@@ -63,7 +64,8 @@ pub(super) fn launch(
     let (journal_orders, journal_queue) = channel();
     let (drained_sender, drained) = channel();
     let (postboxes, mailboxes) = mailboxes(config.shard_count())?;
-    let shared = Arc::new(Shared::new(facts.clone(), clock, journal_orders.clone(), drained_sender));
+    let (audit, audit_queue) = audit::queue();
+    let shared = Arc::new(Shared::new(facts.clone(), clock, journal_orders.clone(), drained_sender, audit.clone()));
     let recovered = describe(&taken.recovered.summary);
     let streams = std::mem::take(&mut taken.recovered.shards);
     let shards = new_shards(config, &taken, streams, &journals)?;
@@ -104,6 +106,9 @@ pub(super) fn launch(
         loader: Arc::new(loader),
         names: names.clone(),
         inherited: Arc::new(inherited),
+        tokens: Arc::new(tokens(config, clock, taken.catalog.clone(), &wiring)),
+        audit,
+        clock,
         shards: wiring.postboxes.clone(),
     };
     runtime.spawn(side.run(queue));
@@ -133,7 +138,18 @@ fn facts(config: &Config, taken: &Taken, sync_method: Option<SyncMethod>) -> Fac
         store: taken.store.url().to_string(),
         data: config.data.clone(),
         sync_method,
+        door: config.door(),
     }
+}
+
+fn tokens(config: &Config, clock: Clock, catalog: Arc<dyn Catalog>, wiring: &Wiring) -> Tokens {
+    let shards = wiring.postboxes.clone();
+    Tokens::new(TokensParts {
+        catalog,
+        root: RootFile::new(&config.data),
+        clock: Arc::new(move || clock.now().wall_ms),
+        cut: Box::new(move |public_id| shards.iter().for_each(|shard| shard.post(Mail::TokenGone(public_id)))),
+    })
 }
 
 fn mailboxes(shards: usize) -> Result<(Vec<Postbox>, Vec<Mailbox>), StartError> {

@@ -13,7 +13,7 @@ use crate::server::connection::{Route, Target};
 use crate::server::mail::{Flow, ForwardedRequest, Mail, Output};
 use crate::server::shared::AGENT;
 use crate::server::side::SideOrder;
-use crate::server::sorting::{ControlRequest, FrameBytes, Sorted, StreamRequest};
+use crate::server::sorting::{ControlRequest, FrameBytes, SessionRequest, Sorted, StreamRequest};
 
 /// The protocol's only version so far.
 const VERSION: u16 = 1;
@@ -21,19 +21,28 @@ const VERSION: u16 = 1;
 impl Worker {
     /// Handles one frame. False: it was not consumed, or nothing behind it may be (the connection closes or moves).
     pub(super) fn on_frame(&mut self, id: ConnectionId, header: FrameHeader, bytes: FrameBytes<'_>) -> bool {
-        let sorted = match Request::parse(header.kind, bytes.body()) {
-            Ok(request) => Sorted::new(request, bytes.body()),
+        let mut request = match Request::parse(header.kind, bytes.body()) {
+            Ok(request) => request,
             Err(error) => return self.refuse_request(id, header, &error),
         };
-        let greeted = self.connections.get(&id.0).is_some_and(|c| c.greeted);
-        match sorted {
-            Sorted::Hello(hello) => return self.greet(id, header.id, &hello),
-            _ if !greeted => return self.refuse_before_hello(id),
+        if let Request::Hello(hello) = request {
+            return self.greet(id, header.id, hello);
+        }
+        if !self.connections.get(&id.0).is_some_and(|c| c.greeted) {
+            return self.refuse_before_hello(id);
+        }
+        let Some(rights) = self.admit(id, header.id, &mut request) else { return true };
+        match Sorted::new(request, bytes.body(), rights) {
             Sorted::Ping { nonce } => self.reply_here(id, header.id, &Response::Pong { nonce }),
             Sorted::Status => self.reply_here(id, header.id, &Response::Status(self.shared.status())),
             Sorted::Control(request) => self.ask_control(id, header.id, request),
             Sorted::Stream(request) => return self.on_stream_request(id, header, request, bytes),
-            Sorted::Session(request) => self.deliver_in_session(id, header, request.for_shard(bytes)),
+            Sorted::Session(request) => {
+                if let SessionRequest::Append { batch, .. } = &request {
+                    self.charge_input(id, &bytes.body()[batch.clone()]);
+                }
+                self.deliver_in_session(id, header, request.for_shard(bytes));
+            }
         }
         true
     }
@@ -53,14 +62,17 @@ impl Worker {
             }
             return false;
         }
+        let (is_session, batch) = (request.is_append_session(), request.batch());
+        if !self.has_room(id, header.id, is_session, batch.map_or(&[], |batch| &bytes.body()[batch])) {
+            return true;
+        }
         if self.take_route(id, header.id, request.route(shard)) {
             self.deliver(id, header.id, shard, request.for_shard(bytes));
         }
         true
     }
 
-    fn greet(&mut self, id: ConnectionId, frame_id: u64, hello: &Hello) -> bool {
-        let (index, shards) = (self.index, self.shared.shards());
+    fn greet(&mut self, id: ConnectionId, frame_id: u64, hello: Hello) -> bool {
         let Some(connection) = self.connections.get_mut(&id.0) else { return false };
         if connection.greeted {
             self.refuse_bytes(id, &bad_frame("a second hello"));
@@ -77,6 +89,14 @@ impl Worker {
             return false;
         }
         tracing::debug!(peer = connection.peer, agent = hello.agent, "hello");
+        self.ask_who(id, frame_id, hello);
+        true
+    }
+
+    /// Whoever it is may come in.
+    pub(super) fn welcome(&mut self, id: ConnectionId, frame_id: u64) {
+        let (index, shards) = (self.index, self.shared.shards());
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
         connection.greeted = true;
         connection.deadline = None;
         let accepted = HelloAccepted {
@@ -93,7 +113,6 @@ impl Worker {
         if self.draining {
             self.tell_of_drain(id);
         }
-        true
     }
 
     /// The server is about to stop: clients are told once, whatever they have in progress.
@@ -112,16 +131,20 @@ impl Worker {
     }
 
     fn ask_control(&mut self, id: ConnectionId, frame_id: u64, request: ControlRequest) {
+        if !self.has_room(id, frame_id, false, &[]) {
+            return;
+        }
+        let Some(principal) = self.connections.get(&id.0).and_then(|c| c.principal.clone()) else { return };
         if self.take_route(id, frame_id, Route::Once(Target::Control)) {
             if let Some(connection) = self.connections.get_mut(&id.0) {
                 connection.control_calls += 1;
             }
-            self.side.order(SideOrder::Control { shard: self.index, connection: id, id: frame_id, request });
+            self.side.order(SideOrder::Control { shard: self.index, connection: id, id: frame_id, principal, request });
         }
     }
 
     /// Notes that an id is in use. False: it was refused.
-    fn take_route(&mut self, id: ConnectionId, frame_id: u64, route: Route) -> bool {
+    pub(super) fn take_route(&mut self, id: ConnectionId, frame_id: u64, route: Route) -> bool {
         let Some(connection) = self.connections.get_mut(&id.0) else { return false };
         let refusal = if connection.routes.contains_key(&frame_id) {
             error(ErrorCode::BadSession, format!("id {frame_id} is in use by a request or session of this connection"))
@@ -139,6 +162,7 @@ impl Worker {
     fn deliver_in_session(&mut self, id: ConnectionId, header: FrameHeader, request: ShardRequest<'_>) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         let shard = match (connection.routes.get_mut(&header.id), &request) {
+            (Some(Route::Refused), request) => return self.drop_refused(id, header.id, request),
             (Some(Route::AppendSession { closing: true, .. }), _) => None,
             (Some(Route::AppendSession { shard, closing, .. }), ShardRequest::CloseAppendSession) => {
                 *closing = true;
@@ -164,6 +188,13 @@ impl Worker {
         }
     }
 
+    /// Of a session that was refused the client hears no more.
+    fn drop_refused(&mut self, id: ConnectionId, frame_id: u64, request: &ShardRequest<'_>) {
+        if let (ShardRequest::CloseAppendSession, Some(connection)) = (request, self.connections.get_mut(&id.0)) {
+            connection.routes.remove(&frame_id);
+        }
+    }
+
     /// A session that failed keeps its id until the client closes it, because its later inputs are on the way.
     fn drop_route_of_poisoned(&mut self, id: ConnectionId, frame_id: u64) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
@@ -180,6 +211,10 @@ impl Worker {
         for (frame_id, route) in sessions {
             let (shard, request) = match route {
                 Route::Once(_) | Route::AppendSession { closing: true, .. } => continue,
+                Route::Refused => {
+                    self.connections.get_mut(&id.0).map(|c| c.routes.remove(&frame_id));
+                    continue;
+                }
                 Route::AppendSession { shard, .. } => (shard, ShardRequest::CloseAppendSession),
                 Route::ReadSession { shard } => (shard, ShardRequest::CloseReadSession),
             };
@@ -261,7 +296,7 @@ impl Worker {
 
     /// The connection's last frame. It speaks of the bytes that were refused and of all that is in progress, of which some may
     /// have been done.
-    fn end_with(&mut self, id: ConnectionId, code: ErrorCode, message: String) {
+    pub(super) fn end_with(&mut self, id: ConnectionId, code: ErrorCode, message: String) {
         let in_progress = self.connections.get(&id.0).is_some_and(|c| !c.routes.is_empty());
         let outcome = if in_progress { Outcome::MaybeDone } else { Outcome::NotDone };
         self.fail_here(id, 0, &ErrorFrame { outcome, ..error(code, message) });
@@ -286,7 +321,7 @@ impl Worker {
     }
 }
 
-fn error(code: ErrorCode, message: String) -> ErrorFrame {
+pub(super) fn error(code: ErrorCode, message: String) -> ErrorFrame {
     ErrorFrame { outcome: Outcome::NotDone, ..ErrorFrame::new(code, message) }
 }
 

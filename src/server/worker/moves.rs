@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use riverrun_core::event::ConnectionId;
 
 use super::Worker;
+use crate::access::Admitted;
 use crate::server::connection::Connection;
 use crate::server::mail::{Mail, MovedConnection};
 
@@ -40,8 +41,11 @@ impl Worker {
         connection.known_to.iter().for_each(|&shard| self.tell_shard_of_end(shard, id));
         match Rc::try_unwrap(connection.socket) {
             Ok(socket) => {
-                let Connection { peer, received, told_of_drain, .. } = connection;
-                self.hand_over(shard, MovedConnection { socket, peer, received, told_of_drain });
+                let Connection { peer, received, told_of_drain, principal, rated, .. } = connection;
+                // Only who is known has asked for a stream.
+                let Some(principal) = principal else { return };
+                let admitted = Admitted { principal, rated };
+                self.hand_over(shard, MovedConnection { socket, peer, received, told_of_drain, admitted });
             }
             // An operation still holds it: only possible if quiet were not quiet. Closing loses nothing that was answered.
             Err(_) => tracing::error!(connection = id.0, "a quiet connection had an operation in flight; closed it"),
@@ -56,6 +60,8 @@ impl Worker {
     /// Takes in a connection that comes from another shard.
     pub(super) fn adopt(&mut self, moved: MovedConnection) {
         let id = self.new_connection(moved.socket, moved.peer);
+        self.check_again(&moved.admitted.principal);
+        self.know(id, moved.admitted);
         if let Some(connection) = self.connections.get_mut(&id.0) {
             connection.greeted = true;
             connection.deadline = None;

@@ -5,11 +5,12 @@ use std::net::Shutdown;
 
 use bytes::Bytes;
 use riverrun_core::Event;
+use riverrun_core::access::Principal;
 use riverrun_core::event::ConnectionId;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::response::Response;
 
-use super::{Worker, tag};
+use super::{Worker, admission, tag};
 use crate::server::connection::{LINGER_DEADLINE, Route, Target};
 use crate::server::listener;
 use crate::server::mail::{Flow, Mail, Output};
@@ -30,7 +31,11 @@ impl Worker {
 
     /// Puts what a shard, or the tokio side, says on a connection that lives here.
     pub(super) fn put_out(&mut self, from: Option<u16>, id: ConnectionId, frame_id: u64, output: Output) {
-        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let Some(connection) = self.connections.get_mut(&id.0).filter(|c| !c.cut) else { return };
+        let output = match connection.principal.as_ref().and_then(Principal::namespace) {
+            Some(namespace) => admission::leave(namespace, output),
+            None => output,
+        };
         let out = &mut connection.output;
         match &output {
             Output::Reply(response) => out.frame(from, response.parts(), |head| response.write_head(frame_id, head)),
@@ -46,7 +51,7 @@ impl Worker {
     fn end_route(&mut self, id: ConnectionId, frame_id: u64, output: &Output) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         let over = match (connection.routes.get_mut(&frame_id), output) {
-            (None, _) | (_, Output::Push(_)) => false,
+            (None | Some(Route::Refused), _) | (_, Output::Push(_)) => false,
             (Some(Route::Once(_)), _) | (Some(_), Output::Reply(Response::SessionEnded)) => true,
             (Some(Route::ReadSession { .. }), output) => matches!(output, Output::Fail(_)),
             (Some(Route::AppendSession { closing, failed, .. }), Output::Fail(_)) => {

@@ -78,6 +78,40 @@ pub fn demand_of<'a>(request: &'a Request<'_>) -> Demand<'a> {
     }
 }
 
+/// Whether it goes to the control plane: those are all in the audit stream, whatever is decided.
+pub fn is_control_call(request: &Request<'_>) -> bool {
+    match request {
+        Request::CreateBasin(_)
+        | Request::ListBasins(_)
+        | Request::GetBasinConfig(_)
+        | Request::ReconfigureBasin(_)
+        | Request::DeleteBasin(_)
+        | Request::EnsureBasin(_)
+        | Request::CreateStream(_)
+        | Request::ListStreams(_)
+        | Request::GetStreamConfig(_)
+        | Request::ReconfigureStream(_)
+        | Request::DeleteStream(_)
+        | Request::EnsureStream(_)
+        | Request::IssueAccessToken(_)
+        | Request::ListAccessTokens(_)
+        | Request::RevokeAccessToken(_)
+        | Request::RotateRootToken => true,
+        Request::Hello(_)
+        | Request::Ping(_)
+        | Request::Status
+        | Request::Append(_)
+        | Request::OpenAppendSession(_)
+        | Request::SessionAppend(_)
+        | Request::CloseAppendSession
+        | Request::CheckTail(_)
+        | Request::Read(_)
+        | Request::OpenReadSession(_)
+        | Request::GrantCredit(_)
+        | Request::CloseReadSession => false,
+    }
+}
+
 impl Demand<'_> {
     /// For the audit stream: the operation's word, S2's where it has one.
     pub fn operation(&self) -> &'static str {

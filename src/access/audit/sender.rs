@@ -1,0 +1,61 @@
+//! From whoever decides to the writer. Nobody waits for the audit stream: what finds the queue full is counted and named in the
+//! next record.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use riverrun_core::Now;
+use riverrun_core::access::{AuditRecord, Decision};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::limits::Limits;
+
+/// Records that wait to be written.
+const QUEUE_RECORDS_MAX: usize = 4096;
+
+#[derive(Clone, Debug)]
+pub struct AuditSender {
+    queue: Sender<AuditRecord>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    limits: Mutex<Limits>,
+    dropped: AtomicU64,
+}
+
+/// The writer's end.
+#[derive(Debug)]
+pub struct AuditQueue {
+    pub(super) records: Receiver<AuditRecord>,
+}
+
+pub fn queue() -> (AuditSender, AuditQueue) {
+    let (sender, records) = channel(QUEUE_RECORDS_MAX);
+    (AuditSender { queue: sender, state: Arc::default() }, AuditQueue { records })
+}
+
+impl AuditSender {
+    pub fn note(
+        &self,
+        now: Now,
+        principal: String,
+        operation: &'static str,
+        resource: String,
+        decision: Decision,
+        address: String,
+    ) {
+        let suppressed = match decision {
+            Decision::Allowed => Some(0),
+            Decision::Denied => self.state.limits.lock().expect("no holder panics").admit(&principal, now.monotonic),
+        };
+        let Some(suppressed) = suppressed else { return };
+        let suppressed = suppressed + self.state.dropped.swap(0, Ordering::Relaxed);
+        let at_ms = now.wall_ms;
+        let record = AuditRecord { at_ms, principal, operation, resource, decision, address, suppressed };
+        if self.queue.try_send(record).is_err() {
+            self.state.dropped.fetch_add(1 + suppressed, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Access tokens in the catalog: looked up at every hello, issued, listed, revoked.
+
+use std::sync::Arc;
+
+use riverrun_core::access::{Grant, Principal, PublicId, SecretHash, TokenSecret, View, issue};
+use riverrun_core::control::{Listing, RootTokenRow, TokenKeyRow, TokenRow, keys};
+use riverrun_core::stored::StoredError;
+use riverrun_protocol::error::{ErrorCode, ErrorFrame};
+use riverrun_protocol::request::{IssueAccessToken, ListAccessTokens};
+use riverrun_protocol::response::{AccessTokenIssued, AccessTokenList, Response};
+use riverrun_protocol::types::TokenId;
+use tokio::sync::RwLock;
+
+use super::root_token::{self, RootFile, RootTokenError};
+use super::{Buckets, Rated, new_secret};
+use crate::catalog::{Catalog, CatalogError, Change};
+use crate::loader::WallClock;
+
+/// Whom a hello has let in, and what it draws from.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    pub principal: Principal,
+    pub rated: Rated,
+}
+
+pub struct TokensParts {
+    pub catalog: Arc<dyn Catalog>,
+    pub root: RootFile,
+    /// Milliseconds since the Unix epoch.
+    pub clock: WallClock,
+    /// Tells every shard to end the connections of a token.
+    pub cut: Box<dyn Fn(PublicId) + Send + Sync>,
+}
+
+/// The one owner of token rows.
+pub struct Tokens {
+    parts: TokensParts,
+    /// Hellos share it from their look-up until the shard is told; whoever takes a token away has it alone until the shards are
+    /// told. So every shard hears of a hello that was still let in before it hears that its token is dead.
+    lock: RwLock<()>,
+    buckets: Buckets,
+}
+
+/// Why a token call failed.
+#[derive(Debug, thiserror::Error)]
+enum TokenError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error("the catalog: {0}")]
+    Stored(#[from] StoredError),
+    #[error(transparent)]
+    Root(#[from] RootTokenError),
+    #[error("{0}")]
+    Random(String),
+    #[error("the access token is unknown, expired or revoked: get another one from its issuer")]
+    Authn,
+    #[error("an access token is needed here: the client gave none, or something that is no access token of Riverrun's")]
+    Missing,
+    #[error("access token `{0}` already exists")]
+    Exists(TokenId),
+    #[error("access token `{0}` not found")]
+    NotFound(TokenId),
+    #[error("{0}")]
+    Refused(#[from] riverrun_core::access::Refused),
+}
+
+impl From<TokenError> for ErrorFrame {
+    fn from(error: TokenError) -> Self {
+        let code = match error {
+            TokenError::Refused(refused) => return refused.into(),
+            TokenError::Authn | TokenError::Missing => ErrorCode::Authn,
+            TokenError::Exists(_) => ErrorCode::AlreadyExists,
+            TokenError::NotFound(_) => ErrorCode::AccessTokenNotFound,
+            TokenError::Stored(_) | TokenError::Catalog(CatalogError::Corrupt(_)) => ErrorCode::Corrupt,
+            TokenError::Catalog(_) | TokenError::Root(_) | TokenError::Random(_) => ErrorCode::Unavailable,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl Tokens {
+    pub fn new(parts: TokensParts) -> Self {
+        Self { parts, lock: RwLock::new(()), buckets: Buckets::default() }
+    }
+
+    /// Finds out who shows this token, and tells whoever asked before a revocation can come in between.
+    pub async fn authenticate(
+        &self,
+        token: &[u8],
+        monotonic: std::time::Duration,
+        tell: impl FnOnce(Result<Admitted, ErrorFrame>),
+    ) {
+        let _shared = self.lock.read().await;
+        let known = self.holder(token).await.map_err(ErrorFrame::from);
+        let admitted = known.map(|principal| {
+            let rated = self.buckets.of(&principal, monotonic);
+            Admitted { principal, rated }
+        });
+        tell(admitted);
+    }
+
+    async fn holder(&self, token: &[u8]) -> Result<Principal, TokenError> {
+        let secret = TokenSecret::parse(token).map_err(|_| TokenError::Missing)?;
+        let (root, row) = (self.root().await?, self.by_key(secret.public_id()).await?);
+        let root = root.filter(|root| root.public_id == secret.public_id());
+        let hash = root.as_ref().map(|root| root.secret_hash).or(row.as_ref().map(|row| row.secret_hash));
+        if !SecretHash::verify(hash, &secret) {
+            return Err(TokenError::Authn);
+        }
+        let principal = match (root, row) {
+            (Some(root), _) => Principal::Root(root.public_id),
+            (None, Some(row)) => Principal::Token(Arc::new(Grant::new(&row))),
+            (None, None) => return Err(TokenError::Authn),
+        };
+        match principal.is_expired((self.parts.clock)()) {
+            true => Err(TokenError::Authn),
+            false => Ok(principal),
+        }
+    }
+
+    async fn root(&self) -> Result<Option<RootTokenRow>, TokenError> {
+        let value = self.parts.catalog.get(keys::ROOT_TOKEN.into()).await?;
+        Ok(value.map(|value| RootTokenRow::decode(&value)).transpose()?)
+    }
+
+    async fn by_key(&self, public_id: PublicId) -> Result<Option<TokenRow>, TokenError> {
+        let Some(value) = self.parts.catalog.get(keys::token_key(public_id)).await? else { return Ok(None) };
+        let row = self.by_id(&TokenKeyRow::decode(&value)?.id).await?;
+        Ok(row.filter(|row| row.public_id == public_id))
+    }
+
+    async fn by_id(&self, id: &TokenId) -> Result<Option<TokenRow>, TokenError> {
+        let value = self.parts.catalog.get(keys::token(id)).await?;
+        Ok(value.map(|value| TokenRow::decode(&value)).transpose()?)
+    }
+
+    /// A connection came to another shard while its token may have been taken away: that shard may have been told before.
+    pub async fn check_again(&self, principal: &Principal) {
+        let _shared = self.lock.read().await;
+        if let Some(public_id) = principal.public_id()
+            && let Ok(false) = self.is_alive(principal).await
+        {
+            (self.parts.cut)(public_id);
+        }
+    }
+
+    async fn is_alive(&self, principal: &Principal) -> Result<bool, TokenError> {
+        Ok(match principal {
+            Principal::Everyone { .. } | Principal::System => true,
+            Principal::Root(public_id) => self.root().await?.is_some_and(|root| root.public_id == *public_id),
+            Principal::Token(grant) => {
+                self.by_key(grant.public_id).await?.is_some() && !principal.is_expired((self.parts.clock)())
+            }
+        })
+    }
+
+    /// In a task of its own, as every change is: a caller who stops waiting must not stop it half way.
+    pub async fn issue(self: &Arc<Self>, issuer: &Principal, request: IssueAccessToken) -> Result<Response, ErrorFrame> {
+        let (tokens, issuer) = (Arc::clone(self), issuer.clone());
+        to_the_end(async move { tokens.make(&issuer, &request).await }).await
+    }
+
+    async fn make(&self, issuer: &Principal, request: &IssueAccessToken) -> Result<Response, TokenError> {
+        let _alone = self.lock.write().await;
+        // Its connection may not have heard yet.
+        if !self.is_alive(issuer).await? {
+            return Err(TokenError::Authn);
+        }
+        let secret = new_secret().map_err(TokenError::Random)?;
+        let row = issue(issuer, request, &secret, (self.parts.clock)())?;
+        if self.by_id(&row.id).await?.is_some() {
+            return Err(TokenError::Exists(row.id));
+        }
+        let key = TokenKeyRow { id: row.id.clone() };
+        let rows = vec![(keys::token(&row.id), row.encode()), (keys::token_key(row.public_id), key.encode())];
+        self.parts.catalog.put_batch(rows).await?;
+        Ok(Response::AccessTokenIssued(AccessTokenIssued { secret: secret.reveal() }))
+    }
+
+    pub async fn list(&self, principal: &Principal, request: &ListAccessTokens) -> Result<Response, ErrorFrame> {
+        let ListAccessTokens { prefix, start_after, limit } = request;
+        let view = View::new(principal, |scope| &scope.access_tokens, prefix, start_after, *limit);
+        let Some(view) = view else {
+            return Ok(Response::AccessTokenList(AccessTokenList { tokens: Vec::new(), has_more: false }));
+        };
+        let narrow =
+            ListAccessTokens { prefix: view.prefix.clone(), start_after: start_after.clone(), limit: view.limit };
+        let page = self.page(&Listing::access_tokens(&narrow)).await?;
+        let mut has_more = page.has_more;
+        let mut tokens = page.entries.iter().map(TokenRow::info).collect();
+        view.cut(&mut tokens, &mut has_more, |token| token.id.as_str());
+        Ok(Response::AccessTokenList(AccessTokenList { tokens, has_more }))
+    }
+
+    async fn page(&self, listing: &Listing) -> Result<riverrun_core::control::Page<TokenRow>, TokenError> {
+        if listing.is_empty() {
+            return Ok(listing.page(Vec::new()));
+        }
+        let rows = self.parts.catalog.scan(listing.keys.clone(), listing.scan_max()).await?;
+        let rows = rows.iter().map(|(_, value)| TokenRow::decode(value)).collect::<Result<Vec<_>, _>>()?;
+        Ok(listing.page(rows))
+    }
+
+    /// From when this returns the token opens nothing, and its connections are being cut.
+    pub async fn revoke(self: &Arc<Self>, id: TokenId) -> Result<Response, ErrorFrame> {
+        let tokens = Arc::clone(self);
+        to_the_end(async move { tokens.take_away(&id).await }).await
+    }
+
+    async fn take_away(&self, id: &TokenId) -> Result<Response, TokenError> {
+        let _alone = self.lock.write().await;
+        let Some(row) = self.by_id(id).await? else { return Err(TokenError::NotFound(id.clone())) };
+        let rows = vec![Change::Delete(keys::token(id)), Change::Delete(keys::token_key(row.public_id))];
+        self.parts.catalog.write(rows).await?;
+        (self.parts.cut)(row.public_id);
+        Ok(Response::Done)
+    }
+
+    pub async fn rotate_root(self: &Arc<Self>) -> Result<Response, ErrorFrame> {
+        let tokens = Arc::clone(self);
+        to_the_end(async move { tokens.replace_root().await }).await
+    }
+
+    async fn replace_root(&self) -> Result<Response, TokenError> {
+        let _alone = self.lock.write().await;
+        let parts = &self.parts;
+        let old = root_token::replace(&*parts.catalog, &parts.root, (parts.clock)()).await?;
+        if let Some(old) = old {
+            (parts.cut)(old.public_id);
+        }
+        Ok(Response::Done)
+    }
+}
+
+async fn to_the_end(
+    call: impl Future<Output = Result<Response, TokenError>> + Send + 'static,
+) -> Result<Response, ErrorFrame> {
+    match tokio::spawn(call).await {
+        Ok(answer) => answer.map_err(ErrorFrame::from),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("root", &self.parts.root).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! Who a connection is, what it may ask for, how much, and until when.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use riverrun_core::access::{self, Decision, Demand, Namespace, Principal, PublicId};
+use riverrun_core::event::{AppendRights, ConnectionId};
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
+use riverrun_protocol::request::{Hello, Request};
+
+use super::{Worker, deliver};
+use crate::access::{Admitted, Rated, append_bytes};
+use crate::server::connection::Route;
+use crate::server::mail::Output;
+use crate::server::side::{Secret, SideOrder};
+
+impl Worker {
+    /// The hello is in order: is whoever sent it let in? Until that is known nothing behind it is looked at.
+    pub(super) fn ask_who(&mut self, id: ConnectionId, frame_id: u64, hello: Hello) {
+        if let Some(principal) = self.shared.door().lets_in(&hello.token) {
+            return self.let_in(id, frame_id, Admitted { principal, rated: Rated::default() });
+        }
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.authenticating = true;
+        let address = connection.peer.clone();
+        let (shard, monotonic, token) = (self.index, self.now.monotonic, Secret(hello.token));
+        self.side.order(SideOrder::Authenticate { shard, connection: id, id: frame_id, token, address, monotonic });
+    }
+
+    fn let_in(&mut self, id: ConnectionId, frame_id: u64, admitted: Admitted) {
+        self.know(id, admitted);
+        self.welcome(id, frame_id);
+    }
+
+    /// Its token may have died while it was on its way, after this shard was told and before it came.
+    pub(super) fn check_again(&self, principal: &Principal) {
+        if principal.public_id().is_some() {
+            self.side.order(SideOrder::CheckAgain { principal: principal.clone() });
+        }
+    }
+
+    pub(super) fn know(&mut self, id: ConnectionId, admitted: Admitted) {
+        let until_expiry = admitted.principal.expires_at_ms().map(|at| at.saturating_sub(self.now.wall_ms));
+        if let Some(wait_ms) = until_expiry {
+            self.next_sweep = self.next_sweep.min(self.now.monotonic + Duration::from_millis(wait_ms));
+        }
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.authenticating = false;
+        connection.principal = Some(admitted.principal);
+        connection.rated = admitted.rated;
+    }
+
+    /// The answer to [`Worker::ask_who`].
+    pub(super) fn on_authenticated(&mut self, id: ConnectionId, frame_id: u64, outcome: Result<Admitted, ErrorFrame>) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.authenticating = false;
+        if connection.closing {
+            return;
+        }
+        match outcome {
+            Ok(admitted) => {
+                self.let_in(id, frame_id, admitted);
+                self.take_kept(id);
+                self.receive(id);
+            }
+            Err(error) => {
+                tracing::info!(peer = connection.peer, %error, "not let in");
+                self.fail_here(id, frame_id, &ErrorFrame { outcome: Outcome::NotDone, ..error });
+                self.close_after_output(id);
+            }
+        }
+    }
+
+    /// Puts a request's names into the principal's namespace and decides whether it may be carried out. `None`: it was refused,
+    /// and answered.
+    pub(super) fn admit(&mut self, id: ConnectionId, frame_id: u64, request: &mut Request<'_>) -> Option<AppendRights> {
+        let principal = self.connections.get(&id.0)?.principal.as_ref()?;
+        let entered = principal.namespace().map_or(Ok(()), |namespace| namespace.enter(request));
+        let refusal = match entered {
+            Err(error) => deliver::error(ErrorCode::Invalid, format!("behind the token's prefix: {error}")),
+            Ok(()) => match access::admit(principal, request) {
+                Ok(rights) => {
+                    self.note_control_call(id, request);
+                    return Some(rights);
+                }
+                Err(denied) => {
+                    self.note(id, access::demand_of(request), Decision::Denied);
+                    denied.into()
+                }
+            },
+        };
+        self.refuse_new(id, frame_id, matches!(request, Request::OpenAppendSession(_)), &refusal);
+        None
+    }
+
+    fn note_control_call(&self, id: ConnectionId, request: &Request<'_>) {
+        if access::is_control_call(request) {
+            self.note(id, access::demand_of(request), Decision::Allowed);
+        }
+    }
+
+    fn note(&self, id: ConnectionId, demand: Demand<'_>, decision: Decision) {
+        let Some(connection) = self.connections.get(&id.0) else { return };
+        let Some(principal) = &connection.principal else { return };
+        let (who, address) = (principal.to_string(), connection.peer.clone());
+        self.shared.audit().note(self.now, who, demand.operation(), demand.resource(), decision, address);
+    }
+
+    /// A refused append session keeps its id until the client closes it, because its inputs are on the way already; they are
+    /// covered by this one answer.
+    fn refuse_new(&mut self, id: ConnectionId, frame_id: u64, is_session: bool, error: &ErrorFrame) {
+        let is_free = self.connections.get(&id.0).is_some_and(|c| !c.routes.contains_key(&frame_id));
+        if is_session && is_free && !self.take_route(id, frame_id, Route::Refused) {
+            return;
+        }
+        self.fail_inside(id, frame_id, error.clone());
+    }
+
+    /// In the names of the principal's namespace.
+    fn fail_inside(&mut self, id: ConnectionId, frame_id: u64, error: ErrorFrame) {
+        let namespace = self.connections.get(&id.0).and_then(|c| c.principal.as_ref()).and_then(Principal::namespace);
+        let error = namespace.map_or(error.clone(), |namespace| namespace.leave_error(error));
+        self.fail_here(id, frame_id, &error);
+    }
+
+    /// Whether the token's rates leave room for this call. False: it was refused, and answered.
+    pub(super) fn has_room(&mut self, id: ConnectionId, frame_id: u64, is_session: bool, batch: &[u8]) -> bool {
+        let Some(connection) = self.connections.get(&id.0) else { return false };
+        if connection.rated.is_unlimited() {
+            return true;
+        }
+        let bytes = if batch.is_empty() { 0 } else { append_bytes(batch) };
+        let Err(refusal) = connection.rated.admit(self.now.monotonic, bytes) else { return true };
+        let retry_after_ms = u32::try_from(refusal.retry_after.as_millis()).unwrap_or(u32::MAX).saturating_add(1);
+        let message = format!("the access token's rate is used up: try again in {retry_after_ms} ms");
+        let error = ErrorFrame { retry_after_ms, ..deliver::error(ErrorCode::Overloaded, message) };
+        self.refuse_new(id, frame_id, is_session, &error);
+        false
+    }
+
+    /// An input of a session was taken. What it costs beyond the rate is paid for by not reading from the connection.
+    pub(super) fn charge_input(&mut self, id: ConnectionId, batch: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if connection.rated.is_unlimited() {
+            return;
+        }
+        let debt = connection.rated.charge(self.now.monotonic, append_bytes(batch));
+        if debt > Duration::ZERO {
+            let until = self.now.monotonic + debt;
+            connection.paused_until = Some(until);
+            self.paused.push(Reverse((until, id)));
+        }
+    }
+
+    /// Reads again from connections that have paid.
+    pub(super) fn resume_paused(&mut self) {
+        while let Some(Reverse((until, id))) = self.paused.peek().copied().filter(|p| p.0.0 <= self.now.monotonic) {
+            self.paused.pop();
+            let Some(connection) = self.connections.get_mut(&id.0) else { continue };
+            if connection.paused_until == Some(until) {
+                connection.paused_until = None;
+                self.take_kept(id);
+                self.receive(id);
+            }
+        }
+    }
+
+    /// A token is dead: so are its connections.
+    pub(super) fn on_token_gone(&mut self, public_id: PublicId) {
+        let is_its = |principal: &Principal| principal.public_id() == Some(public_id);
+        self.cut_where(is_its, "the access token was revoked: get another one from its issuer");
+    }
+
+    /// Ends the connections whose tokens have expired, and wishes for the next such moment.
+    pub(super) fn cut_expired(&mut self) {
+        let now_ms = self.now.wall_ms;
+        self.cut_where(|principal| principal.is_expired(now_ms), "the access token has expired: get another one");
+        let known = self.connections.values().filter(|c| !c.closing).filter_map(|c| c.principal.as_ref());
+        if let Some(at) = known.filter_map(Principal::expires_at_ms).min() {
+            let wait = Duration::from_millis(at.saturating_sub(now_ms));
+            self.next_sweep = self.next_sweep.min(self.now.monotonic + wait);
+        }
+    }
+
+    fn cut_where(&mut self, is_dead: impl Fn(&Principal) -> bool, why: &str) {
+        let connections = self.connections.values().filter(|c| !c.cut);
+        let dead = connections.filter(|c| c.principal.as_ref().is_some_and(&is_dead));
+        let dead: Vec<ConnectionId> = dead.map(|c| c.id).collect();
+        dead.into_iter().for_each(|id| self.cut(id, why));
+    }
+
+    /// Nothing that the principal has in progress goes on, and nothing more is told to it but this.
+    fn cut(&mut self, id: ConnectionId, why: &str) {
+        self.end_with(id, ErrorCode::Authn, why.to_owned());
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        connection.cut = true;
+        let known_to = std::mem::take(&mut connection.known_to);
+        known_to.into_iter().for_each(|shard| self.tell_shard_of_end(shard, id));
+    }
+}
+
+/// In the names of the namespace.
+pub(super) fn leave(namespace: Namespace<'_>, output: Output) -> Output {
+    match output {
+        Output::Reply(response) => Output::Reply(namespace.leave(response)),
+        Output::Fail(error) => Output::Fail(namespace.leave_error(error)),
+        Output::Push(push) => Output::Push(push),
+    }
+}

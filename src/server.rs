@@ -3,11 +3,13 @@
 //! Start is plain code from top to bottom ([`Broker::start`]): probe the ring, take the store and the journals, recover, say in
 //! the catalog that this epoch serves, listen. Stop is the same backwards.
 
+mod audit_writer;
 mod clock;
 mod collector;
 mod connection;
 mod failure;
 mod inherited;
+mod internal;
 pub mod journal_files;
 mod journal_source;
 mod listener;

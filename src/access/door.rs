@@ -56,7 +56,9 @@ impl Door {
         match self {
             Self::Open { local: true } => "open to every process on this machine: tokens are off (--auth off)",
             Self::Open { local: false } => "OPEN TO THE NETWORK: tokens are off (--auth off)",
-            Self::Local => "open to every process on this machine: bound to loopback; tokens that are shown are enforced",
+            Self::Local => {
+                "open to every process on this machine: bound to loopback; tokens that are shown are enforced"
+            }
             Self::Guarded => "with an access token only",
         }
     }

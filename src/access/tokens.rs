@@ -155,7 +155,11 @@ impl Tokens {
     }
 
     /// In a task of its own, as every change is: a caller who stops waiting must not stop it half way.
-    pub async fn issue(self: &Arc<Self>, issuer: &Principal, request: IssueAccessToken) -> Result<Response, ErrorFrame> {
+    pub async fn issue(
+        self: &Arc<Self>,
+        issuer: &Principal,
+        request: IssueAccessToken,
+    ) -> Result<Response, ErrorFrame> {
         let (tokens, issuer) = (Arc::clone(self), issuer.clone());
         to_the_end(async move { tokens.make(&issuer, &request).await }).await
     }

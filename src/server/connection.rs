@@ -33,8 +33,14 @@ pub const CONTROL_BODY_BYTES_MAX: u32 = limits::CONTROL_BODY_BYTES_MAX as u32;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Route {
     Once(Target),
-    AppendSession { shard: u16, closing: bool, failed: bool },
-    ReadSession { shard: u16 },
+    AppendSession {
+        shard: u16,
+        closing: bool,
+        failed: bool,
+    },
+    ReadSession {
+        shard: u16,
+    },
     /// An append session that was refused before any shard heard of it, until the client closes it.
     Refused,
 }

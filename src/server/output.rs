@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::mail;
+
 /// Parts of one send: enough to fill a socket's buffer, below the kernel's limit of 1024.
 const SEND_PARTS_MAX: usize = 256;
 /// Bytes of one send.
@@ -39,6 +41,15 @@ impl Output {
         }
         self.bytes += bytes;
         self.own(owner, bytes);
+    }
+
+    /// Adds what a shard, or the tokio side, has to say.
+    pub fn put(&mut self, owner: Option<u16>, id: u64, said: &mail::Output) {
+        match said {
+            mail::Output::Reply(reply) => self.frame(owner, reply.parts(), |head| reply.write_head(id, head)),
+            mail::Output::Push(push) => self.frame(owner, push.parts(), |head| push.write_head(id, head)),
+            mail::Output::Fail(error) => self.frame(owner, &[], |head| error.write(id, head)),
+        }
     }
 
     fn own(&mut self, owner: Option<u16>, bytes: usize) {

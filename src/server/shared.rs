@@ -10,8 +10,10 @@ use riverrun_protocol::response::StatusReport;
 use riverrun_protocol::types::Level;
 
 use super::clock::Clock;
+use super::internal::Answers;
 use super::journal_files::{JournalOrder, SyncMethod};
 use crate::collection::Swept;
+use super::mail::Output;
 use crate::access::Door;
 use crate::access::audit::AuditSender;
 use crate::uring::RingCounters;
@@ -40,6 +42,7 @@ pub struct Shared {
     journal: Sender<JournalOrder>,
     drained: Sender<u16>,
     audit: AuditSender,
+    internal: Answers,
     shards: Vec<Published>,
     collected: Mutex<Collected>,
 }
@@ -66,9 +69,10 @@ impl Shared {
         journal: Sender<JournalOrder>,
         drained: Sender<u16>,
         audit: AuditSender,
+        internal: Answers,
     ) -> Self {
         let shards = (0..facts.shards).map(|_| Published::default()).collect();
-        Self { facts, clock, journal, drained, audit, shards, collected: Mutex::default() }
+        Self { facts, clock, journal, drained, audit, internal, shards, collected: Mutex::default() }
     }
 
     pub fn door(&self) -> Door {
@@ -86,6 +90,12 @@ impl Shared {
     /// Whether a journal write is durable when it completes, or needs a sync behind it.
     pub fn syncs_with_the_write(&self) -> bool {
         self.facts.sync_method.is_some_and(SyncMethod::syncs_with_the_write)
+    }
+
+    /// To the internal connection.
+    pub fn answer_inside(&self, id: u64, output: Output) {
+        // Refused only when the broker is stopping and nobody waits for the answer.
+        let _ = self.internal.send((id, output));
     }
 
     pub fn order_journal_file(&self, shard: u16) {

@@ -6,9 +6,9 @@ use bytes::BytesMut;
 use riverrun_core::event::{AppendRights, BatchBytes, ShardRequest};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 use riverrun_protocol::request::{
-    Append, AppendConditions, CreateBasin, CreateStream, EnsureBasin, EnsureStream, GrantCredit,
-    IssueAccessToken, ListAccessTokens, ListBasins, ListStreams, OpenReadSession, Read, ReconfigureBasin,
-    ReconfigureStream, Request, SessionAppend, StreamRef,
+    Append, AppendConditions, CreateBasin, CreateStream, EnsureBasin, EnsureStream, GrantCredit, IssueAccessToken,
+    ListAccessTokens, ListBasins, ListStreams, OpenReadSession, Read, ReconfigureBasin, ReconfigureStream, Request,
+    SessionAppend, StreamRef,
 };
 
 use riverrun_protocol::types::{BasinName, TokenId};

@@ -28,7 +28,14 @@ struct State {
 /// The writer's end.
 #[derive(Debug)]
 pub struct AuditQueue {
-    pub(super) records: Receiver<AuditRecord>,
+    records: Receiver<AuditRecord>,
+}
+
+impl AuditQueue {
+    /// Waits for a record and takes all that have gathered, up to `count_max`. False: nobody is left to send any.
+    pub async fn take(&mut self, into: &mut Vec<AuditRecord>, count_max: usize) -> bool {
+        self.records.recv_many(into, count_max).await > 0
+    }
 }
 
 pub fn queue() -> (AuditSender, AuditQueue) {
@@ -57,5 +64,11 @@ impl AuditSender {
         if self.queue.try_send(record).is_err() {
             self.state.dropped.fetch_add(1 + suppressed, Ordering::Relaxed);
         }
+    }
+
+    /// These could not be written: the next record tells how many there were.
+    pub fn lost(&self, records: &[AuditRecord]) {
+        let count: u64 = records.iter().map(|record| 1 + record.suppressed).sum();
+        self.state.dropped.fetch_add(count, Ordering::Relaxed);
     }
 }

@@ -8,9 +8,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use riverrun_core::Shard;
+use riverrun_core::control::{placement, shard_of};
 use riverrun_core::event::RecoveredStream;
 use riverrun_core::shard::ShardConfig;
-use riverrun_protocol::types::Level;
+use riverrun_protocol::types::{Level, StreamId};
 use tokio::runtime::Runtime;
 
 use super::journals::NewJournals;
@@ -23,9 +24,11 @@ use crate::names::{Names, NamesParts};
 use crate::publish::{Encoder, Offload, Publisher, random_id};
 use crate::recovery::{Epoch, Summary};
 use crate::server::Broker;
+use crate::server::audit_writer::{self, AuditWriter};
 use crate::server::clock::Clock;
 use crate::server::failure::Failure;
 use crate::server::inherited::Inherited;
+use crate::server::internal::{self, Internal};
 use crate::server::journal_files::{self, JournalFiles, JournalOrder, SyncMethod};
 use crate::server::mail::Mail;
 use crate::server::mailbox::{Mailbox, Postbox, mailbox};
@@ -65,7 +68,9 @@ pub(super) fn launch(
     let (drained_sender, drained) = channel();
     let (postboxes, mailboxes) = mailboxes(config.shard_count())?;
     let (audit, audit_queue) = audit::queue();
-    let shared = Arc::new(Shared::new(facts.clone(), clock, journal_orders.clone(), drained_sender, audit.clone()));
+    let (answer, answers) = internal::answers();
+    let shared =
+        Arc::new(Shared::new(facts.clone(), clock, journal_orders.clone(), drained_sender, audit.clone(), answer));
     let recovered = describe(&taken.recovered.summary);
     let streams = std::mem::take(&mut taken.recovered.shards);
     let shards = new_shards(config, &taken, streams, &journals)?;
@@ -73,6 +78,13 @@ pub(super) fn launch(
     let calls = ShardCalls::new(postboxes.clone());
     let wiring = Wiring { postboxes, calls, shared, journal_orders, failure: Failure::new(), epoch };
     runtime.block_on(wiring.epoch.mark_serving())?;
+    let target = audit_writer::target().map_err(system)?;
+    let stream_id = StreamId(random_id().map_err(StartError::System)?);
+    let now_ms = clock.now().wall_ms;
+    runtime.block_on(audit_writer::make_stream(&*taken.catalog, &target, stream_id, now_ms))?;
+    let owner = shard_of(placement(&target.basin, &target.stream), facts.shards);
+    let inside = Internal::new(owner, wiring.postboxes[usize::from(owner)].clone(), answers);
+    runtime.spawn(AuditWriter::new(audit_queue, audit.clone(), target, inside).run());
     let files = journals.hand_over(&wiring.postboxes);
     let journal_helper = start_journal_helper(files, journal_queue, &wiring)?;
     let (orders, queue) = side_orders();

@@ -1,9 +1,10 @@
 //! From actions to deeds.
 
-use riverrun_core::Action;
 use riverrun_core::event::ConnectionId;
+use riverrun_core::{Action, Event};
 
 use super::Worker;
+use crate::server::internal;
 use crate::server::mail::{Flow, Mail, Output};
 use crate::server::side::SideOrder;
 
@@ -52,10 +53,21 @@ impl Worker {
 
     fn say(&mut self, connection: ConnectionId, id: u64, output: Output) {
         let home = connection.home_shard();
+        if internal::is_internal(connection) {
+            return self.say_inside(connection, id, output);
+        }
         if home == self.index {
             return self.put_out(Some(home), connection, id, output);
         }
         self.peers[usize::from(home)].post(Mail::Output { from: Some(self.index), connection, id, output });
+    }
+
+    /// The other end is in this process: whatever is said is taken at once.
+    fn say_inside(&mut self, connection: ConnectionId, id: u64, output: Output) {
+        let mut frame = crate::server::output::Output::default();
+        frame.put(None, id, &output);
+        self.tell(Event::OutputSent { connection, bytes: frame.bytes() as u64 });
+        self.shared.answer_inside(id, output);
     }
 
     fn flow(&mut self, connection: ConnectionId, flow: Flow) {

@@ -36,12 +36,7 @@ impl Worker {
             Some(namespace) => admission::leave(namespace, output),
             None => output,
         };
-        let out = &mut connection.output;
-        match &output {
-            Output::Reply(response) => out.frame(from, response.parts(), |head| response.write_head(frame_id, head)),
-            Output::Push(push) => out.frame(from, push.parts(), |head| push.write_head(frame_id, head)),
-            Output::Fail(error) => out.frame(from, &[], |head| error.write(frame_id, head)),
-        }
+        connection.output.put(from, frame_id, &output);
         self.end_route(id, frame_id, &output);
         self.send(id);
         self.forget_if_finished(id);

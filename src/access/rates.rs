@@ -81,7 +81,9 @@ impl Rated {
             return Err(Refusal { retry_after: Duration::from_nanos(wait) });
         }
         // Between the look and the taking another shard may have taken too: by at most one request each, which is paid for later.
-        costs().for_each(|(bucket, cost)| drop(take(bucket, now, cost)));
+        for (bucket, cost) in costs() {
+            take(bucket, now, cost);
+        }
         Ok(())
     }
 

@@ -16,6 +16,9 @@ use super::{Buckets, Rated, new_secret};
 use crate::catalog::{Catalog, CatalogError, Change};
 use crate::loader::WallClock;
 
+/// What becomes of a call.
+pub type Answer = Result<Response, ErrorFrame>;
+
 /// Whom a hello has let in, and what it draws from.
 #[derive(Clone, Debug)]
 pub struct Admitted {
@@ -161,7 +164,7 @@ impl Tokens {
         request: IssueAccessToken,
     ) -> Result<Response, ErrorFrame> {
         let (tokens, issuer) = (Arc::clone(self), issuer.clone());
-        to_the_end(async move { tokens.make(&issuer, &request).await }).await
+        to_the_end(async move { tokens.make(&issuer, &request).await }).await.map_err(ErrorFrame::from)
     }
 
     async fn make(&self, issuer: &Principal, request: &IssueAccessToken) -> Result<Response, TokenError> {
@@ -205,46 +208,64 @@ impl Tokens {
         Ok(listing.page(rows))
     }
 
-    /// From when this returns the token opens nothing, and its connections are being cut.
-    pub async fn revoke(self: &Arc<Self>, id: TokenId) -> Result<Response, ErrorFrame> {
+    /// Tells whoever asked once the token opens nothing, and then cuts its connections: the asker's may be among them.
+    pub async fn revoke(self: &Arc<Self>, id: TokenId, tell: impl FnOnce(Answer) + Send + 'static) {
         let tokens = Arc::clone(self);
-        to_the_end(async move { tokens.take_away(&id).await }).await
+        to_the_end(async move {
+            let _alone = tokens.lock.write().await;
+            tokens.end(tokens.delete(&id).await.map(Some), tell);
+        })
+        .await;
     }
 
-    async fn take_away(&self, id: &TokenId) -> Result<Response, TokenError> {
-        let _alone = self.lock.write().await;
+    async fn delete(&self, id: &TokenId) -> Result<PublicId, TokenError> {
         let Some(row) = self.by_id(id).await? else { return Err(TokenError::NotFound(id.clone())) };
         let rows = vec![Change::Delete(keys::token(id)), Change::Delete(keys::token_key(row.public_id))];
-        self.parts.catalog.write(rows).await?;
-        (self.parts.cut)(row.public_id);
-        Ok(Response::Done)
-    }
-
-    pub async fn rotate_root(self: &Arc<Self>) -> Result<Response, ErrorFrame> {
-        let tokens = Arc::clone(self);
-        to_the_end(async move { tokens.replace_root().await }).await
-    }
-
-    async fn replace_root(&self) -> Result<Response, TokenError> {
-        let _alone = self.lock.write().await;
-        let parts = &self.parts;
-        let old = root_token::replace(&*parts.catalog, &parts.root, (parts.clock)()).await?;
-        if let Some(old) = old {
-            (parts.cut)(old.public_id);
+        let deleted = self.parts.catalog.write(rows).await;
+        if deleted.is_err() {
+            // It may have been done all the same, and then nobody could find the token again to revoke it.
+            (self.parts.cut)(row.public_id);
         }
-        Ok(Response::Done)
+        deleted?;
+        Ok(row.public_id)
+    }
+
+    /// As [`Tokens::revoke`], with the old root token.
+    pub async fn rotate_root(self: &Arc<Self>, tell: impl FnOnce(Answer) + Send + 'static) {
+        let tokens = Arc::clone(self);
+        to_the_end(async move {
+            let _alone = tokens.lock.write().await;
+            let parts = &tokens.parts;
+            let replaced = root_token::replace(&*parts.catalog, &parts.root, (parts.clock)()).await;
+            tokens.end(replaced.map(|old| old.map(|old| old.public_id)).map_err(TokenError::from), tell);
+        })
+        .await;
+    }
+
+    fn end(&self, gone: Result<Option<PublicId>, TokenError>, tell: impl FnOnce(Answer)) {
+        match gone {
+            Ok(gone) => {
+                tell(Ok(Response::Done));
+                gone.into_iter().for_each(|public_id| (self.parts.cut)(public_id));
+            }
+            Err(error) => tell(Err(error.into())),
+        }
     }
 }
 
-async fn to_the_end(
-    call: impl Future<Output = Result<Response, TokenError>> + Send + 'static,
-) -> Result<Response, ErrorFrame> {
+async fn to_the_end<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
     match tokio::spawn(call).await {
-        Ok(answer) => answer.map_err(ErrorFrame::from),
+        Ok(answer) => answer,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => std::future::pending().await,
         },
+    }
+}
+
+impl std::fmt::Debug for TokensParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokensParts").field("root", &self.root).finish_non_exhaustive()
     }
 }
 

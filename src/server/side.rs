@@ -149,18 +149,24 @@ impl Side {
             }
             SideOrder::CheckAgain { principal } => self.tokens.check_again(&principal).await,
             SideOrder::Control { shard, connection, id, principal, request } => {
-                let output = match self.control(&principal, request).await {
-                    Ok(response) => Output::Reply(response),
-                    Err(error) => Output::Fail(error),
+                let home = self.shards[usize::from(shard)].clone();
+                let answer = move |outcome: Result<Response, ErrorFrame>| {
+                    let output = outcome.map_or_else(Output::Fail, Output::Reply);
+                    home.post(Mail::Output { from: None, connection, id, output });
                 };
-                self.shards[usize::from(shard)].post(Mail::Output { from: None, connection, id, output });
+                self.control(&principal, request, answer).await;
             }
         }
     }
 
-    async fn control(&self, principal: &Principal, request: ControlRequest) -> Result<Response, ErrorFrame> {
+    async fn control(
+        &self,
+        principal: &Principal,
+        request: ControlRequest,
+        answer: impl FnOnce(Result<Response, ErrorFrame>) + Send + 'static,
+    ) {
         let (names, tokens) = (&self.names, &self.tokens);
-        match request {
+        let outcome = match request {
             ControlRequest::CreateBasin(request) => names.create_basin(request).await,
             ControlRequest::ListBasins(request) => names.list_basins(&request, principal.basins()).await,
             ControlRequest::GetBasinConfig(basin) => names.basin_config(&basin).await,
@@ -175,9 +181,11 @@ impl Side {
             ControlRequest::EnsureStream(request) => names.ensure_stream(request).await,
             ControlRequest::IssueAccessToken(issue) => tokens.issue(principal, issue).await,
             ControlRequest::ListAccessTokens(list) => tokens.list(principal, &list).await,
-            ControlRequest::RevokeAccessToken(id) => tokens.revoke(id).await,
-            ControlRequest::RotateRootToken => tokens.rotate_root().await,
-        }
+            // Whoever takes away its own token hears of it before it is cut off.
+            ControlRequest::RevokeAccessToken(id) => return tokens.revoke(id, answer).await,
+            ControlRequest::RotateRootToken => return tokens.rotate_root(answer).await,
+        };
+        answer(outcome);
     }
 
     fn happened(&self, shard: u16, event: Event<'static>) {

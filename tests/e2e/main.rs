@@ -1,7 +1,10 @@
 //! End to end: what a user sees, with the real binary over real sockets. One file per behaviour.
 
+mod raw;
 mod support;
 
+mod access;
+mod audit;
 mod dump_proxy;
 mod embedded;
 mod errors;
@@ -13,5 +16,6 @@ mod journal;
 mod kill;
 mod landing;
 mod logs;
+mod root_token;
 mod rubbish;
 mod stop;

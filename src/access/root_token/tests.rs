@@ -1,1 +1,116 @@
+//! Every crash between the steps of a replacement, and every state a start can find.
 
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::catalog::model::{ModelRows, WriteFault};
+
+const OPEN: RootTokenPolicy = RootTokenPolicy { required: false, is_memory: false, replace: false };
+const REQUIRED: RootTokenPolicy = RootTokenPolicy { required: true, ..OPEN };
+
+struct World {
+    rows: Arc<ModelRows>,
+    catalog: Arc<dyn Catalog>,
+    folder: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let rows = Arc::new(ModelRows::default());
+        Self { catalog: rows.open(), rows, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn file(&self) -> RootFile {
+        RootFile::new(&self.folder.path().join("data"))
+    }
+
+    async fn start(&self, policy: RootTokenPolicy) -> Result<(), RootTokenError> {
+        prepare(&*self.catalog, &self.file(), policy, 1).await
+    }
+
+    /// The file holds the token of the row, and only its owner may read it.
+    async fn assert_sound(&self) -> String {
+        let row = stored(&*self.catalog).await.expect("readable").expect("a row");
+        assert!(holds(&self.file().path, &row));
+        let mode = fs::metadata(self.file().path()).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!self.file().new_path().exists(), "nothing is left beside it");
+        fs::read_to_string(self.file().path()).expect("readable")
+    }
+}
+
+#[tokio::test]
+async fn a_start_makes_it_once() {
+    let world = World::new();
+    world.start(REQUIRED).await.expect("made");
+    let first = world.assert_sound().await;
+    world.start(REQUIRED).await.expect("kept");
+    assert_eq!(world.assert_sound().await, first);
+}
+
+#[tokio::test]
+async fn a_replacement_cut_off_before_or_behind_the_row_leaves_one_that_works() {
+    for fault in [WriteFault::RequestLost, WriteFault::AnswerLost] {
+        let world = World::new();
+        world.start(REQUIRED).await.expect("made");
+        let old = world.assert_sound().await;
+        world.rows.fail_next_write(fault);
+        replace(&*world.catalog, &world.file(), 2).await.expect_err("cut off");
+        world.start(REQUIRED).await.expect("one of the two works");
+        let row = stored(&*world.catalog).await.expect("readable").expect("a row");
+        assert!(holds(&world.file().path, &row), "{fault:?}");
+        let now = fs::read_to_string(world.file().path()).expect("readable");
+        assert_eq!(now == old, fault == WriteFault::RequestLost, "{fault:?}");
+        replace(&*world.catalog, &world.file(), 3).await.expect("goes on from there");
+        world.assert_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_replacement_does_not_write_over_a_token_that_may_work() {
+    let world = World::new();
+    world.start(REQUIRED).await.expect("made");
+    world.rows.fail_next_write(WriteFault::AnswerLost);
+    replace(&*world.catalog, &world.file(), 2).await.expect_err("cut off behind the row");
+    world.rows.fail_next_write(WriteFault::RequestLost);
+    replace(&*world.catalog, &world.file(), 3).await.expect_err("cut off before the row");
+    world.start(REQUIRED).await.expect("the first replacement's works");
+}
+
+#[tokio::test]
+async fn a_file_from_before_the_row_is_adopted() {
+    let world = World::new();
+    fs::create_dir_all(world.file().folder()).expect("made");
+    let mine = TokenSecret::new([3; 16], [4; 32]);
+    fs::write(world.file().path(), mine.reveal()).expect("written");
+    world.start(RootTokenPolicy { is_memory: true, ..OPEN }).await.expect("adopted");
+    let row = stored(&*world.catalog).await.expect("readable").expect("a row");
+    assert_eq!(row, RootTokenRow::new(&mine, 1));
+}
+
+#[tokio::test]
+async fn a_lost_file_stops_only_those_who_need_it_and_a_new_one_can_be_asked_for() {
+    let world = World::new();
+    world.start(REQUIRED).await.expect("made");
+    let long = "x".repeat(FILE_BYTES_MAX as usize + 1);
+    for content in ["", "rrt_nothing", &TokenSecret::new([9; 16], [9; 32]).reveal(), &long] {
+        fs::write(world.file().path(), content).expect("written");
+        let lost = world.start(REQUIRED).await.expect_err("nobody could get in");
+        assert!(matches!(lost, RootTokenError::Lost { .. }) && lost.what_to_do().contains("--new-root-token"));
+        world.start(OPEN).await.expect("everybody gets in anyway");
+    }
+    world.start(RootTokenPolicy { replace: true, ..REQUIRED }).await.expect("replaced");
+    world.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_store_in_memory_makes_one_only_if_it_must() {
+    let world = World::new();
+    world.start(RootTokenPolicy { is_memory: true, ..OPEN }).await.expect("nothing to do");
+    assert!(!world.file().path().exists());
+    world.start(RootTokenPolicy { is_memory: true, ..REQUIRED }).await.expect("made");
+    world.assert_sound().await;
+}

@@ -1,0 +1,310 @@
+//! Who gets in, what a token allows, and how it ends (`s2-semantics.md` F, reliability.md 5.1, 5.3).
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use riverrun_core::access::TokenSecret;
+use riverrun_protocol::access::{Operation, OperationGroups, Operations, ResourceSet, TokenRates, TokenScope};
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
+use riverrun_protocol::request::{IssueAccessToken, ListAccessTokens, ListStreams, Request};
+use riverrun_protocol::response::Response;
+use riverrun_protocol::types::TokenId;
+
+use crate::raw::{Raw, Said, follow, target, token};
+use crate::support::{Data, Server, until};
+
+/// A second is promised; the rest is for a busy machine to say so.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
+
+fn root_token(data: &Data) -> String {
+    std::fs::read_to_string(data.data().join("root-token")).expect("a root token").trim().to_owned()
+}
+
+/// A broker that asks for tokens, and root's connection to it.
+fn guarded(data: &Data) -> (Server, Raw) {
+    let server = data.serve(&["--auth", "required"]);
+    let root = Raw::connect(&server.addr, &root_token(data)).expect("root gets in");
+    (server, root)
+}
+
+fn refused(server: &Server, token: &str) -> ErrorCode {
+    Raw::connect(&server.addr, token).expect_err("it must not get in").code
+}
+
+/// Looks like a token of this store and is none.
+fn forged() -> String {
+    TokenSecret::new([1; 16], [2; 32]).reveal()
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64
+}
+
+#[test]
+fn on_loopback_everybody_gets_in_but_a_token_that_is_shown_counts() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    assert!(server.says("access").contains("open to every process on this machine"), "{:?}", server.banner);
+    for token in ["", "s2-token", "rrt_typo"] {
+        Raw::connect(&server.addr, token).expect("no token of Riverrun's, so nobody is held to it");
+    }
+    assert_eq!(refused(&server, &forged()), ErrorCode::Authn);
+    Raw::connect(&server.addr, &root_token(&data)).expect("root's token is good here too");
+}
+
+#[test]
+fn where_tokens_are_required_nothing_else_gets_in() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    let banner = server.says("access").to_owned();
+    assert!(banner.contains("with an access token only") && banner.contains("root-token"), "{banner}");
+    let valid = root_token(&data);
+    for token in ["", "s2-token", &valid[..valid.len() - 1], &forged()] {
+        assert_eq!(refused(&server, token), ErrorCode::Authn, "{} characters", token.len());
+    }
+    root.create_basin("demo-basin");
+    let open = Data::new().serve(&["--auth", "off"]);
+    Raw::connect(&open.addr, &forged()).expect("tokens are not looked at");
+}
+
+#[test]
+fn a_public_address_needs_a_word_and_then_a_token() {
+    let data = Data::new();
+    let said = Server::try_start(&data.data(), &["--listen", "0.0.0.0:0"]).expect_err("in the clear");
+    assert!(said.contains("--insecure"), "{said}");
+    let server = data.serve(&["--listen", "0.0.0.0:0", "--insecure"]);
+    assert_eq!(refused(&server, ""), ErrorCode::Authn);
+    Raw::connect(&server.addr, &root_token(&data)).expect("root gets in");
+}
+
+#[test]
+fn f1_tokens_are_issued_listed_and_revoked() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let secret = root.issue(&token("team/a", "a/"));
+    let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
+    assert!(holder.append(&target("demo-basin", "a/1"), "x").is_ok());
+    let denied = holder.append(&target("demo-basin", "b/1"), "x").expect_err("outside");
+    assert_eq!((denied.code, denied.outcome), (ErrorCode::PermissionDenied, Outcome::NotDone));
+    let exists = root.call(&Request::IssueAccessToken(token("team/a", ""))).expect_err("twice");
+    assert_eq!(exists.code, ErrorCode::AlreadyExists);
+    let all = ListAccessTokens { prefix: String::new(), start_after: String::new(), limit: 0 };
+    let Response::AccessTokenList(list) = root.ok(&Request::ListAccessTokens(all)) else { panic!("no list") };
+    assert_eq!(list.tokens.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["team/a"]);
+    let id = || TokenId::new("team/a").expect("an id");
+    assert_eq!(root.ok(&Request::RevokeAccessToken(id())), Response::Done);
+    let gone = root.call(&Request::RevokeAccessToken(id())).expect_err("gone");
+    assert_eq!(gone.code, ErrorCode::AccessTokenNotFound);
+    assert_eq!(refused(&server, &secret), ErrorCode::Authn);
+}
+
+#[test]
+fn f3_a_holder_passes_on_only_what_it_has_and_sees_only_its_own() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    let scope = TokenScope { access_tokens: ResourceSet::Prefix("team/".into()), ..token("x", "a/").scope };
+    let secret = root.issue(&IssueAccessToken { scope, ..token("team-lead", "a/") });
+    root.issue(&token("other", ""));
+    let mut lead = Raw::connect(&server.addr, &secret).expect("issued");
+    let narrower = TokenScope {
+        access_tokens: ResourceSet::Nothing,
+        groups: OperationGroups::default(),
+        operations: Operations::NONE.with(Operation::Read),
+        ..token("x", "a/").scope
+    };
+    lead.issue(&IssueAccessToken { scope: narrower.clone(), ..token("team/reader", "a/") });
+    for beyond in [
+        IssueAccessToken { scope: narrower.clone(), ..token("elsewhere", "a/") },
+        IssueAccessToken {
+            scope: TokenScope { streams: ResourceSet::Prefix(String::new()), ..narrower },
+            ..token("team/all", "")
+        },
+    ] {
+        let error = lead.call(&Request::IssueAccessToken(beyond)).expect_err("beyond");
+        assert_eq!(error.code, ErrorCode::PermissionDenied, "{error}");
+    }
+    let all = ListAccessTokens { prefix: String::new(), start_after: String::new(), limit: 0 };
+    let Response::AccessTokenList(list) = lead.ok(&Request::ListAccessTokens(all)) else { panic!("no list") };
+    assert_eq!(list.tokens.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["team/reader"]);
+    let outside = lead.call(&Request::RevokeAccessToken(TokenId::new("other").expect("an id"))).expect_err("outside");
+    assert_eq!(outside.code, ErrorCode::PermissionDenied);
+}
+
+#[test]
+fn f3_auto_prefix_is_a_private_namespace() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let secret = root.issue(&IssueAccessToken { auto_prefix_streams: true, ..token("tenant", "tenant/") });
+    root.append(&target("demo-basin", "outside"), "x").expect("appended");
+    let mut tenant = Raw::connect(&server.addr, &secret).expect("issued");
+    tenant.append(&target("demo-basin", "inside"), "x").expect("appended");
+    let list = |raw: &mut Raw| {
+        let basin = target("demo-basin", "x").basin;
+        let list = ListStreams { basin, prefix: String::new(), start_after: String::new(), limit: 0 };
+        match raw.ok(&Request::ListStreams(list)) {
+            Response::StreamList(list) => list.streams.iter().map(|s| s.name.to_string()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(list(&mut root), ["outside", "tenant/inside"]);
+    assert_eq!(list(&mut tenant), ["inside"]);
+    let long = "s".repeat(506);
+    let error = tenant.append(&target("demo-basin", &long), "x").expect_err("too long behind the prefix");
+    assert_eq!(error.code, ErrorCode::Invalid);
+}
+
+#[test]
+fn a_refused_append_session_is_refused_once_and_its_id_is_free_again_when_closed() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let secret = root.issue(&token("team", "a/"));
+    let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
+    holder.send(7, &Request::OpenAppendSession(target("demo-basin", "b")));
+    (0..3).for_each(|_| holder.append_in_session(7, "x"));
+    holder.send(7, &Request::CloseAppendSession);
+    holder.send(7, &Request::OpenAppendSession(target("demo-basin", "a/b")));
+    assert!(matches!(holder.next(), Said::Error(7, error) if error.code == ErrorCode::PermissionDenied));
+    assert!(matches!(holder.next(), Said::Answer(7, answer) if matches!(*answer, Response::AppendSessionOpened(_))));
+}
+
+/// What ends a connection, and when it came.
+fn last_words(mut raw: Raw) -> (ErrorFrame, Instant) {
+    loop {
+        match raw.next() {
+            Said::Error(0, error) => {
+                let at = Instant::now();
+                until("the connection's end", || raw.next() == Said::End);
+                return (error, at);
+            }
+            Said::End => panic!("it ended without a word"),
+            Said::Answer(..) | Said::Push(_) | Said::Error(..) => {}
+        }
+    }
+}
+
+fn with_sessions(server: &Server, secret: &str, count: usize) -> Vec<Raw> {
+    let stream = |n: usize| target("demo-basin", &format!("a/{}", n % 8));
+    let mut sessions: Vec<Raw> = (0..count).map(|_| Raw::connect(&server.addr, secret).expect("it gets in")).collect();
+    for (n, raw) in sessions.iter_mut().enumerate() {
+        match n % 2 {
+            0 => raw.send(1, &follow(&stream(n), 0)),
+            _ => {
+                raw.send(1, &Request::OpenAppendSession(stream(n)));
+                raw.append_in_session(1, "x");
+            }
+        }
+    }
+    sessions.iter_mut().for_each(|raw| assert!(matches!(raw.next(), Said::Answer(1, _)), "a session opened"));
+    sessions
+}
+
+#[test]
+fn f3_a_hundred_live_sessions_end_within_a_second_of_the_revocation() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let secret = root.issue(&token("team", "a/"));
+    let sessions = with_sessions(&server, &secret, 100);
+    let threads: Vec<_> = sessions.into_iter().map(|raw| std::thread::spawn(|| last_words(raw))).collect();
+    root.ok(&Request::RevokeAccessToken(TokenId::new("team").expect("an id")));
+    let revoked = Instant::now();
+    for thread in threads {
+        let (error, at) = thread.join().expect("its last words");
+        assert_eq!((error.code, error.outcome), (ErrorCode::Authn, Outcome::MaybeDone), "{error}");
+        assert!(at.saturating_duration_since(revoked) < CUT_WITHIN, "{:?}", at - revoked);
+    }
+    root.append(&target("demo-basin", "a/0"), "x").expect("others go on");
+}
+
+#[test]
+fn f3_a_token_is_dead_when_it_expires_and_so_are_its_sessions() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let expires_at_ms = now_ms() + 2000;
+    let secret = root.issue(&IssueAccessToken { expires_at_ms: Some(expires_at_ms), ..token("brief", "a/") });
+    let sessions = with_sessions(&server, &secret, 4);
+    for raw in sessions {
+        let (error, _) = last_words(raw);
+        assert_eq!(error.code, ErrorCode::Authn, "{error}");
+        let late = now_ms().checked_sub(expires_at_ms).expect("not before its time");
+        assert!(Duration::from_millis(late) < CUT_WITHIN, "{late} ms late");
+    }
+    assert_eq!(refused(&server, &secret), ErrorCode::Authn);
+}
+
+#[test]
+fn a_rate_refuses_calls_and_slows_sessions() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let rates = TokenRates { requests_per_sec: Some(10), append_bytes_per_sec: None };
+    let secret = root.issue(&IssueAccessToken { rates, ..token("slow", "a/") });
+    let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
+    let stream = target("demo-basin", "a/1");
+    let begun = Instant::now();
+    let mut taken = 0;
+    let refusal = loop {
+        match holder.append(&stream, "x") {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    let most = 10 + begun.elapsed().as_millis() / 100 + 1;
+    assert!((10..=most).contains(&taken), "{taken} of at most {most}");
+    assert_eq!((refusal.code, refusal.outcome), (ErrorCode::Overloaded, Outcome::NotDone));
+    assert!((1..=101).contains(&refusal.retry_after_ms), "{refusal:?}");
+
+    let mut session = Raw::connect(&server.addr, &secret).expect("issued");
+    until("there is room to open a session", || {
+        session.send(1, &Request::OpenAppendSession(stream.clone()));
+        matches!(session.next(), Said::Answer(1, _)) || {
+            session.send(1, &Request::CloseAppendSession);
+            false
+        }
+    });
+    let begun = Instant::now();
+    (0..25).for_each(|_| session.append_in_session(1, "x"));
+    (0..25).for_each(|n| assert!(matches!(session.next(), Said::Answer(1, _)), "ack {n}: every input was taken"));
+    // The last of 25 is handled once the 24 before it are paid for, down to one second's worth.
+    assert!(begun.elapsed() >= Duration::from_millis(1300), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn no_secret_is_in_any_log() {
+    let data = Data::new();
+    let log = data.path().join("log");
+    std::fs::create_dir_all(&log).expect("a folder");
+    let file = |name: &str| std::fs::File::create(log.join(name)).expect("a file");
+    let mut child = crate::support::riverrun()
+        .env("RUST_LOG", "trace")
+        .args(["serve", "--listen", "127.0.0.1:0", "--auth", "required", "--journal-file-bytes", "4194304", "--data"])
+        .arg(data.data())
+        .stdout(file("out"))
+        .stderr(file("err"))
+        .spawn()
+        .expect("the binary runs");
+    let read = |name: &str| String::from_utf8_lossy(&std::fs::read(log.join(name)).expect("readable")).into_owned();
+    until("it listens", || read("out").contains("try it"));
+    let addr = read("out").lines().next().and_then(|l| l.split("listening on ").nth(1)).expect("an address").to_owned();
+    let mut secrets = vec![root_token(&data)];
+    let mut root = Raw::connect(&addr, &secrets[0]).expect("root gets in");
+    for n in 0..3 {
+        let secret = root.issue(&token(&format!("t{n}"), ""));
+        let mut holder = Raw::connect(&addr, &secret).expect("issued");
+        holder.create_basin(&format!("basin-number-{n}"));
+        secrets.push(secret);
+    }
+    root.ok(&Request::RotateRootToken);
+    secrets.push(root_token(&data));
+    crate::support::signal(child.id(), rustix::process::Signal::TERM);
+    assert!(child.wait().expect("it ends").success());
+    let said = read("out") + &read("err");
+    assert!(said.contains("hello"), "the log is as talkative as it gets");
+    for secret in &secrets {
+        let shown = said.contains(&secret[4..40]);
+        assert!(!shown, "a secret is in the log");
+    }
+}

@@ -1,0 +1,107 @@
+//! The audit stream: what was asked for and decided, chained, written by nobody but the broker (reliability.md 5.1).
+
+use riverrun_core::access::{AUDIT_STREAM, AuditChain, SYSTEM_BASIN};
+use riverrun_protocol::error::ErrorCode;
+use riverrun_protocol::request::{Read, ReadParams, ReadStart, Request, StreamRef};
+use riverrun_protocol::response::Response;
+
+use crate::raw::{Raw, target, token};
+use crate::support::{Data, Server, until};
+
+fn stream() -> StreamRef {
+    target(SYSTEM_BASIN, AUDIT_STREAM)
+}
+
+fn root(data: &Data, server: &Server) -> Raw {
+    let secret = std::fs::read_to_string(data.data().join("root-token")).expect("a root token");
+    Raw::connect(&server.addr, secret.trim()).expect("root gets in")
+}
+
+/// Every record so far, as text.
+fn records(raw: &mut Raw) -> Vec<String> {
+    let mut all = Vec::new();
+    loop {
+        let params = ReadParams { clamp: true, ..ReadParams::new(ReadStart::SeqNum(all.len() as u64)) };
+        match raw.call(&Request::Read(Read { target: stream(), params })) {
+            Ok(Response::ReadBatches(read)) if !read.parts.is_empty() => {
+                for batch in read.batches().expect("batches") {
+                    let bodies = batch.records().map(|record| record.expect("a record").body);
+                    all.extend(bodies.map(|body| String::from_utf8(body.to_vec()).expect("text")));
+                }
+            }
+            Ok(_) => return all,
+            Err(error) if error.code == ErrorCode::Unwritten => return all,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn assert_chained(records: &[String]) {
+    let mut chain = AuditChain::default();
+    for record in records {
+        assert!(chain.verify(record), "{record}\nof {records:#?}");
+        let _: serde_json::Value = serde_json::from_str(record).expect("JSON");
+    }
+}
+
+/// Waits for a record that says all of this.
+fn recorded(raw: &mut Raw, words: &[&str]) {
+    until(&format!("a record of {words:?}"), || {
+        records(raw).iter().any(|record| words.iter().all(|word| record.contains(word)))
+    });
+}
+
+#[test]
+fn what_is_asked_and_decided_is_recorded_in_one_chain_over_restarts() {
+    let data = Data::new();
+    for round in 0..3 {
+        let server = data.serve(&["--auth", "required"]);
+        let mut raw = root(&data, &server);
+        let basin = format!("demo-basin-{round}");
+        raw.create_basin(&basin);
+        let secret = raw.issue(&token(&format!("team-{round}"), "a/"));
+        let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
+        holder.append(&target(&basin, "b"), "x").expect_err("denied");
+        Raw::connect(&server.addr, "").expect_err("no token");
+        recorded(&mut raw, &[r#""principal":"root","operation":"create-basin""#, &basin, r#""allowed""#]);
+        let who = format!(r#""principal":"token:team-{round}","operation":"append""#);
+        recorded(&mut raw, &[&who, &basin, r#""denied""#, r#""address":"127.0.0.1:"#]);
+        recorded(&mut raw, &[r#""principal":"unknown","operation":"hello""#, r#""denied""#]);
+        assert_chained(&records(&mut raw));
+        // Once by force, so that the chain's end is found in the journal, and otherwise in a chunk.
+        if round == 0 { server.kill() } else { drop(server.terminate()) }
+    }
+}
+
+#[test]
+fn nobody_writes_into_it() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    let mut everyone = Raw::connect(&server.addr, "").expect("open");
+    let error = everyone.append(&stream(), "forged").expect_err("the broker's own");
+    assert_eq!(error.code, ErrorCode::PermissionDenied, "{error}");
+    let error = everyone.call(&Request::DeleteStream(stream())).expect_err("the broker's own");
+    assert_eq!(error.code, ErrorCode::PermissionDenied, "{error}");
+    recorded(&mut everyone, &[r#""principal":"everyone","operation":"append""#, r#""denied""#]);
+    assert_chained(&records(&mut everyone));
+}
+
+#[test]
+fn it_cannot_be_used_to_fill_the_disk() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    let mut everyone = Raw::connect(&server.addr, "").expect("open");
+    for _ in 0..2000 {
+        everyone.append(&stream(), "forged").expect_err("the broker's own");
+    }
+    let shown = records(&mut everyone).len();
+    assert!(shown < 1000, "{shown} of 2000 are in it");
+    recorded(&mut everyone, &[r#""suppressed":"#]);
+    let counted = || {
+        let mut raw = Raw::connect(&server.addr, "").expect("open");
+        raw.append(&stream(), "forged").expect_err("the broker's own");
+        records(&mut raw).iter().any(|record| !record.contains(r#""suppressed":0"#))
+    };
+    until("a record that tells how many were left out", counted);
+    assert_chained(&records(&mut everyone));
+}

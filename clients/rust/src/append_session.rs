@@ -33,6 +33,7 @@ mod core;
 /// |---|---|---|---|
 /// | connection lost, or no ack in time | `MaybeDone` | `NotDone` | `NotDone(Poisoned)` |
 /// | an input is refused, without effect | first: the refusal, others: `NotDone(Poisoned)` | `NotDone(Poisoned)` | `NotDone(Poisoned)` |
+/// | the stream is fenced against it | `Terminal(FencingTokenMismatch)` | `NotDone(Poisoned)` | `NotDone(Poisoned)` |
 /// | an input fails, effect unknown | `MaybeDone` | `NotDone(Poisoned)` | `NotDone(Poisoned)` |
 ///
 /// Dropping it sends what was submitted and then ends it; tickets stay valid.
@@ -99,17 +100,56 @@ impl AppendSession {
     /// # Ok(()) }
     /// ```
     pub async fn submit_batch(&self, batch: AppendBatch) -> Result<AckTicket, Error> {
+        self.submit_batch_with(batch, AppendConditions::default()).await
+    }
+
+    /// [`AppendSession::submit`] on conditions, which are this input's alone: whoever pipelines with `match_seq_num` advances
+    /// it by each batch's records (`s2-semantics.md` B10).
+    ///
+    /// ```no_run
+    /// # async fn example(session: riverrun_client::AppendSession) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::{AppendConditions, Record};
+    ///
+    /// let mut next = session.tail_at_open().seq_num;
+    /// for batch in [[Record::new("a"), Record::new("b")], [Record::new("c"), Record::new("d")]] {
+    ///     let conditions = AppendConditions { match_seq_num: Some(next), ..AppendConditions::default() };
+    ///     let ticket = session.submit_with(&batch, conditions).await?;
+    ///     next += batch.len() as u64;
+    ///     # drop(ticket);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`AppendSession::submit`]. A condition that does not hold is told by the ticket, and ends the session.
+    pub async fn submit_with(&self, records: &[Record], conditions: AppendConditions) -> Result<AckTicket, Error> {
+        self.submit_batch_with(AppendBatch::encode(records)?, conditions).await
+    }
+
+    /// [`AppendSession::submit_with`] for a batch that is already encoded.
+    ///
+    /// ```no_run
+    /// # async fn example(session: riverrun_client::AppendSession) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::{AppendBatch, AppendConditions, FencingToken, Record};
+    ///
+    /// let as_leader =
+    ///     AppendConditions { fencing_token: Some(FencingToken::new("leader-7")?), ..AppendConditions::default() };
+    /// let ticket = session.submit_batch_with(AppendBatch::encode(&[Record::new("hello")])?, as_leader).await?;
+    /// ticket.await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn submit_batch_with(
+        &self,
+        batch: AppendBatch,
+        conditions: AppendConditions,
+    ) -> Result<AckTicket, Error> {
         let Line { connection, id, core } = &self.line;
         let room = core.room_for(&batch).await?;
         let (ticket, ack) = oneshot::channel();
         let bytes = batch.bytes();
         core.submit(room, bytes.clone(), ticket, |track| {
-            connection.send(
-                *id,
-                &Request::SessionAppend(SessionAppend { conditions: AppendConditions::default(), batch: &[] }),
-                bytes.len(),
-                track,
-            );
+            let input = Request::SessionAppend(SessionAppend { conditions, batch: &[] });
+            connection.send(*id, &input, bytes.len(), track);
         })?;
         Ok(AckTicket { ack, _connection: connection.clone() })
     }

@@ -24,7 +24,8 @@ pub struct ClientConfig {
     pub request_timeout: Duration,
     /// For calls that are safe to repeat, and for connecting. Never used to repeat what may have been done.
     pub retry: RetryPolicy,
-    /// The access token, where the server wants one.
+    /// The access token, where the server wants one. Once the server does not accept it any more, calls and sessions fail
+    /// with the code `Authn` and are not retried; a client with another token has to be made.
     pub token: Option<Token>,
     /// Free text for the server's log, at most `AGENT_BYTES_MAX` (64) bytes; more is cut off.
     pub agent: String,
@@ -84,6 +85,18 @@ pub struct Token(String);
 impl Token {
     pub fn new(secret: impl Into<String>) -> Self {
         Self(secret.into())
+    }
+
+    /// The secret itself, to be written where only its owner can read it.
+    ///
+    /// ```
+    /// use riverrun_client::Token;
+    ///
+    /// let token = Token::new("s3cret");
+    /// assert_eq!(format!("{token:?} {}", token.secret()), "Token(..) s3cret");
+    /// ```
+    pub fn secret(&self) -> &str {
+        &self.0
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

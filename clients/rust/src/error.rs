@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use riverrun_protocol::error::{DecodeError, ErrorCode, ErrorFrame, Outcome};
-use riverrun_protocol::types::{NameError, Position};
+use riverrun_protocol::types::{FencingToken, NameError, Position};
 
 pub use causes::{Disconnect, MaybeDone, NotDone, Refusal, Terminal};
 
@@ -60,6 +60,8 @@ impl Error {
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::NotDone(NotDone::Unwritten { .. }) => Some(ErrorCode::Unwritten),
+            Self::NotDone(NotDone::SeqNumMismatch { .. }) => Some(ErrorCode::SeqNumMismatch),
+            Self::Terminal(Terminal::FencingTokenMismatch { .. }) => Some(ErrorCode::FencingTokenMismatch),
             _ => self.refusal().map(|refusal| refusal.code),
         }
     }
@@ -70,6 +72,29 @@ impl Error {
             Self::NotDone(NotDone::Unwritten { tail }) => Some(*tail),
             _ => None,
         }
+    }
+
+    /// The stream's current fencing token, where an append came with another (412, `s2-semantics.md` B4, B11).
+    pub fn fencing_token_mismatch(&self) -> Option<&FencingToken> {
+        match self {
+            Self::Terminal(Terminal::FencingTokenMismatch { current }) => Some(current),
+            _ => None,
+        }
+    }
+
+    /// The number that the stream assigns next, where an append was to match another (412, `s2-semantics.md` B3, B11).
+    pub fn seq_num_mismatch(&self) -> Option<u64> {
+        match self {
+            Self::NotDone(NotDone::SeqNumMismatch { next }) => Some(*next),
+            _ => None,
+        }
+    }
+
+    /// Whether the server does not accept the access token: at the hello, or later, because it expired or was revoked.
+    /// Says nothing about what became of the request that met it; that is [`Error::outcome`].
+    pub fn is_authn(&self) -> bool {
+        let ended = matches!(self.disconnect(), Some(Disconnect::Refused(refusal)) if refusal.code == ErrorCode::Authn);
+        ended || self.code() == Some(ErrorCode::Authn)
     }
 
     /// Whether the cause may pass by itself: a lost connection, a full or stopping server, a timeout. Says nothing about
@@ -132,11 +157,10 @@ impl Error {
     /// The answer `frame` to a request that was sent. The class is the server's; only the server can know.
     pub(crate) fn answered(frame: &ErrorFrame) -> Self {
         let refusal = Refusal::from(frame);
-        match (frame.outcome, frame.code, frame.tail) {
-            (Outcome::NotDone, ErrorCode::Unwritten, Some(tail)) => Self::NotDone(NotDone::Unwritten { tail }),
-            (Outcome::NotDone, ..) => Self::NotDone(NotDone::Refused(refusal)),
-            (Outcome::MaybeDone, ..) => Self::MaybeDone(MaybeDone::Answered(refusal)),
-            (Outcome::Terminal, ..) => Self::Terminal(Terminal::Refused(refusal)),
+        match frame.outcome {
+            Outcome::NotDone => Self::NotDone(not_done(frame).unwrap_or(NotDone::Refused(refusal))),
+            Outcome::MaybeDone => Self::MaybeDone(MaybeDone::Answered(refusal)),
+            Outcome::Terminal => Self::Terminal(terminal(frame).unwrap_or(Terminal::Refused(refusal))),
         }
     }
 
@@ -180,6 +204,25 @@ impl Error {
             Self::NotDone(NotDone::Poisoned { .. }) => first.clone(),
             _ => Self::NotDone(NotDone::Poisoned { first: Box::new(first.clone()) }),
         }
+    }
+}
+
+/// An answer that carries a fact to act on.
+fn not_done(frame: &ErrorFrame) -> Option<NotDone> {
+    match frame.code {
+        ErrorCode::Unwritten => frame.tail.map(|tail| NotDone::Unwritten { tail }),
+        ErrorCode::SeqNumMismatch => frame.seq_num.map(|next| NotDone::SeqNumMismatch { next }),
+        _ => None,
+    }
+}
+
+/// As [`not_done`].
+fn terminal(frame: &ErrorFrame) -> Option<Terminal> {
+    match frame.code {
+        ErrorCode::FencingTokenMismatch => {
+            frame.fencing_token.clone().map(|current| Terminal::FencingTokenMismatch { current })
+        }
+        _ => None,
     }
 }
 

@@ -26,14 +26,16 @@
 //! | append now and then | [`StreamHandle::append`] |
 //! | append many single records | [`Producer`]: batches them, one ack per record |
 //! | append batches at full speed | [`AppendSession`]: pipelined, one ack per batch |
+//! | keep other writers out, or notice them | [`AppendConditions`], [`StreamHandle::fence`] |
 //! | look at some records | [`StreamHandle::read`] |
 //! | read much, or follow | [`ReadSession`] |
 //!
 //! # Outcomes
 //!
 //! A call is done (`Ok`), definitely not done, possibly done, or never to be done: [`Error`] keeps the last three apart by
-//! type. Nothing here repeats what may have been done; without `match_seq_num` a repeated append may be there twice. Calls
-//! without effect, and calls known to be without effect, are repeated as [`RetryPolicy`] says.
+//! type. Nothing here repeats an append that may have been done; without `match_seq_num` a repeated append may be there twice.
+//! Calls without effect, calls known to be without effect, and calls that may be done twice (`s2-semantics.md` E4) are repeated
+//! as [`RetryPolicy`] says.
 //!
 //! # How a byte travels
 //!
@@ -42,6 +44,7 @@
 //! session's inbox (`read_session/inbox`). Which connection it is, and when to make a new one, is the `pool`'s business.
 #![forbid(unsafe_code)]
 
+mod access_token;
 mod append_session;
 mod batch;
 mod client;
@@ -56,17 +59,33 @@ mod read_session;
 mod retry;
 mod stream;
 
+pub use access_token::AccessTokenOptions;
 pub use append_session::{AckTicket, AppendSession};
 pub use batch::{AppendBatch, ReadResult};
 pub use client::Client;
 pub use config::{ClientConfig, RetryPolicy, Token};
 pub use error::{Disconnect, Error, MaybeDone, NotDone, Refusal, Terminal};
-pub use options::{AppendSessionConfig, BasinOptions, ListOptions, ReadOptions, ReadSessionConfig};
+pub use options::{
+    AppendSessionConfig, BasinOptions, Idempotency, ListOptions, ReadOptions, ReadSessionConfig, StreamOptions,
+};
 pub use producer::{OnAmbiguous, Producer, ProducerConfig, RecordAck, RecordTicket};
 pub use read_session::{ReadEvent, ReadSession};
 pub use stream::StreamHandle;
 
+pub use riverrun_protocol::access::{
+    Operation, OperationGroups, Operations, ReadWrite, ResourceSet, TokenRates, TokenScope,
+};
 pub use riverrun_protocol::batch::{Batch, Record, RecordView};
+pub use riverrun_protocol::config::{
+    BasinConfig, BasinConfigPatch, PartialStreamConfig, Patch, Retention, StorageClass, StreamConfig,
+    StreamConfigPatch, TimestampingMode,
+};
 pub use riverrun_protocol::error::{ErrorCode, Outcome};
-pub use riverrun_protocol::response::{AppendAck, BasinInfo, BasinList, StatusReport, StreamInfo, StreamList};
-pub use riverrun_protocol::types::{BasinName, Level, Position, StreamId, StreamName};
+pub use riverrun_protocol::request::AppendConditions;
+pub use riverrun_protocol::response::{
+    AccessTokenInfo, AccessTokenList, AppendAck, BasinInfo, BasinList, ProvisionResult, Provisioned, StatusReport,
+    StreamInfo, StreamList,
+};
+pub use riverrun_protocol::types::{
+    BasinName, FencingToken, Level, Position, RequestToken, StreamId, StreamName, TokenId,
+};

@@ -1,17 +1,93 @@
 //! What the calls take: plain structs with defaults, so that a call says only what it wants different.
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use riverrun_protocol::config::{BasinConfig, PartialStreamConfig};
 use riverrun_protocol::limits::CREDIT_BYTES_MAX;
 use riverrun_protocol::request::{ReadParams, ReadStart};
+use riverrun_protocol::types::RequestToken;
 
 use crate::config::RetryPolicy;
 
-/// How a new basin treats streams that do not exist yet (`s2-semantics.md` E7).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// What makes a creation safe to repeat (`s2-semantics.md` E4). With a request token, a creation whose outcome is unknown is
+/// repeated by itself: had it been done, the repeat finds its own work and says [`ProvisionResult::Noop`].
+///
+/// [`ProvisionResult::Noop`]: riverrun_protocol::response::ProvisionResult::Noop
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Idempotency {
+    /// A request token drawn for this call: the call repeats itself safely, another call is another creation.
+    #[default]
+    PerCall,
+    /// The caller's own token: the same creation again, be it by another process, is done once.
+    Token(RequestToken),
+    /// None: a creation whose outcome is unknown is not repeated.
+    None,
+}
+
+impl Idempotency {
+    /// The token to send.
+    pub(crate) fn into_token(self) -> Option<RequestToken> {
+        match self {
+            Self::PerCall => Some(drawn_token()),
+            Self::Token(token) => Some(token),
+            Self::None => None,
+        }
+    }
+}
+
+/// 128 random bits as 32 hex digits.
+fn drawn_token() -> RequestToken {
+    // As in `retry`: the standard library's random hash keys, new ones for each call.
+    let half = || RandomState::new().hash_one(0_u8);
+    RequestToken::new(&format!("{:016x}{:016x}", half(), half())).expect("32 bytes are within the limit")
+}
+
+/// A new basin: its configuration (`s2-semantics.md` E1), and how its creation is made safe to repeat.
+///
+/// ```
+/// use riverrun_client::{BasinConfig, BasinOptions, PartialStreamConfig, Retention};
+///
+/// let a_day = PartialStreamConfig { retention: Some(Retention::Age(86_400)), ..PartialStreamConfig::default() };
+/// let config = BasinConfig { create_stream_on_append: true, default_stream_config: a_day, ..BasinConfig::default() };
+/// let options = BasinOptions::from(config);
+/// # let _ = options;
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct BasinOptions {
-    pub create_stream_on_append: bool,
-    pub create_stream_on_read: bool,
+    pub config: BasinConfig,
+    pub idempotency: Idempotency,
+}
+
+impl From<BasinConfig> for BasinOptions {
+    fn from(config: BasinConfig) -> Self {
+        Self { config, idempotency: Idempotency::default() }
+    }
+}
+
+/// A new stream: what of its configuration is not to be inherited from the basin (`s2-semantics.md` E2), and how its creation
+/// is made safe to repeat.
+///
+/// ```
+/// use riverrun_client::{Idempotency, PartialStreamConfig, StreamOptions, TimestampingMode};
+///
+/// let arrival =
+///     PartialStreamConfig { timestamping_mode: Some(TimestampingMode::Arrival), ..PartialStreamConfig::default() };
+/// let once_a_day = Idempotency::Token("daily-2026-02-18".parse()?);
+/// let options = StreamOptions { config: arrival, idempotency: once_a_day };
+/// # let _ = options;
+/// # Ok::<(), riverrun_client::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StreamOptions {
+    pub config: PartialStreamConfig,
+    pub idempotency: Idempotency,
+}
+
+impl From<PartialStreamConfig> for StreamOptions {
+    fn from(config: PartialStreamConfig) -> Self {
+        Self { config, idempotency: Idempotency::default() }
+    }
 }
 
 /// Which page of a listing: names that begin with `prefix` and sort behind `start_after`, at most `limit` (0 = 1000).
@@ -145,6 +221,17 @@ impl Default for AppendSessionConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn e4_each_call_draws_a_token_of_its_own() {
+        let token = |idempotency: Idempotency| idempotency.into_token().map(|token| token.to_string());
+        let drawn = token(Idempotency::PerCall).expect("drawn");
+        assert_eq!(drawn.len(), 32);
+        assert_ne!(token(Idempotency::PerCall), Some(drawn));
+        let own = RequestToken::new("mine").expect("short");
+        assert_eq!(token(Idempotency::Token(own)).as_deref(), Some("mine"));
+        assert_eq!(token(Idempotency::None), None);
+    }
 
     #[test]
     fn waits_are_rounded_up_to_whole_seconds() {

@@ -5,11 +5,12 @@
 //! connection, unseen, to the shard of its first stream request; so a connection has no shard of its own until an answer
 //! names one, and then keeps it.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use riverrun_protocol::error::{ErrorCode, Outcome};
 use riverrun_protocol::request::{Append, Request};
 use riverrun_protocol::response::Response;
 use tokio::sync::Mutex;
@@ -126,6 +127,22 @@ impl Pool {
         retrying(self.config.retry, effect, || self.attempt(placement, request, Bytes::new(), timeout)).await
     }
 
+    /// A request to take something away, repeated where it may have been done. `gone` is how a repeat is told that it was;
+    /// without doubt about an earlier attempt it means that there was nothing to take away.
+    pub(crate) async fn remove(&self, request: &Request<'_>, gone: ErrorCode) -> Result<Response, Error> {
+        let (anywhere, timeout) = (Placement::default(), self.config.request_timeout);
+        let in_doubt = AtomicBool::new(false);
+        let attempt = async || match self.attempt(&anywhere, request, Bytes::new(), timeout).await {
+            Err(error) if error.code() == Some(gone) && in_doubt.load(Ordering::Relaxed) => Ok(Response::Done),
+            Err(error) => {
+                in_doubt.fetch_or(error.outcome() == Outcome::MaybeDone, Ordering::Relaxed);
+                Err(error)
+            }
+            done => done,
+        };
+        retrying(self.config.retry, Effect::Idempotent, attempt).await
+    }
+
     /// An append; its batch follows the request's other fields by reference.
     pub(crate) async fn append(
         &self,
@@ -180,6 +197,6 @@ pub(crate) fn unexpected(answer: &Response, effect: Effect) -> Error {
     let why = format!("{} answers a request that it does not belong to", answer.kind());
     match effect {
         Effect::None => Error::violation(why),
-        Effect::Some => Error::disconnected(true, Disconnect::Violation(why)),
+        Effect::Idempotent | Effect::Some => Error::disconnected(true, Disconnect::Violation(why)),
     }
 }

@@ -10,6 +10,7 @@ use futures::future::Shared;
 use riverrun_protocol::batch::{self, Record};
 use riverrun_protocol::limits::{BATCH_METERED_BYTES_MAX, BATCH_RECORDS_MAX};
 use riverrun_protocol::response::AppendAck;
+use riverrun_protocol::types::FencingToken;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -26,7 +27,7 @@ mod batcher;
 mod worker;
 
 /// How a producer batches, how far it runs ahead, and what it does when it cannot know.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProducerConfig {
     /// How long the first record of a batch waits for others. Zero sends at once whatever is there.
     pub linger: Duration,
@@ -39,6 +40,11 @@ pub struct ProducerConfig {
     /// Metered bytes of all records without an ack, on their way or not: what [`Producer::append`] waits for.
     pub buffer_bytes_max: u32,
     pub on_ambiguous: OnAmbiguous,
+    /// Must be the stream's for every batch: a producer that is fenced off ends (`s2-semantics.md` B4).
+    pub fencing_token: Option<FencingToken>,
+    /// The number that the first record of all must get; the producer advances it by each batch's records. A batch that was
+    /// done without anybody knowing then cannot be followed by one in the wrong place, nor any other writer's come between.
+    pub match_seq_num: Option<u64>,
     /// For reconnecting; the count starts anew with every ack. `None`: as the client's.
     pub retry: Option<RetryPolicy>,
 }
@@ -52,6 +58,8 @@ impl Default for ProducerConfig {
             inflight: AppendSessionConfig::default(),
             buffer_bytes_max: 16 << 20,
             on_ambiguous: OnAmbiguous::Fail,
+            fencing_token: None,
+            match_seq_num: None,
             retry: None,
         }
     }
@@ -64,14 +72,29 @@ pub enum OnAmbiguous {
     /// They fail as `NotDone(Poisoned)`, and so does every later one: order is kept, the caller decides.
     #[default]
     Fail,
-    /// They are sent after a reconnect: for writers to whom each record stands for itself.
+    /// They are sent after a reconnect: for writers to whom each record stands for itself. With `match_seq_num` they are
+    /// accepted only if the batch in doubt was done.
     Continue,
 }
 
 /// Collects records into batches and appends them in order over a session of its own.
 ///
 /// After a lost connection it goes on with the batches that are known to be without effect, in order; see [`OnAmbiguous`] for
-/// those that are not. A record that the server refuses ends it: later ones fail as `NotDone(Poisoned)`.
+/// those that are not. A record that the server refuses ends it: later ones fail as `NotDone(Poisoned)`. So does a condition
+/// that does not hold.
+///
+/// ```no_run
+/// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
+/// use riverrun_client::{FencingToken, ProducerConfig};
+///
+/// let as_leader = ProducerConfig {
+///     fencing_token: Some(FencingToken::new("leader-7")?),
+///     match_seq_num: Some(stream.check_tail().await?.seq_num),
+///     ..ProducerConfig::default()
+/// };
+/// let producer = stream.producer(as_leader);
+/// # drop(producer); Ok(()) }
+/// ```
 ///
 /// Dropping it sends what it holds; tickets stay valid.
 pub struct Producer {
@@ -100,7 +123,7 @@ type BatchAck = Shared<oneshot::Receiver<Result<AppendAck, Error>>>;
 impl Producer {
     pub(crate) fn spawn(stream: StreamHandle, config: ProducerConfig) -> Self {
         let line = Arc::new(Line {
-            batcher: Mutex::new(Batcher::new(config)),
+            batcher: Mutex::new(Batcher::new(&config)),
             bell: Notify::new(),
             room: Semaphore::new(config.buffer_bytes_max.max(1) as usize),
         });

@@ -1,13 +1,17 @@
 //! When to try again, and after how long (reliability.md D22, F52).
 //!
 //! A call that changes nothing is repeated after any passing failure. A call that changes something is repeated only after a
-//! failure of the class `NotDone`: what may have been done is never repeated behind the caller's back.
+//! failure of the class `NotDone`: what may have been done is never repeated behind the caller's back. Between the two are
+//! calls that change something and may be done twice all the same (`s2-semantics.md` E4): they are repeated after any passing
+//! failure, but what may have been done stays in doubt until a repeat is answered.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use riverrun_protocol::error::ErrorCode;
+use riverrun_protocol::types::RequestToken;
 
 use crate::config::RetryPolicy;
 use crate::deadline::FAR;
@@ -18,20 +22,37 @@ use crate::error::{Error, NotDone};
 pub(crate) enum Effect {
     /// Reading, listing, asking.
     None,
-    /// Appending, creating.
+    /// Creating with a request token, ensuring, reconfiguring, deleting: the second time finds the work done.
+    Idempotent,
+    /// Appending, creating without a request token, issuing.
     Some,
 }
 
 impl Effect {
-    /// A call's failure as its caller is told.
-    fn judge(self, error: Error) -> Error {
-        if self == Self::None { error.without_effect() } else { error }
+    pub(crate) fn of_creation(request_token: Option<&RequestToken>) -> Self {
+        if request_token.is_some() { Self::Idempotent } else { Self::Some }
+    }
+
+    /// A call's failure as its caller is told. `doubt` is an earlier attempt's that may have been done: that the last one was
+    /// not says nothing about the first.
+    fn judge(self, error: Error, doubt: Option<Error>) -> Error {
+        match doubt {
+            _ if self == Self::None => error.without_effect(),
+            Some(doubt) if !settles(&error) => doubt,
+            _ => error,
+        }
     }
 
     /// Whether a call of this kind that ended in `error` may be sent once more.
     pub(crate) fn allows_retry(self, error: &Error) -> bool {
-        error.is_transient() && (self == Self::None || matches!(error, Error::NotDone(_)))
+        error.is_transient() && (self != Self::Some || matches!(error, Error::NotDone(_)))
     }
+}
+
+/// Answers to a repeated call that tell of the attempts before it too: had one of them been done, the repeat would have found
+/// its own work instead.
+fn settles(error: &Error) -> bool {
+    matches!(error.code(), Some(ErrorCode::AlreadyExists | ErrorCode::Invalid | ErrorCode::Unsupported))
 }
 
 /// Counts attempts and draws the waits between them.
@@ -86,13 +107,17 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     let mut backoff = Backoff::new(policy);
+    let mut doubt = None;
     loop {
         let error = match attempt().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
+        if matches!(error, Error::MaybeDone(_)) {
+            doubt.get_or_insert_with(|| error.clone());
+        }
         let wait = if effect.allows_retry(&error) { backoff.after_failure(error.retry_after()) } else { None };
-        let Some(wait) = wait else { return Err(effect.judge(error)) };
+        let Some(wait) = wait else { return Err(effect.judge(error, doubt)) };
         tracing::debug!(%error, ?wait, "trying again");
         tokio::time::sleep(wait).await;
     }
@@ -113,6 +138,7 @@ pub(crate) fn may_resend(error: &Error) -> bool {
 mod tests {
     use super::*;
     use crate::error::Disconnect;
+    use riverrun_protocol::error::{ErrorFrame, Outcome};
 
     const POLICY: RetryPolicy =
         RetryPolicy { attempts: 6, backoff_base: Duration::from_millis(100), backoff_max: Duration::from_millis(500) };
@@ -183,11 +209,25 @@ mod tests {
     }
 
     #[test]
+    fn d4_a_repeat_that_was_not_done_leaves_the_first_attempt_in_doubt() {
+        let ambiguous = Error::disconnected(true, Disconnect::Closed);
+        let unsent = Error::disconnected(false, Disconnect::Closed);
+        let judged = |error: &Error, doubt: Option<&Error>| Effect::Idempotent.judge(error.clone(), doubt.cloned());
+        assert_eq!(judged(&unsent, Some(&ambiguous)), ambiguous);
+        assert_eq!(judged(&unsent, None), unsent);
+        let exists = ErrorFrame::new(ErrorCode::AlreadyExists, "another's");
+        let exists = Error::answered(&exists);
+        assert_eq!(judged(&exists, Some(&ambiguous)), exists, "ours would have been recognized by its request token");
+        assert_eq!(Effect::None.judge(ambiguous.clone(), Some(ambiguous)).outcome(), Outcome::NotDone);
+    }
+
+    #[test]
     fn f52_what_may_have_been_done_is_never_repeated_if_it_has_an_effect() {
         let ambiguous = Error::disconnected(true, Disconnect::Closed);
         let unsent = Error::disconnected(false, Disconnect::Closed);
         assert!(!Effect::Some.allows_retry(&ambiguous));
         assert!(Effect::None.allows_retry(&ambiguous));
+        assert!(Effect::Idempotent.allows_retry(&ambiguous));
         assert!(Effect::Some.allows_retry(&unsent));
         assert!(!may_resend(&ambiguous));
         assert!(may_resend(&unsent));

@@ -7,7 +7,7 @@ use riverrun_protocol::batch::Record;
 use riverrun_protocol::limits::UNARY_WAIT_SECS_MAX;
 use riverrun_protocol::request::{Append, AppendConditions, Read, Request, StreamRef};
 use riverrun_protocol::response::{AppendAck, Response};
-use riverrun_protocol::types::{BasinName, Position, StreamName};
+use riverrun_protocol::types::{BasinName, FencingToken, Position, StreamName};
 
 use crate::append_session::{AppendSession, acks_exactly};
 use crate::batch::{AppendBatch, ReadResult, verified};
@@ -70,11 +70,95 @@ impl StreamHandle {
     /// # Ok(()) }
     /// ```
     pub async fn append_batch(&self, batch: &AppendBatch) -> Result<AppendAck, Error> {
-        let request = Append { target: self.target.clone(), conditions: AppendConditions::default(), batch: &[] };
+        self.append_batch_with(batch, AppendConditions::default()).await
+    }
+
+    /// [`StreamHandle::append`] on conditions: the number that the first record must get, the fencing token that must be the
+    /// stream's (`s2-semantics.md` B3, B4).
+    ///
+    /// ```no_run
+    /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::{AppendConditions, Record};
+    ///
+    /// let tail = stream.check_tail().await?;
+    /// let unless_someone_else_wrote =
+    ///     AppendConditions { match_seq_num: Some(tail.seq_num), ..AppendConditions::default() };
+    /// match stream.append_with(&[Record::new("hello")], unless_someone_else_wrote).await {
+    ///     Ok(ack) => println!("appended at {}", ack.start),
+    ///     Err(error) => match error.seq_num_mismatch() {
+    ///         Some(next) => println!("somebody did: the next record is {next}"),
+    ///         None => return Err(error),
+    ///     },
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`StreamHandle::append`]; `Terminal(FencingTokenMismatch)` and `NotDone(SeqNumMismatch)` with what the stream has
+    /// now where a condition does not hold.
+    pub async fn append_with(&self, records: &[Record], conditions: AppendConditions) -> Result<AppendAck, Error> {
+        self.append_batch_with(&AppendBatch::encode(records)?, conditions).await
+    }
+
+    /// [`StreamHandle::append_with`] for a batch that is already encoded.
+    ///
+    /// ```no_run
+    /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::{AppendBatch, AppendConditions, FencingToken, Record};
+    ///
+    /// let batch = AppendBatch::encode(&[Record::new("hello")])?;
+    /// let as_leader =
+    ///     AppendConditions { fencing_token: Some(FencingToken::new("leader-7")?), ..AppendConditions::default() };
+    /// stream.append_batch_with(&batch, as_leader).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn append_batch_with(
+        &self,
+        batch: &AppendBatch,
+        conditions: AppendConditions,
+    ) -> Result<AppendAck, Error> {
+        let request = Append { target: self.target.clone(), conditions, batch: &[] };
         match self.pool.append(&self.placement, request, batch.bytes()).await? {
             Response::AppendAck(ack) if acks_exactly(&ack, batch.record_count()) => Ok(ack),
             other => Err(unexpected(&other, Effect::Some)),
         }
+    }
+
+    /// Makes `token` the stream's fencing token, by a record of its own; from then on, appends that carry another one are
+    /// refused. The empty token clears it. The conditions are checked against the token before it (`s2-semantics.md` B4).
+    ///
+    /// ```no_run
+    /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::{AppendConditions, FencingToken};
+    ///
+    /// // Only if nobody holds it: compare and set.
+    /// let free = AppendConditions { fencing_token: Some(FencingToken::default()), ..AppendConditions::default() };
+    /// stream.fence(&FencingToken::new("leader-7")?, free).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`StreamHandle::append_with`].
+    pub async fn fence(&self, token: &FencingToken, conditions: AppendConditions) -> Result<AppendAck, Error> {
+        self.append_with(&[Record::fence(token)], conditions).await
+    }
+
+    /// Lets the stream forget every record below `earliest`, by a record of its own. They go soon, not at once; the tail stays
+    /// where it is (`s2-semantics.md` B5).
+    ///
+    /// ```no_run
+    /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
+    /// use riverrun_client::AppendConditions;
+    ///
+    /// let tail = stream.check_tail().await?;
+    /// stream.trim(tail.seq_num.saturating_sub(1000), AppendConditions::default()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`StreamHandle::append_with`].
+    pub async fn trim(&self, earliest: u64, conditions: AppendConditions) -> Result<AppendAck, Error> {
+        self.append_with(&[Record::trim(earliest)], conditions).await
     }
 
     /// The durable tail: the number the next record will get, and the last record's timestamp. A barrier: whoever has read

@@ -1,9 +1,13 @@
 //! Command records (`s2-semantics.md` B5): one header with an empty name, whose value is the operation word; the body
 //! is the operation's payload.
 
+use bytes::Bytes;
+
+use super::Record;
 use super::headers::walk;
 use super::layout::{RECORD_COUNT, TableEntry, entries, u32_at};
 use crate::limits::{BATCH_HEADER_BYTES, FENCING_TOKEN_BYTES_MAX, TABLE_ENTRY_BYTES};
+use crate::types::FencingToken;
 
 /// What a command record asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +53,23 @@ fn command<'a>(entry: &TableEntry, record: &'a [u8]) -> Option<Command<'a>> {
     Command::parse(word?, body).ok()
 }
 
+impl Record {
+    /// The command that makes `token` the stream's fencing token; the empty one clears it (`s2-semantics.md` B4).
+    pub fn fence(token: &FencingToken) -> Self {
+        Self::command(b"fence", Bytes::copy_from_slice(token.as_str().as_bytes()))
+    }
+
+    /// The command that lets the stream forget every record below `earliest` (`s2-semantics.md` B5). Beyond its own number
+    /// it is clipped.
+    pub fn trim(earliest: u64) -> Self {
+        Self::command(b"trim", Bytes::copy_from_slice(&earliest.to_be_bytes()))
+    }
+
+    fn command(word: &'static [u8], body: Bytes) -> Self {
+        Self { timestamp: None, headers: vec![(Bytes::new(), Bytes::from_static(word))], body }
+    }
+}
+
 fn fence(body: &[u8]) -> Result<&str, String> {
     let token = std::str::from_utf8(body).map_err(|_| "invalid `fence` command: invalid UTF-8".to_owned())?;
     if token.len() > FENCING_TOKEN_BYTES_MAX {
@@ -69,7 +90,7 @@ fn trim(body: &[u8]) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Batch, Record, Stamp, check_ingest, encode, stamp};
+    use crate::batch::{Batch, Stamp, check_ingest, encode, stamp};
 
     fn command_record(word: &'static str, body: &'static [u8]) -> Record {
         Record { headers: vec![("".into(), word.into())], ..Record::new(body) }
@@ -111,6 +132,18 @@ mod tests {
         let has_all = |records: &[Record]| check_ingest(&encode(records).unwrap()).unwrap().has_all_timestamps;
         assert!(has_all(&[with(Some(0)), with(Some(7))]));
         assert!(!has_all(&[with(Some(1)), with(None), with(Some(2))]));
+    }
+
+    #[test]
+    fn b5_commands_as_made_are_commands_as_read() {
+        let parsed = |record: &Record| {
+            assert_eq!((record.headers.len(), record.headers[0].0.len()), (1, 0));
+            Command::parse(&record.headers[0].1, &record.body).map(|command| format!("{command:?}"))
+        };
+        let token = FencingToken::new("me").unwrap();
+        assert_eq!(parsed(&Record::fence(&token)).unwrap(), r#"Fence("me")"#);
+        assert_eq!(parsed(&Record::fence(&FencingToken::default())).unwrap(), r#"Fence("")"#);
+        assert_eq!(parsed(&Record::trim(u64::MAX - 1)).unwrap(), "Trim(18446744073709551614)");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
-use riverrun_protocol::types::Position;
+use riverrun_protocol::types::{FencingToken, Position};
 
 use super::Error;
 
@@ -16,6 +16,23 @@ pub struct Refusal {
     /// Free text: what, why, what to do. Never to be parsed.
     pub message: String,
     pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// What to do about an answer that repeating the request would bring again.
+    fn advice(&self) -> &'static str {
+        match self.code {
+            code if code.is_retryable() => "try again later",
+            ErrorCode::AlreadyExists => "use what is there, or choose another name",
+            ErrorCode::BasinDeletionPending | ErrorCode::StreamDeletionPending => {
+                "wait until the deletion is done, or use another name"
+            }
+            ErrorCode::Authn => "connect with an access token that is valid",
+            ErrorCode::PermissionDenied => "connect with an access token that allows it",
+            ErrorCode::AccessTokenNotFound => "check the access token's id",
+            _ => "change the request",
+        }
+    }
 }
 
 impl From<&ErrorFrame> for Refusal {
@@ -73,6 +90,8 @@ pub enum NotDone {
     Refused(Refusal),
     /// A read began at or beyond the tail without permission to wait (416). Carries the durable tail.
     Unwritten { tail: Position },
+    /// `match_seq_num` was not the number that the stream assigns next. Carries that one (`s2-semantics.md` B3).
+    SeqNumMismatch { next: u64 },
     /// No connection could be made.
     Connect { address: String, why: String },
     /// The connection ended before the first byte of the request was written.
@@ -96,16 +115,27 @@ impl NotDone {
             Self::Disconnected(cause) => cause.is_transient(),
             Self::Unanswered(cause) => cause.is_transient(),
             Self::Connect { .. } | Self::TimedOut { .. } => true,
-            Self::Unwritten { .. } | Self::Poisoned { .. } | Self::Closed | Self::InvalidInput { .. } => false,
+            Self::Unwritten { .. }
+            | Self::SeqNumMismatch { .. }
+            | Self::Poisoned { .. }
+            | Self::Closed
+            | Self::InvalidInput { .. } => false,
         }
     }
 
     pub(crate) fn advice(&self) -> &'static str {
         match self {
-            Self::Refused(refusal) if refusal.code.is_retryable() => "try again later",
-            Self::Refused(_) | Self::InvalidInput { .. } => "change the request",
+            Self::Refused(refusal) => refusal.advice(),
+            Self::InvalidInput { .. } => "change the request",
             Self::Unwritten { .. } => "start below the tail, or allow the read to wait",
+            Self::SeqNumMismatch { .. } => "see what was appended since, then go on from that number",
             Self::Connect { .. } => "check the address and that the server is running",
+            Self::Disconnected(Disconnect::Refused(refusal))
+            | Self::Unanswered(MaybeDone::Disconnected(Disconnect::Refused(refusal)))
+                if refusal.code == ErrorCode::Authn =>
+            {
+                refusal.advice()
+            }
             Self::Disconnected(_) | Self::TimedOut { .. } | Self::Unanswered(_) => "it is safe to try again",
             Self::Poisoned { .. } => "see what the first failure was, then go on with a new session",
             Self::Closed => "open a new session",
@@ -118,6 +148,7 @@ impl fmt::Display for NotDone {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Unwritten { tail } => write!(f, "there is nothing to read yet, the tail is {tail}"),
+            Self::SeqNumMismatch { next } => write!(f, "the next record to be assigned is {next}"),
             Self::Connect { address, why } => write!(f, "no connection to {address}: {why}"),
             Self::Disconnected(cause) => write!(f, "{cause} before the request was sent"),
             Self::TimedOut { after } => write!(f, "the request could not be sent within {after:?}"),
@@ -165,6 +196,9 @@ impl fmt::Display for MaybeDone {
 pub enum Terminal {
     /// The server says so.
     Refused(Refusal),
+    /// The append's fencing token is not the stream's: another writer has taken over. Carries the current one
+    /// (`s2-semantics.md` B4). It had no effect, and none with the same token will have.
+    FencingTokenMismatch { current: FencingToken },
     /// The server broke the protocol.
     Violation { why: String },
     /// Records fail their checksums somewhere between the application that wrote them and this one.
@@ -176,7 +210,9 @@ pub enum Terminal {
 impl Terminal {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
+            Self::Refused(refusal) if refusal.code == ErrorCode::Authn => refusal.advice(),
             Self::Refused(_) => "change the request, or ask another server",
+            Self::FencingTokenMismatch { .. } => "stop writing, or take over by fencing with the current token",
             Self::Violation { .. } => "check that the address is a Riverrun server of a version that fits",
             Self::Corrupt { .. } => "read the range again, and look at the server's log and disks if it stays so",
             Self::Recreated => "start reading anew",
@@ -188,6 +224,7 @@ impl fmt::Display for Terminal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::FencingTokenMismatch { current } => write!(f, "the stream's fencing token is `{current}`"),
             Self::Violation { why } => write!(f, "the server broke the protocol: {why}"),
             Self::Corrupt { why } => write!(f, "records are damaged: {why}"),
             Self::Recreated => write!(f, "the stream was deleted and created again"),

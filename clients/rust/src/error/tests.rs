@@ -45,6 +45,47 @@ fn c4_unwritten_carries_the_tail() {
 }
 
 #[test]
+fn b11_mismatches_carry_what_the_stream_has_now_and_are_never_repeated() {
+    let fenced = Error::answered(&ErrorFrame::fencing_token_mismatch(FencingToken::new("other").expect("short")));
+    assert_eq!(fenced.fencing_token_mismatch().map(FencingToken::as_str), Some("other"));
+    assert_eq!((fenced.outcome(), fenced.code()), (Outcome::Terminal, Some(ErrorCode::FencingTokenMismatch)));
+    let behind = Error::answered(&ErrorFrame::seq_num_mismatch(7));
+    assert_eq!(behind.seq_num_mismatch(), Some(7));
+    assert_eq!((behind.outcome(), behind.code()), (Outcome::NotDone, Some(ErrorCode::SeqNumMismatch)));
+    assert!(!fenced.is_transient() && !behind.is_transient());
+    // Without the fact, or of another class, it is an answer like any other.
+    let bare = Error::answered(&frame(ErrorCode::SeqNumMismatch, Outcome::NotDone));
+    assert_eq!((bare.seq_num_mismatch(), bare.code()), (None, Some(ErrorCode::SeqNumMismatch)));
+}
+
+#[test]
+fn e6_f3_refusals_that_only_their_reader_can_mend_are_not_repeated_and_say_how() {
+    for (code, advice) in [
+        (ErrorCode::AlreadyExists, "choose another name"),
+        (ErrorCode::BasinDeletionPending, "wait until the deletion is done"),
+        (ErrorCode::StreamDeletionPending, "wait until the deletion is done"),
+        (ErrorCode::Authn, "an access token that is valid"),
+        (ErrorCode::PermissionDenied, "an access token that allows it"),
+        (ErrorCode::AccessTokenNotFound, "the access token's id"),
+    ] {
+        let error = Error::answered(&frame(code, Outcome::NotDone));
+        assert!(!error.is_transient(), "{code}");
+        assert!(error.advice().contains(advice), "{code}: {}", error.advice());
+    }
+}
+
+#[test]
+fn f3_a_connection_that_ends_over_its_token_is_told_apart() {
+    let revoked = Disconnect::Refused(Refusal::from(&frame(ErrorCode::Authn, Outcome::NotDone)));
+    for sent in [true, false] {
+        let error = Error::disconnected(sent, revoked.clone());
+        assert!(error.is_authn() && !error.is_transient());
+    }
+    assert!(Error::answered(&frame(ErrorCode::Authn, Outcome::NotDone)).is_authn());
+    assert!(!Error::disconnected(true, Disconnect::Closed).is_authn());
+}
+
+#[test]
 fn poison_does_not_pile_up() {
     let first = Error::disconnected(true, Disconnect::Closed);
     let poisoned = Error::poisoned(&first);

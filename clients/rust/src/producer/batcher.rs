@@ -52,6 +52,8 @@ pub(super) struct Sealed {
     /// Empty once `encoded` is there.
     records: Vec<Record>,
     encoded: Option<AppendBatch>,
+    /// Settled when it is first tried, and kept: a batch that is tried again belongs where it belonged.
+    match_seq_num: Option<u64>,
     outcome: oneshot::Sender<Result<AppendAck, Error>>,
     /// To be given back with the outcome.
     room: usize,
@@ -65,6 +67,16 @@ impl Sealed {
         }
         let encoded = AppendBatch::encode(&std::mem::take(&mut self.records))?;
         Ok(self.encoded.insert(encoded).clone())
+    }
+
+    /// The number its first record must get; `next` counts on from batch to batch, as they are tried in order.
+    pub(super) fn place(&mut self, next: &mut Option<u64>, record_count: u32) -> Option<u64> {
+        if let (None, Some(seq_num)) = (self.match_seq_num, *next) {
+            self.match_seq_num = Some(seq_num);
+            // Where it would overflow the stream is full, and the server says so.
+            *next = Some(seq_num.saturating_add(record_count.into()));
+        }
+        self.match_seq_num
     }
 
     /// Tells every record's ticket; returns the room that is free again.
@@ -96,7 +108,7 @@ pub(super) enum Work {
 }
 
 impl Batcher {
-    pub(super) fn new(config: ProducerConfig) -> Self {
+    pub(super) fn new(config: &ProducerConfig) -> Self {
         Self {
             linger: config.linger,
             records_max: config.batch_records_max.clamp(1, BATCH_RECORDS_MAX),
@@ -200,7 +212,7 @@ impl Batcher {
 impl Forming {
     fn new(since: Instant) -> Self {
         let (outcome, ack) = oneshot::channel();
-        let batch = Sealed { records: Vec::new(), encoded: None, outcome, room: 0 };
+        let batch = Sealed { records: Vec::new(), encoded: None, match_seq_num: None, outcome, room: 0 };
         Self { batch, metered_bytes: 0, since, ack: ack.shared() }
     }
 

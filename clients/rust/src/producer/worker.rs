@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use riverrun_protocol::request::AppendConditions;
 use riverrun_protocol::response::AppendAck;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -30,6 +31,8 @@ pub(super) struct Worker {
     backoff: Backoff,
     /// Before the next session is opened.
     pause: Option<Duration>,
+    /// What the first record of the next new batch must get, where the numbers are to match.
+    next_match: Option<u64>,
 }
 
 impl Worker {
@@ -37,6 +40,7 @@ impl Worker {
         let policy = config.retry.unwrap_or(stream.pool.config().retry);
         Self {
             stream,
+            next_match: config.match_seq_num,
             config,
             line,
             session: None,
@@ -113,11 +117,13 @@ impl Worker {
 
     async fn submit(&mut self, batch: &mut Sealed) -> Result<AckTicket, Error> {
         let encoded = batch.encoded()?;
+        let match_seq_num = batch.place(&mut self.next_match, encoded.record_count());
+        let conditions = AppendConditions { match_seq_num, fencing_token: self.config.fencing_token.clone() };
         let session = match self.session.take() {
             Some(session) => session,
             None => self.open().await?,
         };
-        self.session.insert(session).submit_batch(encoded).await
+        self.session.insert(session).submit_batch_with(encoded, conditions).await
     }
 
     async fn open(&mut self) -> Result<AppendSession, Error> {
@@ -231,7 +237,7 @@ mod tests {
 
     fn line(linger: Duration) -> Arc<Line> {
         let config = ProducerConfig { linger, ..ProducerConfig::default() };
-        let batcher = std::sync::Mutex::new(Batcher::new(config));
+        let batcher = std::sync::Mutex::new(Batcher::new(&config));
         Arc::new(Line { batcher, bell: Notify::new(), room: Semaphore::new(1000) })
     }
 

@@ -31,7 +31,7 @@ fn waits_until(batcher: &mut Batcher, now: Instant) -> Instant {
 
 #[test]
 fn i6_a_batch_lingers_from_its_first_record_on() {
-    let (mut batcher, start) = (Batcher::new(config()), Instant::now());
+    let (mut batcher, start) = (Batcher::new(&config()), Instant::now());
     assert!(matches!(batcher.next_work(start), Work::Wait));
     assert!(push(&mut batcher, 10, start).ring, "somebody has to set the alarm");
     assert!(!push(&mut batcher, 10, start + Duration::from_millis(4)).ring);
@@ -43,14 +43,14 @@ fn i6_a_batch_lingers_from_its_first_record_on() {
 
 #[test]
 fn a_linger_of_zero_sends_at_once() {
-    let (mut batcher, now) = (Batcher::new(ProducerConfig { linger: Duration::ZERO, ..config() }), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&ProducerConfig { linger: Duration::ZERO, ..config() }), Instant::now());
     push(&mut batcher, 10, now);
     assert_eq!(send(&mut batcher, now).records.len(), 1);
 }
 
 #[test]
 fn a_linger_without_limit_is_a_late_moment() {
-    let (mut batcher, now) = (Batcher::new(ProducerConfig { linger: Duration::MAX, ..config() }), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&ProducerConfig { linger: Duration::MAX, ..config() }), Instant::now());
     push(&mut batcher, 10, now);
     assert!(waits_until(&mut batcher, now) > now + Duration::from_secs(365 * 24 * 3600));
     assert!(batcher.seal().is_some());
@@ -58,7 +58,7 @@ fn a_linger_without_limit_is_a_late_moment() {
 
 #[test]
 fn i6_a_full_batch_does_not_linger() {
-    let (mut batcher, now) = (Batcher::new(config()), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&config()), Instant::now());
     for n in 0..999 {
         assert_eq!(push(&mut batcher, 8, now).index, n);
     }
@@ -69,7 +69,7 @@ fn i6_a_full_batch_does_not_linger() {
 
 #[test]
 fn a5_exactly_1_mib_is_one_batch_and_a_byte_more_is_two() {
-    let (mut batcher, now) = (Batcher::new(config()), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&config()), Instant::now());
     push(&mut batcher, 1 << 19, now);
     assert!(push(&mut batcher, 1 << 19, now).ring);
     assert_eq!(send(&mut batcher, now).encoded().expect("within the limits").metered_bytes(), 1 << 20);
@@ -83,7 +83,7 @@ fn a5_exactly_1_mib_is_one_batch_and_a_byte_more_is_two() {
 
 #[test]
 fn a_record_above_the_batch_limit_goes_alone() {
-    let (mut batcher, now) = (Batcher::new(ProducerConfig { batch_bytes_max: 100, ..config() }), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&ProducerConfig { batch_bytes_max: 100, ..config() }), Instant::now());
     push(&mut batcher, 50, now);
     push(&mut batcher, 500, now);
     push(&mut batcher, 50, now);
@@ -95,16 +95,16 @@ fn a_record_above_the_batch_limit_goes_alone() {
 #[test]
 fn limits_beyond_the_protocol_s_are_the_protocol_s() {
     let wild = ProducerConfig { batch_records_max: usize::MAX, batch_bytes_max: u64::MAX, ..config() };
-    let batcher = Batcher::new(wild);
+    let batcher = Batcher::new(&wild);
     assert_eq!((batcher.records_max, batcher.bytes_max), (BATCH_RECORDS_MAX, BATCH_METERED_BYTES_MAX));
     let none = ProducerConfig { batch_records_max: 0, batch_bytes_max: 0, buffer_bytes_max: 0, ..config() };
-    let batcher = Batcher::new(none);
+    let batcher = Batcher::new(&none);
     assert_eq!((batcher.records_max, batcher.bytes_max, batcher.room_max), (1, 1, 1));
 }
 
 #[test]
 fn batches_put_back_come_first_and_in_order() {
-    let (mut batcher, now) = (Batcher::new(ProducerConfig { batch_records_max: 1, ..config() }), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&ProducerConfig { batch_records_max: 1, ..config() }), Instant::now());
     for metered_bytes in [10, 11, 12, 13] {
         push(&mut batcher, metered_bytes, now);
     }
@@ -116,7 +116,7 @@ fn batches_put_back_come_first_and_in_order() {
 
 #[tokio::test]
 async fn every_record_of_a_batch_hears_of_its_outcome() {
-    let (mut batcher, now) = (Batcher::new(config()), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&config()), Instant::now());
     let (first, second) = (push(&mut batcher, 10, now), push(&mut batcher, 20, now));
     let latest = batcher.seal().expect("one");
     let outcome = Err(Error::disconnected(true, Disconnect::Closed));
@@ -128,7 +128,7 @@ async fn every_record_of_a_batch_hears_of_its_outcome() {
 
 #[test]
 fn a_closed_batcher_sends_what_it_has_and_takes_no_more() {
-    let (mut batcher, now) = (Batcher::new(config()), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&config()), Instant::now());
     push(&mut batcher, 10, now);
     batcher.close();
     assert_eq!(batcher.push(record(10), 10, now).expect_err("closed"), Error::NotDone(NotDone::Closed));
@@ -138,7 +138,7 @@ fn a_closed_batcher_sends_what_it_has_and_takes_no_more() {
 
 #[test]
 fn a_failed_batcher_gives_back_what_will_never_be_sent() {
-    let (mut batcher, now) = (Batcher::new(config()), Instant::now());
+    let (mut batcher, now) = (Batcher::new(&config()), Instant::now());
     push(&mut batcher, 10, now);
     let fatal = Error::disconnected(true, Disconnect::Closed);
     assert_eq!(batcher.fail(&fatal).len(), 1);
@@ -152,7 +152,7 @@ fn a_failed_batcher_gives_back_what_will_never_be_sent() {
 #[test]
 fn a_record_larger_than_the_buffer_takes_all_of_it() {
     let batcher =
-        Batcher::new(ProducerConfig { buffer_bytes_max: 100, inflight: AppendSessionConfig::default(), ..config() });
+        Batcher::new(&ProducerConfig { buffer_bytes_max: 100, inflight: AppendSessionConfig::default(), ..config() });
     assert_eq!(batcher.room_for(&record(5000)), 100);
     assert_eq!(batcher.room_for(&record(50)), 50);
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use riverrun::{demo, serve};
 
 /// The allocator is measured, not assumed: see docs/decisions/.
@@ -39,6 +39,7 @@ enum Command {
     Dump(riverrun_dump::DumpCommand),
     /// Measure a broker.
     Bench(riverrun_bench::BenchArgs),
+    Completions(riverrun_cli::completions::Completions),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Client(verb) => riverrun_cli::run(cli.globals, verb),
         Command::Dump(command) => on_runtime(riverrun_dump::run(command)),
+        Command::Completions(args) => riverrun_cli::completions::print(args, &mut Cli::command()),
         Command::Bench(args) => riverrun_bench::run(&cli.globals.addr, &args),
     };
     riverrun_cli::conclude(outcome)

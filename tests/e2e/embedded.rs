@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use riverrun::uring::Features;
 use riverrun::{Broker, Config};
-use riverrun_client::{BasinOptions, Client, ClientConfig, ReadOptions, Record};
+use riverrun_client::{BasinConfig, Client, ClientConfig, ReadOptions, Record};
 
 use crate::support::Data;
 
@@ -23,7 +23,7 @@ fn it_serves_with_every_newer_kernel_feature_masked() {
 /// A follower that started at the tail sees exactly what is appended after that, on each of a few streams.
 async fn append_and_follow(address: &str) {
     let client = Client::connect(address, ClientConfig::default()).await.expect("connects");
-    let options = BasinOptions { create_stream_on_append: true, create_stream_on_read: true };
+    let options = BasinConfig { create_stream_on_append: true, create_stream_on_read: true, ..BasinConfig::default() };
     // The second start finds the first one's basin.
     let _ = client.create_basin("embedded", options).await;
     for n in 0..4 {

@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Talk to a Riverrun broker
 #[derive(Parser, Debug)]
@@ -15,10 +15,20 @@ struct Cli {
     #[command(flatten)]
     globals: riverrun_cli::Globals,
     #[command(subcommand)]
-    verb: riverrun_cli::Verb,
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    #[command(flatten)]
+    Client(riverrun_cli::Verb),
+    Completions(riverrun_cli::completions::Completions),
 }
 
 fn main() -> ExitCode {
-    let Cli { globals, verb } = Cli::parse();
-    riverrun_cli::conclude(riverrun_cli::run(globals, verb))
+    let cli = Cli::parse();
+    riverrun_cli::conclude(match cli.command {
+        Command::Client(verb) => riverrun_cli::run(cli.globals, verb),
+        Command::Completions(args) => riverrun_cli::completions::print(args, &mut Cli::command()),
+    })
 }

@@ -18,6 +18,9 @@ use riverrun_protocol::ErrorCode;
 
 use crate::Globals;
 use crate::console::remark;
+use crate::credentials::Source;
+use crate::resume::CommandLine;
+use crate::uri::StreamUri;
 
 pub mod nearest;
 pub mod unwritten;
@@ -101,6 +104,28 @@ impl Failure {
         Self::new(what, why, advice)
     }
 
+    /// A call that should have begun to take `thing` away. Doing it twice does no harm.
+    pub fn of_deletion(globals: &Globals, thing: &str, error: &Error) -> Self {
+        let what = match error.outcome() {
+            Outcome::MaybeDone => format!("{thing} may or may not be gone"),
+            Outcome::NotDone | Outcome::Terminal => format!("{thing} is still as it was"),
+        };
+        let failure = Self::of_call(globals, what, error);
+        if error.outcome() == Outcome::MaybeDone { failure.with_exit(Exit::Ambiguous) } else { failure }
+    }
+
+    /// A command record that should have been appended; `done` is what the stream would be now.
+    pub fn of_command(globals: &Globals, uri: &StreamUri, done: &str, error: &Error) -> Self {
+        if error.outcome() != Outcome::MaybeDone {
+            return Self::of_call(globals, format!("{uri} was not {done}"), error);
+        }
+        let look = CommandLine::new(globals, "tail").word(uri);
+        let advice =
+            format!("see whether its record is there with `{look}`; doing it twice does no harm unless others write");
+        let failure = Self::of_call(globals, format!("{uri} may or may not have been {done}"), error);
+        Self { advice, ..failure }.with_exit(Exit::Ambiguous)
+    }
+
     /// A call that should have created `thing`. Says so if it may have, and ends the process with a code of its own then.
     pub fn of_creation(globals: &Globals, thing: &str, error: &Error) -> Self {
         if error.code() == Some(ErrorCode::AlreadyExists) {
@@ -143,6 +168,10 @@ fn explain(globals: &Globals, error: &Error) -> (String, String) {
     match error {
         Error::NotDone(NotDone::Connect { address, why }) => explain_connect(globals, address, why),
         Error::NotDone(NotDone::Poisoned { first }) => explain(globals, first),
+        _ if error.is_authn() => (in_the_server_s_words(error), authn_advice(&Source::of(globals))),
+        _ if error.code() == Some(ErrorCode::PermissionDenied) => {
+            (in_the_server_s_words(error), permission_advice(&Source::of(globals)))
+        }
         Error::Terminal(Terminal::Violation { .. }) => {
             (error.why(), check_address("a Riverrun server of a version that fits listens there"))
         }
@@ -154,14 +183,35 @@ fn in_the_server_s_words(error: &Error) -> String {
     error.refusal().map_or_else(|| error.why(), |refusal| refusal.message.clone())
 }
 
+const GIVE_A_TOKEN: &str = "give an access token with --token-file FILE, or in the environment as RIVERRUN_TOKEN";
+
+fn authn_advice(source: &Source) -> String {
+    match source {
+        Source::Nowhere => GIVE_A_TOKEN.to_owned(),
+        source => format!("the access token comes from {source}; check that it is whole, not expired and not revoked"),
+    }
+}
+
+fn permission_advice(source: &Source) -> String {
+    match source {
+        Source::Nowhere => GIVE_A_TOKEN.to_owned(),
+        source => format!("the access token comes from {source}; use one that allows it, or ask its issuer for one"),
+    }
+}
+
 fn advice(error: &Error) -> &'static str {
     match error {
+        _ if is_being_deleted(error) => "wait until the deletion is done, or use another name",
         Error::MaybeDone(_) => "it is safe to try again",
         // What the reason names is to be changed; "change the request" says no more.
         Error::NotDone(NotDone::InvalidInput { .. }) => "",
         _ if error.refusal().is_some_and(|refusal| !refusal.code.is_retryable()) => "",
         _ => error.advice(),
     }
+}
+
+fn is_being_deleted(error: &Error) -> bool {
+    matches!(error.code(), Some(ErrorCode::BasinDeletionPending | ErrorCode::StreamDeletionPending))
 }
 
 fn explain_connect(globals: &Globals, address: &str, why: &str) -> (String, String) {

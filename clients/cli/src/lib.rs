@@ -9,8 +9,14 @@
 //! [`output`] writes them on a thread of its own.
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
+
+pub mod completions;
+pub mod conditions;
+pub mod config;
 pub mod console;
 pub mod copy;
+pub mod credentials;
 pub mod errors;
 pub mod format;
 pub mod input;
@@ -35,4 +41,15 @@ pub struct Globals {
     /// The server, as HOST:PORT
     #[arg(long, env = "RIVERRUN_ADDR", default_value = ADDR_DEFAULT, value_name = "HOST:PORT", global = true)]
     pub addr: String,
+    /// The file with the access token, where the server wants one; else RIVERRUN_TOKEN or S2_ACCESS_TOKEN is taken from the
+    /// environment
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
+}
+
+impl Globals {
+    /// A server, and nothing else said.
+    pub fn at(addr: impl Into<String>) -> Self {
+        Self { addr: addr.into(), token_file: None }
+    }
 }

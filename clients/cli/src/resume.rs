@@ -7,13 +7,14 @@ use std::fmt::Display;
 pub struct CommandLine(String);
 
 impl CommandLine {
-    /// `riverrun VERB WORD`, with `--addr` where it is not the default.
+    /// `riverrun VERB`, with `--addr` where it is not the default, and with the token's file.
     pub fn new(globals: &crate::Globals, verb: &str) -> Self {
         let mut line = Self("riverrun".to_owned());
         if globals.addr != crate::ADDR_DEFAULT {
             line = line.option("--addr", &globals.addr);
         }
-        line.word(verb)
+        let token_file = globals.token_file.as_ref().map(|path| path.display());
+        line.maybe("--token-file", token_file).word(verb)
     }
 
     /// Adds a word, quoted where a shell would take it apart.

@@ -6,6 +6,7 @@ use riverrun_client::{Client, ClientConfig, Error, RetryPolicy, StreamHandle};
 
 use crate::Globals;
 use crate::console::remark;
+use crate::credentials;
 use crate::errors::Failure;
 use crate::uri::StreamUri;
 
@@ -19,6 +20,7 @@ pub const PATIENT: RetryPolicy =
 /// Connects and says hello.
 pub async fn connect(globals: &Globals) -> Result<Client, Failure> {
     let config = ClientConfig {
+        token: credentials::token(globals)?,
         agent: concat!("riverrun-cli/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..ClientConfig::default()
     };

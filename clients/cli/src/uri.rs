@@ -41,6 +41,19 @@ pub enum UriError {
     Stream { stream: String, why: NameError },
 }
 
+impl StreamUri {
+    /// The basin's name and the stream's.
+    pub fn names(&self) -> (&str, &str) {
+        (self.0.basin.as_str(), self.0.stream.as_str())
+    }
+}
+
+impl BasinUri {
+    pub fn name(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
 impl FromStr for StreamUri {
     type Err = UriError;
 

@@ -4,11 +4,22 @@ pub mod append;
 pub mod check_tail;
 pub mod create_basin;
 pub mod create_stream;
+pub mod delete_basin;
+pub mod delete_stream;
+pub mod fence;
+pub mod get_basin_config;
+pub mod get_stream_config;
+pub mod issue_access_token;
 pub mod list;
 pub mod ping;
 pub mod read;
+pub mod reconfigure_basin;
+pub mod reconfigure_stream;
+pub mod revoke_access_token;
+pub mod rotate_root_token;
 pub mod status;
 pub mod tail;
+pub mod trim;
 
 use crate::Globals;
 use crate::errors::Failure;
@@ -17,7 +28,13 @@ use crate::errors::Failure;
 #[derive(clap::Subcommand, Debug)]
 pub enum Verb {
     CreateBasin(create_basin::CreateBasin),
+    GetBasinConfig(get_basin_config::GetBasinConfig),
+    ReconfigureBasin(reconfigure_basin::ReconfigureBasin),
+    DeleteBasin(delete_basin::DeleteBasin),
     CreateStream(create_stream::CreateStream),
+    GetStreamConfig(get_stream_config::GetStreamConfig),
+    ReconfigureStream(reconfigure_stream::ReconfigureStream),
+    DeleteStream(delete_stream::DeleteStream),
     Ls(list::Ls),
     ListBasins(list::ListBasins),
     ListStreams(list::ListStreams),
@@ -25,6 +42,12 @@ pub enum Verb {
     Read(read::Read),
     Tail(tail::Tail),
     CheckTail(check_tail::CheckTail),
+    Trim(trim::Trim),
+    Fence(fence::Fence),
+    IssueAccessToken(Box<issue_access_token::IssueAccessToken>),
+    ListAccessTokens(list::ListAccessTokens),
+    RevokeAccessToken(revoke_access_token::RevokeAccessToken),
+    RotateRootToken(rotate_root_token::RotateRootToken),
     Ping(ping::Ping),
     Status(status::Status),
 }
@@ -48,7 +71,13 @@ pub async fn run_async(globals: Globals, verb: Verb) -> miette::Result<()> {
 async fn dispatch(globals: &Globals, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::CreateBasin(args) => create_basin::run(globals, args).await,
+        Verb::GetBasinConfig(args) => get_basin_config::run(globals, args).await,
+        Verb::ReconfigureBasin(args) => reconfigure_basin::run(globals, args).await,
+        Verb::DeleteBasin(args) => delete_basin::run(globals, args).await,
         Verb::CreateStream(args) => create_stream::run(globals, args).await,
+        Verb::GetStreamConfig(args) => get_stream_config::run(globals, args).await,
+        Verb::ReconfigureStream(args) => reconfigure_stream::run(globals, args).await,
+        Verb::DeleteStream(args) => delete_stream::run(globals, args).await,
         Verb::Ls(args) => list::ls(globals, args).await,
         Verb::ListBasins(args) => list::basins(globals, args.page).await,
         Verb::ListStreams(args) => list::streams(globals, args.target, args.page).await,
@@ -56,6 +85,12 @@ async fn dispatch(globals: &Globals, verb: Verb) -> Result<(), Failure> {
         Verb::Read(args) => Box::pin(read::run(globals, args)).await,
         Verb::Tail(args) => Box::pin(tail::run(globals, args)).await,
         Verb::CheckTail(args) => check_tail::run(globals, args).await,
+        Verb::Trim(args) => trim::run(globals, args).await,
+        Verb::Fence(args) => fence::run(globals, args).await,
+        Verb::IssueAccessToken(args) => issue_access_token::run(globals, *args).await,
+        Verb::ListAccessTokens(args) => list::access_tokens(globals, args.page).await,
+        Verb::RevokeAccessToken(args) => revoke_access_token::run(globals, args).await,
+        Verb::RotateRootToken(args) => rotate_root_token::run(globals, args).await,
         Verb::Ping(args) => ping::run(globals, args).await,
         Verb::Status(args) => status::run(globals, args).await,
     }

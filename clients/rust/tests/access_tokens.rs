@@ -3,10 +3,12 @@
 
 mod support;
 
+use std::time::Duration;
+
 use riverrun_client::{
     AccessTokenInfo, AccessTokenList, AccessTokenOptions, Client, Error, ErrorCode, ListOptions, NotDone, Operation,
-    OperationGroups, Outcome, ProducerConfig, ReadOptions, ReadSessionConfig, ReadWrite, Record, ResourceSet,
-    RetryPolicy, TokenRates, TokenScope,
+    OperationGroups, Outcome, Producer, ProducerConfig, ReadOptions, ReadSessionConfig, ReadWrite, Record,
+    RecordTicket, ResourceSet, RetryPolicy, TokenRates, TokenScope,
 };
 use riverrun_protocol::FrameKind;
 use riverrun_protocol::request::Request;
@@ -185,22 +187,41 @@ async fn f3_a_follower_whose_token_is_revoked_ends_however_patient_it_is() {
     }
 }
 
+/// A producer that never gives up by itself, with one record in flight under this id.
+async fn patient_producer(server: &FakeServer) -> (Producer, RecordTicket, Peer, u64) {
+    let (client, mut peer) = server.connected(eager()).await;
+    let config =
+        ProducerConfig { linger: Duration::ZERO, retry: Some(RetryPolicy::forever()), ..ProducerConfig::default() };
+    let producer = client.stream(BASIN, "s").expect("valid").producer(config);
+    let ticket = producer.append(Record::new("x")).await.expect("taken in");
+    let id = peer.open_append_session(0).await;
+    peer.expect(FrameKind::SessionAppend).await;
+    (producer, ticket, peer, id)
+}
+
+async fn has_ended_over_its_token(producer: &Producer) {
+    let later = producer.append(Record::new("x")).await.expect_err("it has ended");
+    assert!(matches!(&later, Error::NotDone(NotDone::Poisoned { first }) if first.is_authn()), "{later}");
+}
+
 #[tokio::test]
-async fn f3_a_producer_whose_token_is_revoked_ends_however_patient_it_is() {
-    for way in WAYS {
-        let server = FakeServer::start().await;
-        let (client, mut peer) = server.connected(eager()).await;
-        let config = ProducerConfig { retry: Some(RetryPolicy::forever()), ..ProducerConfig::default() };
-        let producer = client.stream(BASIN, "s").expect("valid").producer(config);
-        let ticket = producer.append(Record::new("x")).await.expect("taken in");
-        let id = peer.open_append_session(0).await;
-        peer.expect(FrameKind::SessionAppend).await;
-        peer.refuse(id, &error(ErrorCode::Overloaded, Outcome::NotDone)).await;
-        let (outcome, ()) = tokio::join!(ticket, way.take_effect(&server, peer));
-        is_authn_and_without_effect(&outcome.expect_err("revoked"));
-        let later = producer.append(Record::new("x")).await.expect_err("it has ended");
-        assert!(matches!(&later, Error::NotDone(NotDone::Poisoned { first }) if first.is_authn()), "{way:?}: {later}");
-    }
+async fn f3_a_producer_whose_connection_ends_over_its_token_ends_and_what_it_sent_is_in_doubt() {
+    let server = FakeServer::start().await;
+    let (producer, ticket, peer, _) = patient_producer(&server).await;
+    let (outcome, ()) = tokio::join!(ticket, Revoked::OnTheConnection.take_effect(&server, peer));
+    let failure = outcome.expect_err("revoked");
+    assert!(failure.is_authn() && failure.outcome() == Outcome::MaybeDone, "{failure}");
+    has_ended_over_its_token(&producer).await;
+}
+
+#[tokio::test]
+async fn f3_a_producer_whose_token_is_refused_at_reconnecting_ends() {
+    let server = FakeServer::start().await;
+    let (producer, ticket, mut peer, id) = patient_producer(&server).await;
+    peer.refuse(id, &error(ErrorCode::Overloaded, Outcome::NotDone)).await;
+    let (outcome, ()) = tokio::join!(ticket, Revoked::AtTheNextHello.take_effect(&server, peer));
+    is_authn_and_without_effect(&outcome.expect_err("revoked"));
+    has_ended_over_its_token(&producer).await;
 }
 
 #[tokio::test]

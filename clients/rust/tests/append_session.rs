@@ -40,7 +40,7 @@ impl Pair {
     /// Receives an input of so many records.
     async fn receive(&mut self, records: u64) {
         let frame = self.peer.expect(FrameKind::SessionAppend).await;
-        assert_eq!((frame.header.id, record_count(&frame.body)), (self.id, records));
+        assert_eq!((frame.header.id, record_count(&frame)), (self.id, records));
     }
 
     async fn ack(&mut self, start: u64, end: u64) {

@@ -13,7 +13,7 @@ use riverrun_protocol::FrameKind;
 use riverrun_protocol::batch::{Stamp, stamp};
 use riverrun_protocol::response::Response;
 use riverrun_protocol::{Batch, StreamId};
-use support::{BASIN, FakeServer, Peer, acked, eager, error, record_count};
+use support::{BASIN, FakeServer, Peer, acked, batch_of, eager, error, record_count};
 
 /// Batches of two records, so that a test decides what goes together.
 fn in_pairs() -> ProducerConfig {
@@ -44,7 +44,7 @@ async fn outcomes(tickets: Vec<RecordTicket>) -> Vec<Result<u64, Outcome>> {
 /// The bodies of the next input.
 async fn receive(peer: &mut Peer) -> Vec<String> {
     let frame = peer.expect(FrameKind::SessionAppend).await;
-    let mut bytes = frame.body.to_vec();
+    let mut bytes = batch_of(&frame);
     stamp(
         &mut bytes,
         &Stamp { stream_id: StreamId([1; 16]), first_seq_num: 0, arrival_ms: 0, expires_at_ms: 0 },
@@ -288,8 +288,8 @@ async fn a5_a_thousand_records_or_a_mebibyte_make_a_batch() {
         drop(producer.append(Record::new(vec![0; (400 << 10) - 8])).await.expect("room"));
     }
     let id = peer.open_append_session(0).await;
-    assert_eq!(record_count(&peer.expect(FrameKind::SessionAppend).await.body), 1000);
-    assert_eq!(record_count(&peer.expect(FrameKind::SessionAppend).await.body), 2, "a third would make 1200 KiB");
+    assert_eq!(record_count(&peer.expect(FrameKind::SessionAppend).await), 1000);
+    assert_eq!(record_count(&peer.expect(FrameKind::SessionAppend).await), 2, "a third would make 1200 KiB");
     peer.answer(id, &acked(0, 1000)).await;
 }
 

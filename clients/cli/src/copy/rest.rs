@@ -69,7 +69,7 @@ mod tests {
     }
 
     fn stopped(plan: &Plan, written: Written, opened_at: Option<u64>) -> Option<String> {
-        let globals = Globals { addr: crate::ADDR_DEFAULT.into() };
+        let globals = Globals::at(crate::ADDR_DEFAULT);
         Rest::of(plan, &written, opened_at).map(|rest| rest.stopped(&globals))
     }
 

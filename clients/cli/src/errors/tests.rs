@@ -9,7 +9,7 @@ use crate::format::Format;
 use crate::output::Target;
 
 fn globals(addr: &str) -> Globals {
-    Globals { addr: addr.to_owned() }
+    Globals::at(addr)
 }
 
 /// As a person sees it, without colours.

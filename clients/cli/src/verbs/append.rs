@@ -13,6 +13,7 @@ use riverrun_client::{Client, OnAmbiguous, Producer, ProducerConfig, RecordTicke
 use tokio::sync::mpsc;
 
 use crate::Globals;
+use crate::conditions::Conditions;
 use crate::errors::Failure;
 use crate::format::Format;
 use crate::input::{self, Chunk, InputError, Source};
@@ -35,13 +36,17 @@ A record has at most 1 MiB. A line that is too long or no record ends the append
 nothing behind it is sent. Ctrl-C waits for what was sent, then says where it stopped and how to go on; a second one does not \
 wait.
 
+With -m, each batch must follow the one before it: no other writer's records can come between, and no line is stored twice \
+when an append is repeated.
+
 Exit codes: 0 all is stored (or Ctrl-C); 1 failed, with the stored lines told; 2 usage; 3 the outcome of some lines is \
 unknown, they may have been stored.
 
 Examples:
   echo hello | riverrun append my-basin-1/logs
   riverrun append my-basin-1/logs -i app.log
-  tail -f app.log | riverrun append my-basin-1/logs --linger 50ms")]
+  tail -f app.log | riverrun append my-basin-1/logs --linger 50ms
+  riverrun append my-basin-1/logs -i app.log -f leader-7 -m 0")]
 pub struct Append {
     /// The stream
     #[arg(value_name = "BASIN/STREAM")]
@@ -49,6 +54,8 @@ pub struct Append {
     /// The file to read; `-` is stdin
     #[arg(short, long, default_value = "-", value_name = "FILE")]
     pub input: Source,
+    #[command(flatten)]
+    pub conditions: Conditions,
     /// How records are spelled
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -101,6 +108,8 @@ fn start_producer(client: &Client, args: &Append) -> Result<Producer, riverrun_c
         linger: *args.linger,
         // Lines are a sequence: what follows a line that may be missing must not be stored in front of it.
         on_ambiguous: OnAmbiguous::Fail,
+        fencing_token: args.conditions.fencing_token.clone(),
+        match_seq_num: args.conditions.match_seq_num,
         retry: Some(server::PATIENT),
         ..ProducerConfig::default()
     };

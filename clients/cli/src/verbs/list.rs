@@ -1,6 +1,9 @@
-//! `ls`, `list-basins`, `list-streams`: page after page, printed as they come (`s2-semantics.md` E3, J3).
+//! `ls`, `list-basins`, `list-streams`, `list-access-tokens`: page after page, printed as they come (`s2-semantics.md` E3, J3).
 
-use riverrun_client::{Client, Error, ListOptions};
+use riverrun_client::{
+    AccessTokenInfo, BasinInfo, Client, Error, ListOptions, Operation, OperationGroups, ReadWrite, ResourceSet,
+    StreamInfo, TokenScope,
+};
 use riverrun_protocol::limits::LIST_ENTRIES_MAX;
 
 use crate::Globals;
@@ -12,12 +15,15 @@ use crate::uri::BasinAndPrefix;
 
 /// List basins, or the streams of a basin
 #[derive(clap::Args, Clone, PartialEq, Eq, Debug)]
-#[command(after_help = "Prints one basin's name per line, or one stream's URI and time of creation.
+#[command(
+    after_help = "Prints one basin's name per line, or one stream's URI and time of creation. What is being deleted \
+is marked so at the line's end.
 
 Examples:
   riverrun ls
   riverrun ls my-basin-1
-  riverrun ls my-basin-1/logs/ -n 10")]
+  riverrun ls my-basin-1/logs/ -n 10"
+)]
 pub struct Ls {
     /// The basin whose streams to list, perhaps with a prefix of their names; without it, basins are listed
     #[arg(value_name = "BASIN[/PREFIX]")]
@@ -51,6 +57,19 @@ pub struct ListStreams {
     pub page: Page,
 }
 
+/// List access tokens, without their secrets
+#[derive(clap::Args, Clone, PartialEq, Eq, Debug)]
+#[command(after_help = "Prints a token per line: its id, when it dies, what it may do and touch.
+
+Examples:
+  riverrun list-access-tokens
+  riverrun list-access-tokens -p tenant-
+  riverrun list-access-tokens -s tenant-1 -n 10 --no-auto-paginate")]
+pub struct ListAccessTokens {
+    #[command(flatten)]
+    pub page: Page,
+}
+
 /// Which part of a listing.
 #[derive(clap::Args, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Page {
@@ -80,7 +99,8 @@ pub async fn basins(globals: &Globals, page: Page) -> Result<(), Failure> {
     let lines = async |options| {
         let list = client.list_basins(options).await?;
         let last = list.basins.last().map(|basin| basin.name.to_string());
-        let lines = list.basins.iter().map(|basin| format!("{}\n", basin.name)).collect();
+        let line = |basin: &BasinInfo| format!("{}{}\n", basin.name, mark(basin.deleted_at_ms));
+        let lines = list.basins.iter().map(line).collect();
         Ok(Lines { lines, next: last.filter(|_| list.has_more) })
     };
     walk(page, lines).await.map_err(|error| {
@@ -96,14 +116,77 @@ pub async fn streams(globals: &Globals, target: BasinAndPrefix, mut page: Page) 
     let lines = async |options| {
         let list = client.list_streams(basin, options).await?;
         let last = list.streams.last().map(|stream| stream.name.to_string());
-        let line = |name, created| format!("s2://{basin}/{name} {}\n", show_timestamp(created));
-        let lines = list.streams.iter().map(|stream| line(&stream.name, stream.created_at_ms)).collect();
+        let line = |stream: &StreamInfo| {
+            let (created, mark) = (show_timestamp(stream.created_at_ms), mark(stream.deleted_at_ms));
+            format!("s2://{basin}/{} {created}{mark}\n", stream.name)
+        };
+        let lines = list.streams.iter().map(line).collect();
         Ok(Lines { lines, next: last.filter(|_| list.has_more) })
     };
     let Err(error) = walk(page, lines).await else { return Ok(()) };
     match error {
         WalkError::Output(failure) => Err(failure),
         WalkError::Server(error) => Err(not_listed(globals, &client, basin, &error).await),
+    }
+}
+
+pub async fn access_tokens(globals: &Globals, page: Page) -> Result<(), Failure> {
+    let client = server::connect(globals).await?;
+    let lines = async |options| {
+        let list = client.list_access_tokens(options).await?;
+        let last = list.tokens.last().map(|token| token.id.to_string());
+        let lines = list.tokens.iter().map(token_line).collect();
+        Ok(Lines { lines, next: last.filter(|_| list.has_more) })
+    };
+    walk(page, lines).await.map_err(|error| {
+        let what = "the access tokens could not be listed".to_owned();
+        error.explained(|error| Failure::of_call(globals, what, error))
+    })
+}
+
+/// Behind what is being deleted (`s2-semantics.md` E6).
+fn mark(deleted_at_ms: Option<u64>) -> &'static str {
+    if deleted_at_ms.is_some() { " (being deleted)" } else { "" }
+}
+
+/// The scope in the words of `issue-access-token`.
+fn token_line(token: &AccessTokenInfo) -> String {
+    let expires = token.expires_at_ms.map_or("never".to_owned(), show_timestamp);
+    let TokenScope { basins, streams, access_tokens, groups, operations } = &token.scope;
+    let operations: Vec<_> = operations.iter().map(Operation::name).collect();
+    let mut words = vec![token.id.to_string(), format!("expires={expires}")];
+    let rate = |limit: Option<u64>| limit.map(|limit| limit.to_string());
+    let options = [
+        ("op-group-perms", shown_groups(groups)),
+        ("ops", Some(operations.join(",")).filter(|operations| !operations.is_empty())),
+        ("basins", shown_names(basins)),
+        ("streams", shown_names(streams)),
+        ("access-tokens", shown_names(access_tokens)),
+        ("append-bytes-per-sec", rate(token.rates.append_bytes_per_sec)),
+        ("requests-per-sec", rate(token.rates.requests_per_sec)),
+    ];
+    words.extend(options.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name}={value}"))));
+    words.extend(token.auto_prefix_streams.then(|| "auto-prefix-streams".to_owned()));
+    words.join(" ") + "\n"
+}
+
+fn shown_groups(groups: &OperationGroups) -> Option<String> {
+    let shown = |(name, group): (&str, ReadWrite)| match (group.read, group.write) {
+        (true, true) => Some(format!("{name}=rw")),
+        (true, false) => Some(format!("{name}=r")),
+        (false, true) => Some(format!("{name}=w")),
+        (false, false) => None,
+    };
+    let groups = [("account", groups.account), ("basin", groups.basin), ("stream", groups.stream)];
+    let shown: Vec<_> = groups.into_iter().filter_map(shown).collect();
+    (!shown.is_empty()).then(|| shown.join(","))
+}
+
+fn shown_names(names: &ResourceSet) -> Option<String> {
+    match names {
+        ResourceSet::Nothing => None,
+        ResourceSet::Exact(name) => Some(name.clone()),
+        ResourceSet::Prefix(prefix) => Some(format!("{prefix}*")),
     }
 }
 

@@ -6,7 +6,6 @@ pub mod scripted;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use riverrun_client::{Client, ClientConfig, RetryPolicy};
 use riverrun_protocol::codec::FrameCodec;
@@ -195,7 +194,16 @@ pub fn error(code: ErrorCode, outcome: Outcome) -> ErrorFrame {
     ErrorFrame { outcome, ..ErrorFrame::new(code, "so says the test") }
 }
 
-/// How many records an input of an append session, or the batch of an append, has.
-pub fn record_count(batch: &Bytes) -> u64 {
-    riverrun_protocol::batch::check_ingest(batch).expect("a sound batch").record_count.into()
+/// The batch of an append, or of an append session's input.
+pub fn batch_of(frame: &Frame) -> Vec<u8> {
+    match Request::parse(frame.header.kind, &frame.body) {
+        Ok(Request::Append(append)) => append.batch.to_vec(),
+        Ok(Request::SessionAppend(append)) => append.batch.to_vec(),
+        other => panic!("{other:?} is no append"),
+    }
+}
+
+/// How many records it has.
+pub fn record_count(frame: &Frame) -> u64 {
+    riverrun_protocol::batch::check_ingest(&batch_of(frame)).expect("a sound batch").record_count.into()
 }

@@ -6,6 +6,7 @@ use riverrun_client::{Client, Error};
 use super::acks::Outcomes;
 use super::{Append, LINGER_DEFAULT};
 use crate::Globals;
+use crate::conditions;
 use crate::console::remark;
 use crate::errors::{Exit, Failure, nearest};
 use crate::format::Format;
@@ -62,6 +63,10 @@ fn failed(globals: &Globals, args: &Append, error: &Error, outcomes: &Outcomes) 
         let what = format!("{lines} may or may not have been appended to {uri}");
         let advice = compare_advice(globals, args, outcomes);
         return Failure { advice, ..Failure::of_call(globals, what, error).with_exit(Exit::Ambiguous) };
+    }
+    if error.fencing_token_mismatch().is_some() || error.seq_num_mismatch().is_some() {
+        let failure = Failure::new(format!("appending to {uri} ended in front of line {first}"), "", "");
+        return conditions::explain(globals, uri, error, failure).advise(&stored(outcomes.stored));
     }
     if outcomes.stored == 0 {
         return Failure::of_call(globals, format!("nothing was appended to {uri}"), error);
@@ -150,6 +155,7 @@ fn resume(globals: &Globals, args: &Append, lines: u64) -> String {
         .word(&args.uri)
         .maybe("--format", not_text(args.format))
         .maybe("--linger", linger.map(|linger| linger.to_string().replace(' ', "")));
+    let append = args.conditions.spelled(append, lines);
     match &args.input {
         Source::File(path) if lines == 0 => append.option("-i", path.display()).to_string(),
         Source::File(path) => {

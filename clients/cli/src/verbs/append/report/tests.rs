@@ -4,16 +4,18 @@ use riverrun_protocol::response::AppendAck;
 use riverrun_protocol::{Level, Position};
 
 use super::*;
+use crate::conditions::Conditions;
 use crate::format::LineError;
 
 fn globals() -> Globals {
-    Globals { addr: crate::ADDR_DEFAULT.into() }
+    Globals::at(crate::ADDR_DEFAULT)
 }
 
 fn args(input: &str) -> Append {
     Append {
         uri: "my-basin-1/logs".parse().unwrap(),
         input: input.parse().unwrap(),
+        conditions: Conditions::default(),
         format: Format::Text,
         linger: std::time::Duration::from_millis(5).into(),
     }
@@ -133,4 +135,22 @@ fn a_second_interrupt_leaves_the_outcome_open() {
             If not, go on with
             riverrun append my-basin-1/logs -i app.log
     ");
+}
+
+#[test]
+fn b11_a_condition_that_does_not_hold_tells_what_the_stream_has_and_what_is_stored() {
+    let fenced =
+        Error::Terminal(riverrun_client::Terminal::FencingTokenMismatch { current: "leader-8".parse().unwrap() });
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &fenced, &outcomes(2))), @"");
+    let unfenced = Error::Terminal(riverrun_client::Terminal::FencingTokenMismatch { current: "".parse().unwrap() });
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &unfenced, &outcomes(0))), @"");
+    let behind = Error::NotDone(NotDone::SeqNumMismatch { next: 7 });
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &behind, &outcomes(2))), @"");
+}
+
+#[test]
+fn i4_what_goes_on_behind_stored_lines_goes_on_with_their_conditions() {
+    let conditions = Conditions { fencing_token: Some("leader-7".parse().unwrap()), match_seq_num: Some(100) };
+    let args = Append { conditions, ..args("app.log") };
+    insta::assert_snapshot!(resume(&globals(), &args, 20), @"");
 }

@@ -83,12 +83,27 @@ fn c1_reads_start_and_end_where_they_are_told_to() {
 }
 
 #[test]
+fn j1_c1_s2_s_uris_and_times_select_what_they_say() {
+    let model = Model::with_basin("my-basin");
+    let lines: String = (0..5).map(|n| format!("{{\"timestamp\":{},\"body\":\"{n}\"}}\n", 1000 + n)).collect();
+    run_with(&model.addr, "append s2://my-basin/prod/logs --format json", lines.as_bytes());
+    for (args, wanted) in [
+        ("--timestamp 1001 --until 1003", "1\n2\n"),
+        ("--timestamp 1970-01-01T00:00:01.003Z --until 1970-01-01T00:00:02Z", "3\n4\n"),
+        ("--ago 100000d --until 1001", "0\n"),
+    ] {
+        let output = run(&model.addr, &format!("read s2://my-basin/prod/logs {args}")).quietly();
+        assert_eq!(String::from_utf8(output).unwrap(), wanted, "{args}");
+    }
+}
+
+#[test]
 fn many_short_lines_fill_batches() {
     let model = Model::with_basin(BASIN);
     let input: String = (0..10_000).map(|n| format!("{n}\n")).collect();
     let ran = run_with(&model.addr, "append test-basin/many --linger 1h", input.as_bytes());
     assert_eq!((ran.code, ran.stderr.lines().count()), (Some(0), 10));
     let state = model.state();
-    let bodies = model::bodies(&state.basins[BASIN].streams["many"]);
+    let bodies = model::bodies(&state.basins[BASIN].streams["many"].batches);
     assert!(bodies.iter().enumerate().all(|(n, body)| body == n.to_string().as_bytes()));
 }

@@ -1,6 +1,6 @@
 //! What goes wrong, as its user reads it: what, why, what to do, and the exit code.
 
-use crate::support::model::{Basin, answering, deserted};
+use crate::support::model::{Basin, Stream, answering, deserted};
 use crate::support::{BASIN, Model, run, run_with};
 
 fn complaint(addr: &str, args: &str) -> String {
@@ -39,7 +39,7 @@ fn another_protocol_on_the_port() {
 #[test]
 fn names_that_do_not_exist() {
     let model = Model::start();
-    let basin = Basin { streams: [("logs".to_owned(), Vec::new())].into(), ..Basin::default() };
+    let basin = Basin { streams: [("logs".to_owned(), Stream::default())].into(), ..Basin::default() };
     model.state().basins.insert(BASIN.to_owned(), basin);
     insta::assert_snapshot!(complaint(&model.addr, "read test-basim/logs"), @r"
     exit 1

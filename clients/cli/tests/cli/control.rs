@@ -1,5 +1,6 @@
 //! Creating, listing, asking.
 
+use crate::support::model::Stream;
 use crate::support::{BASIN, Model, run, run_with};
 
 fn text(bytes: Vec<u8>) -> String {
@@ -27,7 +28,7 @@ fn j3_what_is_created_is_listed() {
 #[test]
 fn e3_long_listings_come_whole_unless_told_otherwise() {
     let model = Model::with_basin(BASIN);
-    let names = (0..1500).map(|n| (format!("s{n:04}"), Vec::new()));
+    let names = (0..1500).map(|n| (format!("s{n:04}"), Stream::default()));
     model.state().basins.get_mut(BASIN).unwrap().streams.extend(names);
     let count = |args: &str| text(run(&model.addr, args).quietly()).lines().count();
     assert_eq!(count("ls test-basin"), 1500);

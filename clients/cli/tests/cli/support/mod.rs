@@ -1,5 +1,6 @@
 //! Runs the client verbs as a process of their own, against a model of a broker.
 
+pub mod control;
 pub mod model;
 pub mod reads;
 
@@ -23,6 +24,7 @@ fn program() -> PathBuf {
 pub fn command(addr: &str, args: &str) -> Command {
     let mut command = Command::new(program());
     command.args(["--addr", addr]).args(args.split(' '));
+    command.env_remove("RIVERRUN_TOKEN").env_remove("S2_ACCESS_TOKEN");
     command.env_remove("RIVERRUN_ADDR").env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -8,15 +8,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
 use bytes::{Bytes, BytesMut};
-use riverrun_protocol::batch::{Stamp, check_ingest, stamp};
+use riverrun_protocol::batch::{Command, RecordView, Stamp, check_ingest, stamp};
+use riverrun_protocol::config::{BasinConfig, StreamConfig};
 use riverrun_protocol::frame::{Cut, cut};
-use riverrun_protocol::request::{ReadParams, Request, StreamRef};
+use riverrun_protocol::request::{AppendConditions, ReadParams, Request, StreamRef};
 use riverrun_protocol::response::{
-    AppendAck, BasinInfo, BasinList, HelloAccepted, Push, Response, SessionOpened, StatusReport, StreamInfo,
-    StreamList, TailReport,
+    AccessTokenInfo, AppendAck, HelloAccepted, Push, Response, SessionOpened, StatusReport, TailReport,
 };
+use riverrun_protocol::types::FencingToken;
 use riverrun_protocol::{Batch, ErrorCode, ErrorFrame, FrameHeader, Level, Position, StreamId};
 
+use super::control::SYSTEM;
 use super::reads::{Outcome, start_of};
 
 /// Every record arrives at this time unless it says otherwise.
@@ -37,15 +39,34 @@ pub struct Shared {
 #[derive(Default)]
 pub struct State {
     pub basins: BTreeMap<String, Basin>,
+    pub access_tokens: BTreeMap<String, AccessTokenInfo>,
+    /// The token that a hello must have; any will do if there is none.
+    pub token: Option<Vec<u8>>,
+    /// Whether that token allows nothing but saying hello.
+    pub powerless: bool,
     /// So many more session inputs are answered; the next one's connection is cut instead.
     pub inputs_until_cut: Option<u32>,
 }
 
 #[derive(Default)]
 pub struct Basin {
-    pub create_stream_on_append: bool,
-    pub create_stream_on_read: bool,
-    pub streams: BTreeMap<String, Vec<Batch>>,
+    pub config: BasinConfig,
+    pub deleted_at_ms: Option<u64>,
+    pub streams: BTreeMap<String, Stream>,
+}
+
+pub struct Stream {
+    pub config: StreamConfig,
+    pub deleted_at_ms: Option<u64>,
+    pub fencing_token: FencingToken,
+    pub batches: Vec<Batch>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        let (deleted_at_ms, fencing_token) = (None, FencingToken::default());
+        Self { config: SYSTEM, deleted_at_ms, fencing_token, batches: Vec::new() }
+    }
 }
 
 impl Model {
@@ -66,7 +87,9 @@ impl Model {
     /// A model with one basin that creates streams by itself.
     pub fn with_basin(name: &str) -> Self {
         let model = Self::start();
-        let basin = Basin { create_stream_on_append: true, create_stream_on_read: true, ..Basin::default() };
+        let config =
+            BasinConfig { create_stream_on_append: true, create_stream_on_read: true, ..BasinConfig::default() };
+        let basin = Basin { config, ..Basin::default() };
         model.shared.lock().basins.insert(name.to_owned(), basin);
         model
     }
@@ -78,7 +101,12 @@ impl Model {
     /// Blocks until a stream has so many records.
     pub fn wait_for_records(&self, basin: &str, stream: &str, records: u64) {
         let mut state = self.shared.lock();
-        while state.basins.get(basin).and_then(|b| b.streams.get(stream)).is_none_or(|s| tail(s).seq_num < records) {
+        while state
+            .basins
+            .get(basin)
+            .and_then(|b| b.streams.get(stream))
+            .is_none_or(|s| tail(&s.batches).seq_num < records)
+        {
             state = self.shared.changed.wait(state).unwrap();
         }
     }
@@ -92,15 +120,30 @@ impl Shared {
 
 impl State {
     /// The stream, created on the way if its basin says so.
-    fn stream(&mut self, target: &StreamRef, append: bool) -> Result<&mut Vec<Batch>, ErrorFrame> {
+    fn stream(&mut self, target: &StreamRef, append: bool) -> Result<&mut Stream, ErrorFrame> {
         let (basin, stream) = (target.basin.as_str(), target.stream.as_str());
         let none = |code| ErrorFrame::new(code, format!("no {target:?}"));
         let basin = self.basins.get_mut(basin).ok_or_else(|| none(ErrorCode::BasinNotFound))?;
-        let create = if append { basin.create_stream_on_append } else { basin.create_stream_on_read };
-        if create {
-            return Ok(basin.streams.entry(stream.to_owned()).or_default());
+        let create = if append { basin.config.create_stream_on_append } else { basin.config.create_stream_on_read };
+        let stream = if create {
+            basin.streams.entry(stream.to_owned()).or_default()
+        } else {
+            basin.streams.get_mut(stream).ok_or_else(|| none(ErrorCode::StreamNotFound))?
+        };
+        match stream.deleted_at_ms {
+            Some(_) => Err(ErrorFrame::new(ErrorCode::StreamDeletionPending, "stream deletion pending")),
+            None => Ok(stream),
         }
-        basin.streams.get_mut(stream).ok_or_else(|| none(ErrorCode::StreamNotFound))
+    }
+}
+
+/// The last fence wins (`s2-semantics.md` B4); trimming may take its time, and here it takes for ever (B5).
+fn obey(stream: &mut Stream, record: &RecordView) {
+    if !record.is_command() {
+        return;
+    }
+    if let Command::Fence(token) = Command::parse(&record.headers[0].1, &record.body).unwrap() {
+        stream.fencing_token = token.parse().unwrap();
     }
 }
 
@@ -115,7 +158,7 @@ struct Connection {
     socket: Arc<TcpStream>,
 }
 
-type Answer = Result<Response, ErrorFrame>;
+pub type Answer = Result<Response, ErrorFrame>;
 
 impl Connection {
     fn serve(self) {
@@ -153,7 +196,8 @@ impl Connection {
                 sessions.insert(id, target);
                 opened.map(Response::AppendSessionOpened)
             }
-            Request::SessionAppend(batch) => self.input(&sessions[&id], batch)?,
+            Request::SessionAppend(input) => self.append(&sessions[&id], &input.conditions, input.batch)?,
+            Request::Append(append) => self.append(&append.target, &append.conditions, append.batch)?,
             Request::OpenReadSession(open) => {
                 let connection = self.clone();
                 thread::spawn(move || connection.read_session(id, &open.target, &open.params));
@@ -169,47 +213,26 @@ impl Connection {
     fn unary(&self, request: &Request<'_>) -> Answer {
         let mut state = self.shared.lock();
         match request {
+            Request::Hello(hello) if state.token.as_ref().is_some_and(|token| *token != hello.token) => {
+                Err(ErrorFrame::new(ErrorCode::Authn, "the access token is not valid"))
+            }
             Request::Hello(_) => Ok(Response::HelloAccepted(hello())),
+            _ if state.powerless => {
+                let why = format!("the access token does not allow {}", request.kind());
+                Err(ErrorFrame::new(ErrorCode::PermissionDenied, why))
+            }
             Request::Ping(ping) => Ok(Response::Pong { nonce: ping.nonce }),
             Request::Status => Ok(Response::Status(status())),
-            Request::CreateBasin(create) => {
-                let name = create.basin.to_string();
-                if state.basins.contains_key(&name) {
-                    return Err(ErrorFrame::new(ErrorCode::AlreadyExists, "the basin exists"));
-                }
-                let (on_append, on_read) = (create.create_stream_on_append, create.create_stream_on_read);
-                let basin =
-                    Basin { create_stream_on_append: on_append, create_stream_on_read: on_read, ..Basin::default() };
-                state.basins.insert(name.clone(), basin);
-                Ok(Response::BasinCreated(basin_info(&name)))
-            }
-            Request::ListBasins(list) => {
-                let (names, has_more) = page(state.basins.keys(), &list.prefix, &list.start_after, list.limit);
-                let basins = names.into_iter().map(|name| basin_info(&name)).collect();
-                Ok(Response::BasinList(BasinList { basins, has_more }))
-            }
-            Request::CreateStream(target) => {
-                let basin = state.basins.get_mut(target.basin.as_str());
-                let basin = basin.ok_or_else(|| ErrorFrame::new(ErrorCode::BasinNotFound, "no basin"))?;
-                basin.streams.insert(target.stream.to_string(), Vec::new());
-                Ok(Response::StreamCreated(stream_info(target.stream.as_str())))
-            }
-            Request::ListStreams(list) => {
-                let basin = state.basins.get(list.basin.as_str());
-                let basin = basin.ok_or_else(|| ErrorFrame::new(ErrorCode::BasinNotFound, "no basin"))?;
-                let (names, has_more) = page(basin.streams.keys(), &list.prefix, &list.start_after, list.limit);
-                let streams = names.into_iter().map(|name| stream_info(&name)).collect();
-                Ok(Response::StreamList(StreamList { streams, has_more }))
-            }
             Request::CheckTail(target) => {
-                let tail = tail(state.stream(target, false)?);
+                let tail = tail(&state.stream(target, false)?.batches);
                 Ok(Response::Tail(TailReport { tail, level: Level::Memory, shard: 0 }))
             }
-            other => Err(ErrorFrame::new(ErrorCode::Unsupported, format!("{:?}", other.kind()))),
+            request => state.control(request),
         }
     }
 
-    fn input(&self, target: &StreamRef, batch: &[u8]) -> Option<Answer> {
+    /// Conditions in the order of `s2-semantics.md` B3.
+    fn append(&self, target: &StreamRef, conditions: &AppendConditions, batch: &[u8]) -> Option<Answer> {
         let mut state = self.shared.lock();
         if let Some(left) = &mut state.inputs_until_cut {
             *left = left.checked_sub(1)?;
@@ -218,9 +241,15 @@ impl Connection {
             Ok(stream) => stream,
             Err(refusal) => return Some(Err(refusal)),
         };
+        let start = tail(&stream.batches);
+        if conditions.fencing_token.as_ref().is_some_and(|token| *token != stream.fencing_token) {
+            return Some(Err(ErrorFrame::fencing_token_mismatch(stream.fencing_token.clone())));
+        }
+        if conditions.match_seq_num.is_some_and(|seq_num| seq_num != start.seq_num) {
+            return Some(Err(ErrorFrame::seq_num_mismatch(start.seq_num)));
+        }
         check_ingest(batch).unwrap();
         let mut bytes = batch.to_vec();
-        let start = tail(stream);
         let by = Stamp {
             stream_id: StreamId([1; 16]),
             first_seq_num: start.seq_num,
@@ -228,15 +257,17 @@ impl Connection {
             expires_at_ms: 0,
         };
         stamp(&mut bytes, &by, |timestamp| timestamp.unwrap_or(ARRIVAL_MS).max(start.timestamp));
-        stream.push(Batch::parse(bytes.into()).unwrap());
-        let end = tail(stream);
+        let batch = Batch::parse(bytes.into()).unwrap();
+        batch.records().for_each(|record| obey(stream, &record.unwrap()));
+        stream.batches.push(batch);
+        let end = tail(&stream.batches);
         self.shared.changed.notify_all();
         Some(Ok(Response::AppendAck(AppendAck { start, end, tail: end, level: Level::Memory, shard: 0 })))
     }
 
     fn opened(&self, target: &StreamRef, append: bool) -> Result<SessionOpened, ErrorFrame> {
         let mut state = self.shared.lock();
-        let tail = tail(state.stream(target, append)?);
+        let tail = tail(&state.stream(target, append)?.batches);
         Ok(SessionOpened { stream_id: StreamId([1; 16]), shard: 0, tail })
     }
 
@@ -249,7 +280,7 @@ impl Connection {
                 return;
             }
         };
-        let history = self.shared.lock().stream(target, false).unwrap().clone();
+        let history = history_of(self, target);
         let mut next = match start_of(&history, params, opened.tail) {
             Outcome::From(next) => next,
             Outcome::Unwritten(refusal) => {
@@ -275,7 +306,7 @@ impl Connection {
 
     fn wait_for_change(&self, target: &StreamRef, next: u64) {
         let mut state = self.shared.lock();
-        while tail(state.stream(target, false).unwrap()).seq_num == next {
+        while tail(&state.stream(target, false).unwrap().batches).seq_num == next {
             state = self.shared.changed.wait(state).unwrap();
         }
     }
@@ -297,20 +328,7 @@ impl Connection {
 }
 
 fn history_of(connection: &Connection, target: &StreamRef) -> Vec<Batch> {
-    connection.shared.lock().stream(target, false).unwrap().clone()
-}
-
-/// `s2-semantics.md` E3.
-fn page<'a>(
-    names: impl Iterator<Item = &'a String>,
-    prefix: &str,
-    start_after: &str,
-    limit: u32,
-) -> (Vec<String>, bool) {
-    let limit = if limit == 0 { 1000 } else { limit as usize };
-    let mut names = names.filter(|name| name.starts_with(prefix) && name.as_str() > start_after).cloned();
-    let page: Vec<String> = names.by_ref().take(limit).collect();
-    (page, names.next().is_some())
+    connection.shared.lock().stream(target, false).unwrap().batches.clone()
 }
 
 fn hello() -> HelloAccepted {
@@ -338,15 +356,6 @@ fn status() -> StatusReport {
         version: "model/1".to_owned(),
         counters: vec![("appends".to_owned(), 3)],
     }
-}
-
-fn basin_info(name: &str) -> BasinInfo {
-    let name = name.parse().unwrap();
-    BasinInfo { name, created_at_ms: ARRIVAL_MS, create_stream_on_append: false, create_stream_on_read: false }
-}
-
-fn stream_info(name: &str) -> StreamInfo {
-    StreamInfo { name: name.parse().unwrap(), id: StreamId([1; 16]), created_at_ms: ARRIVAL_MS }
 }
 
 /// A port where somebody answers every connection with these bytes.

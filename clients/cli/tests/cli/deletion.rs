@@ -1,0 +1,32 @@
+//! Deleting: it begins at once, is marked in listings, and keeps the name (`s2-semantics.md` E6).
+
+use crate::support::{BASIN, Model, run, run_with};
+
+#[test]
+fn e6_what_is_being_deleted_is_marked_and_keeps_its_name() {
+    let model = Model::with_basin(BASIN);
+    let addr = &model.addr;
+    for stream in ["logs", "metrics"] {
+        run(addr, &format!("create-stream test-basin/{stream}"));
+    }
+    for _ in 0..2 {
+        let ran = run(addr, "delete-stream s2://test-basin/logs");
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "Stream is being deleted\n"));
+    }
+    insta::assert_snapshot!(String::from_utf8(run(addr, "ls test-basin").quietly()).unwrap(), @"");
+    insta::assert_snapshot!(run(addr, "create-stream test-basin/logs").complaint(addr), @"");
+    insta::assert_snapshot!(run_with(addr, "append test-basin/logs", b"x\n").complaint(addr), @"");
+    let ran = run(addr, "delete-basin test-basin");
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "Basin is being deleted\n"));
+    assert_eq!(run(addr, "ls").quietly(), b"test-basin (being deleted)\n");
+    insta::assert_snapshot!(run(addr, "create-basin test-basin").complaint(addr), @"");
+}
+
+#[test]
+fn e6_what_is_not_there_cannot_be_deleted() {
+    let model = Model::with_basin(BASIN);
+    run(&model.addr, "create-stream test-basin/logs");
+    let complaint = |args: &str| run(&model.addr, args).complaint(&model.addr);
+    insta::assert_snapshot!(complaint("delete-stream test-basin/lgos"), @"");
+    insta::assert_snapshot!(complaint("delete-basin test-basim"), @"");
+}

@@ -104,14 +104,15 @@ impl Failure {
         Self::new(what, why, advice)
     }
 
-    /// A call that should have begun to take `thing` away. Doing it twice does no harm.
-    pub fn of_deletion(globals: &Globals, thing: &str, error: &Error) -> Self {
-        let what = match error.outcome() {
-            Outcome::MaybeDone => format!("{thing} may or may not be gone"),
-            Outcome::NotDone | Outcome::Terminal => format!("{thing} is still as it was"),
-        };
-        let failure = Self::of_call(globals, what, error);
-        if error.outcome() == Outcome::MaybeDone { failure.with_exit(Exit::Ambiguous) } else { failure }
+    /// A call that should have taken `thing` away; `done` is the word for that. Doing it twice does no harm.
+    pub fn of_removal(globals: &Globals, thing: &str, done: &str, error: &Error) -> Self {
+        match error.outcome() {
+            Outcome::MaybeDone => {
+                let what = format!("{thing} may or may not have been {done}");
+                Self::of_call(globals, what, error).with_exit(Exit::Ambiguous)
+            }
+            Outcome::NotDone | Outcome::Terminal => Self::of_call(globals, format!("{thing} was not {done}"), error),
+        }
     }
 
     /// A command record that should have been appended; `done` is what the stream would be now.

@@ -60,6 +60,43 @@ pub async fn improve_basin(
     }
 }
 
+/// [`improve`] for a stream that was to be taken away: nobody creates one for that.
+pub async fn improve_removal(
+    globals: &Globals,
+    client: &Client,
+    uri: &StreamUri,
+    error: &Error,
+    failure: Failure,
+) -> Failure {
+    let (basin, stream) = uri.names();
+    if error.code() != Some(ErrorCode::StreamNotFound) {
+        return improve_basin_removal(globals, client, basin, error, failure).await;
+    }
+    let near = within_patience(stream_near(client, basin, stream)).await.map(|near| format!("{basin}/{near}"));
+    let why = super::Why(format!("the basin {basin} has no stream `{stream}`"));
+    Failure { why, advice: instead(near, &CommandLine::new(globals, "ls").word(basin)), ..failure }
+}
+
+/// As [`improve_removal`], of a basin.
+pub async fn improve_basin_removal(
+    globals: &Globals,
+    client: &Client,
+    basin: &str,
+    error: &Error,
+    failure: Failure,
+) -> Failure {
+    if error.code() != Some(ErrorCode::BasinNotFound) {
+        return failure;
+    }
+    let near = within_patience(basin_near(client, basin)).await;
+    let why = super::Why(format!("there is no basin `{basin}`"));
+    Failure { why, advice: instead(near, &CommandLine::new(globals, "ls")), ..failure }
+}
+
+fn instead(near: Option<String>, list: &CommandLine) -> String {
+    near.map_or_else(|| format!("see what there is with `{list}`"), |near| format!("did you mean {near}?"))
+}
+
 async fn within_patience(search: impl Future<Output = Result<Option<String>, Error>>) -> Option<String> {
     tokio::time::timeout(PATIENCE, search).await.ok()?.ok()?
 }

@@ -31,8 +31,8 @@ pub async fn run(globals: &Globals, args: DeleteBasin) -> Result<(), Failure> {
             Ok(())
         }
         Err(error) => {
-            let failure = Failure::of_deletion(globals, &format!("the basin {basin}"), &error);
-            Err(nearest::improve_basin(globals, &client, basin, &error, failure).await)
+            let failure = Failure::of_removal(globals, &format!("the basin {basin}"), "deleted", &error);
+            Err(nearest::improve_basin_removal(globals, &client, basin, &error, failure).await)
         }
     }
 }

@@ -31,8 +31,8 @@ pub async fn run(globals: &Globals, args: DeleteStream) -> Result<(), Failure> {
             Ok(())
         }
         Err(error) => {
-            let failure = Failure::of_deletion(globals, &format!("the stream {}", args.uri), &error);
-            Err(nearest::improve(globals, &client, &args.uri, &error, failure).await)
+            let failure = Failure::of_removal(globals, &format!("the stream {}", args.uri), "deleted", &error);
+            Err(nearest::improve_removal(globals, &client, &args.uri, &error, failure).await)
         }
     }
 }

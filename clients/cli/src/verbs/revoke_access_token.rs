@@ -27,7 +27,7 @@ pub async fn run(globals: &Globals, args: RevokeAccessToken) -> Result<(), Failu
         remark("Access token revoked");
         return Ok(());
     };
-    let failure = Failure::of_deletion(globals, &format!("the access token {}", args.id), &error);
+    let failure = Failure::of_removal(globals, &format!("the access token {}", args.id), "revoked", &error);
     if error.code() != Some(ErrorCode::AccessTokenNotFound) {
         return Err(failure);
     }

@@ -29,14 +29,22 @@ fn f1_tokens_are_listed_without_their_secrets_and_revoked_by_their_ids() {
     ] {
         assert_eq!(issued(addr, args).code, Some(0));
     }
-    insta::assert_snapshot!(String::from_utf8(run(addr, "list-access-tokens").quietly()).unwrap(), @"");
+    insta::assert_snapshot!(String::from_utf8(run(addr, "list-access-tokens").quietly()).unwrap(), @r"
+    all expires=never op-group-perms=account=rw,basin=r,stream=w basins=* streams=* access-tokens=one append-bytes-per-sec=1000 requests-per-sec=5
+    tenant expires=2026-02-18T04:56:46.000Z ops=append,read basins=my-basin streams=tenant/* auto-prefix-streams
+    ");
     assert_eq!(run(addr, "list-access-tokens -p ten").quietly().iter().filter(|byte| **byte == b'\n').count(), 1);
     assert_eq!(run(addr, "list-access-tokens -n 1").quietly().iter().filter(|byte| **byte == b'\n').count(), 1);
     let ran = run(addr, "revoke-access-token all");
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "Access token revoked\n"));
     assert_eq!(run(addr, "list-access-tokens -p all").quietly(), b"");
     insta::assert_snapshot!(run(addr, "revoke-access-token all").complaint(addr), @"");
-    insta::assert_snapshot!(issued(addr, "tenant --ops read").complaint(addr), @"");
+    insta::assert_snapshot!(issued(addr, "tenant --ops read").complaint(addr), @r"
+    exit 1
+    Error:   × the access token tenant was not created
+      ╰─▶ there is one of this name
+      help: use it as it is, or choose another name
+    ");
 }
 
 #[test]
@@ -71,14 +79,39 @@ fn f3_what_is_wrong_with_a_token_is_told_with_its_source_and_without_it() {
     let model = Model::start();
     model.state().token = Some(b"s3cret".to_vec());
     let addr = &model.addr;
-    insta::assert_snapshot!(run(addr, "ls").complaint(addr), @"");
+    insta::assert_snapshot!(run(addr, "ls").complaint(addr), @r"
+    exit 1
+    Error:   × there is no connection to a server
+      ╰─▶ the access token is not valid
+      help: give an access token with --token-file FILE, or in the environment as RIVERRUN_TOKEN
+    ");
     let wrong = finish(command(addr, "ls").env("S2_ACCESS_TOKEN", "wr0ng")).complaint(addr);
     assert!(!wrong.contains("wr0ng"), "{wrong}");
-    insta::assert_snapshot!(wrong, @"");
+    insta::assert_snapshot!(wrong, @r"
+    exit 1
+    Error:   × there is no connection to a server
+      ╰─▶ the access token is not valid
+      help: the access token comes from the environment variable S2_ACCESS_TOKEN; check that it is whole, not expired and not revoked
+    ");
     model.state().powerless = true;
     let powerless = finish(command(addr, "ls").env("RIVERRUN_TOKEN", "s3cret")).complaint(addr);
     assert!(!powerless.contains("s3cret"), "{powerless}");
-    insta::assert_snapshot!(powerless, @"");
-    insta::assert_snapshot!(run(addr, "ls --token-file /nowhere/root.token").complaint(addr), @"");
-    insta::assert_snapshot!(run(addr, "ls --token-file /dev/null").complaint(addr), @"");
+    insta::assert_snapshot!(powerless, @r"
+    exit 1
+    Error:   × the basins could not be listed
+      ╰─▶ the access token does not allow ListBasins
+      help: the access token comes from the environment variable RIVERRUN_TOKEN; use one that allows it, or ask its issuer for one
+    ");
+    insta::assert_snapshot!(run(addr, "ls --token-file /nowhere/root.token").complaint(addr), @r"
+    exit 1
+    Error:   × the access token cannot be read from the file /nowhere/root.token
+      ╰─▶ No such file or directory (os error 2)
+      help: check the path
+    ");
+    insta::assert_snapshot!(run(addr, "ls --token-file /dev/null").complaint(addr), @r"
+    exit 1
+    Error:   × the file /dev/null holds no access token
+      ╰─▶ it is empty
+      help: put the token there, and nothing else
+    ");
 }

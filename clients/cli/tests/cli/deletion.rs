@@ -13,13 +13,31 @@ fn e6_what_is_being_deleted_is_marked_and_keeps_its_name() {
         let ran = run(addr, "delete-stream s2://test-basin/logs");
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "Stream is being deleted\n"));
     }
-    insta::assert_snapshot!(String::from_utf8(run(addr, "ls test-basin").quietly()).unwrap(), @"");
-    insta::assert_snapshot!(run(addr, "create-stream test-basin/logs").complaint(addr), @"");
-    insta::assert_snapshot!(run_with(addr, "append test-basin/logs", b"x\n").complaint(addr), @"");
+    insta::assert_snapshot!(String::from_utf8(run(addr, "ls test-basin").quietly()).unwrap(), @r"
+    s2://test-basin/logs 2026-02-18T04:56:46.217Z (being deleted)
+    s2://test-basin/metrics 2026-02-18T04:56:46.217Z
+    ");
+    insta::assert_snapshot!(run(addr, "create-stream test-basin/logs").complaint(addr), @r"
+    exit 1
+    Error:   × the stream test-basin/logs was not created
+      ╰─▶ stream deletion pending
+      help: wait until the deletion is done, or use another name
+    ");
+    insta::assert_snapshot!(run_with(addr, "append test-basin/logs", b"x\n").complaint(addr), @r"
+    exit 1
+    Error:   × nothing was appended to test-basin/logs
+      ╰─▶ stream deletion pending
+      help: wait until the deletion is done, or use another name
+    ");
     let ran = run(addr, "delete-basin test-basin");
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "Basin is being deleted\n"));
     assert_eq!(run(addr, "ls").quietly(), b"test-basin (being deleted)\n");
-    insta::assert_snapshot!(run(addr, "create-basin test-basin").complaint(addr), @"");
+    insta::assert_snapshot!(run(addr, "create-basin test-basin").complaint(addr), @r"
+    exit 1
+    Error:   × the basin test-basin was not created
+      ╰─▶ basin `test-basin` is being deleted
+      help: wait until the deletion is done, or use another name
+    ");
 }
 
 #[test]
@@ -29,4 +47,5 @@ fn e6_what_is_not_there_cannot_be_deleted() {
     let complaint = |args: &str| run(&model.addr, args).complaint(&model.addr);
     insta::assert_snapshot!(complaint("delete-stream test-basin/lgos"), @"");
     insta::assert_snapshot!(complaint("delete-basin test-basim"), @"");
+    insta::assert_snapshot!(complaint("delete-basin zzzzzzzz"), @"");
 }

@@ -141,16 +141,34 @@ fn a_second_interrupt_leaves_the_outcome_open() {
 fn b11_a_condition_that_does_not_hold_tells_what_the_stream_has_and_what_is_stored() {
     let fenced =
         Error::Terminal(riverrun_client::Terminal::FencingTokenMismatch { current: "leader-8".parse().unwrap() });
-    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &fenced, &outcomes(2))), @"");
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &fenced, &outcomes(2))), @r"
+    exit 1
+      × appending to my-basin-1/logs ended in front of line 3
+      ╰─▶ the stream's fencing token is `leader-8`
+      help: another writer has taken over; leave the stream to it, or take it back with `riverrun fence my-basin-1/logs TOKEN -f leader-8`
+            lines 1 to 2 are stored
+    ");
     let unfenced = Error::Terminal(riverrun_client::Terminal::FencingTokenMismatch { current: "".parse().unwrap() });
-    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &unfenced, &outcomes(0))), @"");
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &unfenced, &outcomes(0))), @r"
+    exit 1
+      × appending to my-basin-1/logs ended in front of line 1
+      ╰─▶ the stream has no fencing token
+      help: leave out -f, or set one with `riverrun fence my-basin-1/logs TOKEN`
+            no line is stored
+    ");
     let behind = Error::NotDone(NotDone::SeqNumMismatch { next: 7 });
-    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &behind, &outcomes(2))), @"");
+    insta::assert_snapshot!(shown(&failed(&globals(), &args("app.log"), &behind, &outcomes(2))), @r"
+    exit 1
+      × appending to my-basin-1/logs ended in front of line 3
+      ╰─▶ the next record of the stream gets the number 7
+      help: see what there is with `riverrun tail my-basin-1/logs`; if it may follow that, go on with -m 7
+            lines 1 to 2 are stored
+    ");
 }
 
 #[test]
 fn i4_what_goes_on_behind_stored_lines_goes_on_with_their_conditions() {
     let conditions = Conditions { fencing_token: Some("leader-7".parse().unwrap()), match_seq_num: Some(100) };
     let args = Append { conditions, ..args("app.log") };
-    insta::assert_snapshot!(resume(&globals(), &args, 20), @"");
+    insta::assert_snapshot!(resume(&globals(), &args, 20), @"tail -n +21 app.log | riverrun append my-basin-1/logs -f leader-7 -m 120");
 }

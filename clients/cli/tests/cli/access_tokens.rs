@@ -38,7 +38,12 @@ fn f1_tokens_are_listed_without_their_secrets_and_revoked_by_their_ids() {
     let ran = run(addr, "revoke-access-token all");
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "Access token revoked\n"));
     assert_eq!(run(addr, "list-access-tokens -p all").quietly(), b"");
-    insta::assert_snapshot!(run(addr, "revoke-access-token all").complaint(addr), @"");
+    insta::assert_snapshot!(run(addr, "revoke-access-token all").complaint(addr), @r"
+    exit 1
+    Error:   × the access token all was not revoked
+      ╰─▶ there is no access token of this id
+      help: see what there is with `riverrun --addr 127.0.0.1:5252 list-access-tokens`
+    ");
     insta::assert_snapshot!(issued(addr, "tenant --ops read").complaint(addr), @r"
     exit 1
     Error:   × the access token tenant was not created

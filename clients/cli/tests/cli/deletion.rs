@@ -45,7 +45,22 @@ fn e6_what_is_not_there_cannot_be_deleted() {
     let model = Model::with_basin(BASIN);
     run(&model.addr, "create-stream test-basin/logs");
     let complaint = |args: &str| run(&model.addr, args).complaint(&model.addr);
-    insta::assert_snapshot!(complaint("delete-stream test-basin/lgos"), @"");
-    insta::assert_snapshot!(complaint("delete-basin test-basim"), @"");
-    insta::assert_snapshot!(complaint("delete-basin zzzzzzzz"), @"");
+    insta::assert_snapshot!(complaint("delete-stream test-basin/lgos"), @r"
+    exit 1
+    Error:   × the stream test-basin/lgos was not deleted
+      ╰─▶ the basin test-basin has no stream `lgos`
+      help: did you mean test-basin/logs?
+    ");
+    insta::assert_snapshot!(complaint("delete-basin test-basim"), @r"
+    exit 1
+    Error:   × the basin test-basim was not deleted
+      ╰─▶ there is no basin `test-basim`
+      help: did you mean test-basin?
+    ");
+    insta::assert_snapshot!(complaint("delete-basin zzzzzzzz"), @r"
+    exit 1
+    Error:   × the basin zzzzzzzz was not deleted
+      ╰─▶ there is no basin `zzzzzzzz`
+      help: see what there is with `riverrun --addr 127.0.0.1:5252 ls`
+    ");
 }

@@ -3,13 +3,11 @@
 
 pub mod audit;
 mod door;
-mod listing;
 mod rates;
 mod root_token;
 mod tokens;
 
 pub use door::{Auth, Door};
-pub use listing::{narrow_basins, narrow_streams};
 pub use rates::{Buckets, Rated, Refusal, append_bytes};
 pub use root_token::{ROOT_TOKEN_FILE, RootFile, RootTokenError, RootTokenPolicy, prepare};
 pub use tokens::{Admitted, Tokens, TokensParts};

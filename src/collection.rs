@@ -114,6 +114,12 @@ impl CollectorParts {
     }
 }
 
+impl std::fmt::Debug for CollectorParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CollectorParts").field("grace", &self.grace).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Collector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Collector").field("grace", &self.parts.grace).finish_non_exhaustive()

@@ -28,6 +28,7 @@ use riverrun_protocol::config::StreamConfig;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::catalog::Catalog;
+use crate::loader::ChunkIndex;
 pub use deletion::StreamDeletion;
 pub use error::NameError;
 pub use listing::EVERYTHING;
@@ -46,6 +47,8 @@ pub type WallClock = Arc<dyn Fn() -> u64 + Send + Sync>;
 pub struct NamesParts {
     pub catalog: Arc<dyn Catalog>,
     pub shards: Arc<dyn Shards>,
+    /// Where the streams' records are known; it forgets those of a purged stream.
+    pub index: Arc<ChunkIndex>,
     /// What a stream gets of which neither its creator nor its basin says anything.
     pub defaults: StreamConfig,
     pub clock: WallClock,
@@ -55,6 +58,7 @@ pub struct NamesParts {
 pub struct Names {
     catalog: Arc<dyn Catalog>,
     shards: Arc<dyn Shards>,
+    index: Arc<ChunkIndex>,
     defaults: StreamConfig,
     clock: WallClock,
     locks: Locks,
@@ -68,6 +72,7 @@ impl Names {
         Self {
             catalog: parts.catalog,
             shards: parts.shards,
+            index: parts.index,
             defaults: parts.defaults,
             clock: parts.clock,
             locks: Locks::default(),

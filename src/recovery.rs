@@ -10,7 +10,7 @@
 //!   4 fencing      every older sequence: index what was put, then end it
 //!   5 index        all footers; where streams stand whose chunks are gone
 //!   6 replay       batches that no chunk holds yet
-//!   7 tombstones   those of which nothing is left go
+//!   7 tombstones   those of which nothing is left go; what chunks hold of the others is dead
 //! (the caller writes the first block of every new journal: a successor will call a journal missing of which it finds nothing)
 //! Epoch::mark_serving          before the first append is accepted
 //! Epoch::inherited_published   when every shard has republished what it inherited; then old journal files may be reused
@@ -31,8 +31,8 @@ mod identity;
 mod journals;
 mod losses;
 mod replay;
-mod tombstones;
 mod states;
+mod tombstones;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -131,6 +131,7 @@ pub async fn recover(parts: &RecoveryParts, config: &RecoveryConfig) -> Result<R
         close_unclean(parts, config, &history).await?;
         tombstones::take_away(&*parts.catalog, &index).await?;
     }
+    tombstones::forget_purged(&*parts.catalog, &index).await?;
     let files_in_question = if is_behind { BTreeSet::new() } else { looked_at };
     let summary = Summary { chunks, chunks_indexed, ..replayed.summary };
     tracing::info!(epoch = number, ?summary, "recovered");

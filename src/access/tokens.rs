@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use riverrun_core::access::{Grant, Principal, PublicId, SecretHash, TokenSecret, View, issue};
+use riverrun_core::access::{Grant, Principal, PublicId, SecretHash, TokenSecret, issue};
 use riverrun_core::control::{Listing, RootTokenRow, TokenKeyRow, TokenRow, keys};
 use riverrun_core::stored::StoredError;
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
@@ -14,7 +14,7 @@ use tokio::sync::RwLock;
 use super::root_token::{self, RootFile, RootTokenError};
 use super::{Buckets, Rated, new_secret};
 use crate::catalog::{Catalog, CatalogError, Change};
-use crate::loader::WallClock;
+use crate::names::WallClock;
 
 /// What becomes of a call.
 pub type Answer = Result<Response, ErrorFrame>;
@@ -185,18 +185,9 @@ impl Tokens {
     }
 
     pub async fn list(&self, principal: &Principal, request: &ListAccessTokens) -> Result<Response, ErrorFrame> {
-        let ListAccessTokens { prefix, start_after, limit } = request;
-        let view = View::new(principal, |scope| &scope.access_tokens, prefix, start_after, *limit);
-        let Some(view) = view else {
-            return Ok(Response::AccessTokenList(AccessTokenList { tokens: Vec::new(), has_more: false }));
-        };
-        let narrow =
-            ListAccessTokens { prefix: view.prefix.clone(), start_after: start_after.clone(), limit: view.limit };
-        let page = self.page(&Listing::access_tokens(&narrow)).await?;
-        let mut has_more = page.has_more;
-        let mut tokens = page.entries.iter().map(TokenRow::info).collect();
-        view.cut(&mut tokens, &mut has_more, |token| token.id.as_str());
-        Ok(Response::AccessTokenList(AccessTokenList { tokens, has_more }))
+        let page = self.page(&Listing::access_tokens(request, principal.access_tokens())).await?;
+        let tokens = page.entries.iter().map(TokenRow::info).collect();
+        Ok(Response::AccessTokenList(AccessTokenList { tokens, has_more: page.has_more }))
     }
 
     async fn page(&self, listing: &Listing) -> Result<riverrun_core::control::Page<TokenRow>, TokenError> {

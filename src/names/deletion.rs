@@ -122,6 +122,8 @@ impl Names {
     pub(super) async fn purge(&self, id: StreamId, pending: &PendingStream) -> Result<(), NameError> {
         let _name = self.locks.stream(&pending.target).await;
         let there = self.stream_row(&pending.target).await?;
-        self.commit(rows::purge(there.as_ref(), id, pending, self.now_ms()), &Caller::<()>::nobody()).await
+        self.commit(rows::purge(there.as_ref(), id, pending, self.now_ms()), &Caller::<()>::nobody()).await?;
+        self.index.forget(id);
+        Ok(())
     }
 }

@@ -19,7 +19,9 @@ use crate::publish::fixtures::clock;
 /// The names of one process, whose shards are a model.
 pub fn names(catalog: Arc<dyn Catalog>) -> (Arc<Names>, ModelShards) {
     let shards = ModelShards::default();
-    let parts = NamesParts { catalog, shards: Arc::new(shards.clone()), defaults: SYSTEM_DEFAULTS, clock: clock() };
+    let shards_too = Arc::new(shards.clone());
+    let parts =
+        NamesParts { catalog, shards: shards_too, index: Arc::default(), defaults: SYSTEM_DEFAULTS, clock: clock() };
     (Arc::new(Names::new(parts)), shards)
 }
 

@@ -1,7 +1,7 @@
 //! Rows of names, read and made.
 
 use riverrun_core::control::{
-    BasinEntry, Fresh, IdRow, PendingBasin, PendingStream, Purge, StreamEntry, TombstoneRow, keys, purge_stream,
+    BasinEntry, DueRow, Fresh, IdRow, PendingBasin, PendingStream, Purge, StreamEntry, TombstoneRow, keys, purge_stream,
 };
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::{BasinName, StreamId};
@@ -53,7 +53,15 @@ pub fn put_stream(entry: &StreamEntry) -> Change {
 /// A new stream, and what recovery knows it by.
 pub fn create_stream(entry: &StreamEntry) -> Vec<Change> {
     let id = IdRow { basin: entry.basin.clone(), name: entry.name.clone(), purged_at_ms: None };
-    vec![put_stream(entry), Change::Put(keys::id(entry.id), id.encode())]
+    let mut changes = vec![put_stream(entry), Change::Put(keys::id(entry.id), id.encode())];
+    changes.extend(look_when_empty(entry, entry.created_at_ms));
+    changes
+}
+
+/// Has collection look at the stream when it may be empty for long enough, if it is to be deleted then.
+pub fn look_when_empty(entry: &StreamEntry, now_ms: u64) -> Option<Change> {
+    let due = DueRow { target: target_of(entry) };
+    entry.first_due_ms(now_ms).map(|at_ms| Change::Put(keys::due(at_ms, entry.id), due.encode()))
 }
 
 /// What marks a basin as deleted.
@@ -68,6 +76,7 @@ pub fn purge(there: Option<&StreamEntry>, id: StreamId, pending: &PendingStream,
     let name = keys::stream(&pending.target.basin, &pending.target.stream);
     let mut changes = vec![
         Change::Delete(keys::pending_stream(id)),
+        Change::Delete(keys::state(id)),
         Change::Put(keys::id(id), tombstone.encode()),
         Change::Put(keys::tombstone(id), TombstoneRow { purged_at_ms: now_ms }.encode()),
     ];

@@ -85,7 +85,11 @@ impl Names {
         match decided.result {
             ProvisionResult::Noop => {}
             ProvisionResult::Created => self.commit(rows::create_stream(&decided.entry), caller).await?,
-            ProvisionResult::Updated => self.commit(vec![rows::put_stream(&decided.entry)], caller).await?,
+            ProvisionResult::Updated => {
+                let mut changes = vec![rows::put_stream(&decided.entry)];
+                changes.extend(rows::look_when_empty(&decided.entry, self.now_ms()));
+                self.commit(changes, caller).await?;
+            }
         }
         Ok(decided)
     }

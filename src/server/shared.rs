@@ -12,10 +12,10 @@ use riverrun_protocol::types::Level;
 use super::clock::Clock;
 use super::internal::Answers;
 use super::journal_files::{JournalOrder, SyncMethod};
-use crate::collection::Swept;
 use super::mail::Output;
 use crate::access::Door;
 use crate::access::audit::AuditSender;
+use crate::collection::Swept;
 use crate::uring::RingCounters;
 
 /// How this server names itself in hellos.

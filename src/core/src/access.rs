@@ -11,7 +11,6 @@ mod principal;
 mod rate;
 mod secret;
 mod sets;
-mod view;
 
 pub use audit::{AuditChain, AuditRecord, Decision};
 pub use decide::{Denied, admit, decide, decide_rotation};
@@ -23,7 +22,6 @@ pub use principal::{Grant, Principal};
 pub use rate::{BURST_NS, admit_cost, charge, cost_ns, debt_ns};
 pub use secret::{NotAToken, PublicId, SecretHash, TokenSecret};
 pub use sets::{contains, is_subset};
-pub use view::View;
 
 /// Where the broker itself writes what was asked of it. Nobody else may write there.
 pub const SYSTEM_BASIN: &str = "riverrun-system";

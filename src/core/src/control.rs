@@ -9,12 +9,12 @@ mod config;
 mod create_basin;
 mod create_stream;
 mod creation;
+mod dead;
 mod delete_basin;
 mod delete_stream;
+mod due;
 mod ensure_basin;
 mod ensure_stream;
-mod dead;
-mod due;
 mod epoch;
 mod existing;
 mod first_use;
@@ -38,9 +38,9 @@ mod stored_config;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod tombstone;
 mod token;
 mod token_key;
+mod tombstone;
 mod value;
 mod verdict;
 
@@ -49,12 +49,12 @@ pub use chunk::ChunkRow;
 pub use config::{SYSTEM_DEFAULTS, check_retention, patched_basin, patched_stream, resolved};
 pub use create_basin::create_basin;
 pub use create_stream::create_stream;
+pub use dead::DeadRow;
 pub use delete_basin::delete_basin;
 pub use delete_stream::delete_stream;
+pub use due::{DueRow, EmptyVerdict, StoredRecords, judge_empty, look_again_ms};
 pub use ensure_basin::ensure_basin;
 pub use ensure_stream::ensure_stream;
-pub use dead::DeadRow;
-pub use due::{DueRow, EmptyVerdict, StoredRecords, judge_empty, look_again_ms};
 pub use epoch::{ClosedRow, EpochRow, InheritedJournal, ServingRow};
 pub use first_use::{creates_on_first_use, find_or_create, find_stream};
 pub use get_basin_config::get_basin_config;
@@ -73,13 +73,10 @@ pub use sequence::SequenceRow;
 pub use state::StateRow;
 pub use store::{STORE_FORMAT_VERSION, StoreRow};
 pub use stream::{StreamEntry, lane_of};
-pub use tombstone::TombstoneRow;
-pub use verdict::{Deletion, Fresh, Verdict};
 pub use token::{RatedToken, TokenRow};
 pub use token_key::TokenKeyRow;
+pub use tombstone::TombstoneRow;
+pub use verdict::{Deletion, Fresh, Verdict};
 
 /// SHA-256 of a creation's request token and requested configuration (`s2-semantics.md` E4).
 pub type CreationHash = [u8; 32];
-
-/// The server's own basin: listings do not show it.
-pub const RESERVED_BASIN: &str = "riverrun-system";

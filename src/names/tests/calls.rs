@@ -1,6 +1,7 @@
 //! Single calls, as clients see them.
 
-use riverrun_core::control::{RESERVED_BASIN, keys};
+use riverrun_core::access::SYSTEM_BASIN;
+use riverrun_core::control::keys;
 use riverrun_protocol::access::ResourceSet;
 use riverrun_protocol::config::{BasinConfig, BasinConfigPatch, Retention};
 use riverrun_protocol::error::{ErrorCode, Outcome};
@@ -101,7 +102,7 @@ async fn e3_ensure_creates_what_is_missing() {
 async fn e3_listings_page_through_everything_in_byte_order() {
     let process = Process::start();
     let mut names: Vec<String> = (0..25).map(|i| format!("basin-{:02}", i * 7 % 25)).collect();
-    for name in names.iter().map(String::as_str).chain([RESERVED_BASIN]) {
+    for name in names.iter().map(String::as_str).chain([SYSTEM_BASIN]) {
         process.create_basin(BasinName::new(name).expect("a name")).await.expect("created");
     }
     names.sort();

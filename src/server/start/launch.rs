@@ -18,6 +18,7 @@ use super::journals::NewJournals;
 use super::{Ownership, StartError, Taken, system};
 use crate::access::{RootFile, Tokens, TokensParts, audit};
 use crate::catalog::Catalog;
+use crate::collection::{Collector, CollectorParts};
 use crate::config::Config;
 use crate::loader::{Loader, LoaderParts};
 use crate::names::{Names, NamesParts};
@@ -26,6 +27,7 @@ use crate::recovery::{Epoch, Summary};
 use crate::server::Broker;
 use crate::server::audit_writer::{self, AuditWriter};
 use crate::server::clock::Clock;
+use crate::server::collector::{BrokerStreams, collect};
 use crate::server::failure::Failure;
 use crate::server::inherited::Inherited;
 use crate::server::internal::{self, Internal};
@@ -35,6 +37,7 @@ use crate::server::mailbox::{Mailbox, Postbox, mailbox};
 use crate::server::shard_calls::ShardCalls;
 use crate::server::shared::{Facts, Shared};
 use crate::server::side::{Side, SideOrders, side_orders};
+use crate::server::steady_clock::steady;
 use crate::server::worker::{Worker, WorkerParts};
 use crate::uring::{Features, Ring};
 
@@ -99,13 +102,14 @@ pub(super) fn launch(
     let names = Arc::new(Names::new(NamesParts {
         catalog: taken.catalog.clone(),
         shards: Arc::new(wiring.calls.clone()),
+        index: taken.recovered.index.clone(),
         defaults: config.stream_defaults(),
         clock: Arc::new(move || clock.now().wall_ms),
     }));
     let loader = Loader::new(LoaderParts {
         objects: taken.store.objects(),
         catalog: taken.catalog.clone(),
-        index: taken.recovered.index,
+        index: taken.recovered.index.clone(),
         store_id: taken.writer.store_id,
         names: names.clone(),
         offload: Offload::threads(DECOMPRESSIONS_AT_ONCE),
@@ -124,6 +128,16 @@ pub(super) fn launch(
         shards: wiring.postboxes.clone(),
     };
     runtime.spawn(side.run(queue));
+    let collector = Collector::new(CollectorParts {
+        objects: taken.store.objects(),
+        catalog: taken.catalog.clone(),
+        index: taken.recovered.index,
+        store_id: taken.writer.store_id,
+        streams: Arc::new(BrokerStreams { shards: wiring.postboxes.clone(), names: names.clone() }),
+        clock: steady(clock),
+        grace: config.collect_grace,
+    });
+    runtime.spawn(collect(collector, config.collect_interval, wiring.shared.clone()));
     runtime.spawn(names.reap());
     let watching = watch(&runtime, &taken.store, &taken.catalog, &wiring.failure);
     let threads = start_shards(clock, shards, mailboxes, listeners, &orders, &wiring, config.uring_features)?;

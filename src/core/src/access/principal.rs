@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use riverrun_protocol::access::{Operations, TokenRates, TokenScope};
+use riverrun_protocol::access::{Operations, ResourceSet, TokenRates, TokenScope};
 use riverrun_protocol::types::TokenId;
 
 use super::namespace::Namespace;
 use super::{PublicId, effective};
 use crate::control::{RatedToken, TokenRow};
+
+/// For those whom nothing is hidden from.
+static EVERYTHING: ResourceSet = ResourceSet::Prefix(String::new());
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Principal {
@@ -40,6 +43,19 @@ impl Principal {
 
     pub fn namespace(&self) -> Option<Namespace<'_>> {
         self.grant().and_then(Grant::namespace)
+    }
+
+    /// Which basins it may touch; so for the others (`s2-semantics.md` F2).
+    pub fn basins(&self) -> &ResourceSet {
+        self.grant().map_or(&EVERYTHING, |grant| &grant.scope.basins)
+    }
+
+    pub fn streams(&self) -> &ResourceSet {
+        self.grant().map_or(&EVERYTHING, |grant| &grant.scope.streams)
+    }
+
+    pub fn access_tokens(&self) -> &ResourceSet {
+        self.grant().map_or(&EVERYTHING, |grant| &grant.scope.access_tokens)
     }
 
     /// Dead from then on.

@@ -7,7 +7,8 @@ use riverrun_protocol::access::ResourceSet;
 use riverrun_protocol::limits::LIST_ENTRIES_MAX;
 use riverrun_protocol::request::{ListAccessTokens, ListBasins, ListStreams};
 
-use super::{RESERVED_BASIN, keys};
+use super::keys;
+use crate::access::SYSTEM_BASIN;
 
 /// One page of a listing: scan `keys` in order for [`Listing::scan_max`] rows and give the values of those that it
 /// [shows](Listing::shows) to [`Listing::page`].
@@ -33,7 +34,7 @@ impl Listing {
     pub fn basins(request: &ListBasins, visible: &ResourceSet) -> Self {
         let (filter, space) = (Filter::new(&request.prefix, &request.start_after), keys::BASIN_PREFIX);
         let all = Self::new(space, filter, request.limit, visible);
-        let reserved = join(space, RESERVED_BASIN);
+        let reserved = join(space, SYSTEM_BASIN);
         Self { hidden: all.keys.contains(&reserved).then_some(reserved), ..all }
     }
 

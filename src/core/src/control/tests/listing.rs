@@ -8,7 +8,8 @@ use riverrun_protocol::access::ResourceSet;
 use riverrun_protocol::request::{ListAccessTokens, ListBasins, ListStreams};
 use riverrun_protocol::types::{BasinName, StreamName};
 
-use crate::control::{Listing, Page, RESERVED_BASIN, keys};
+use crate::access::SYSTEM_BASIN;
+use crate::control::{Listing, Page, keys};
 
 fn everything() -> ResourceSet {
     ResourceSet::Prefix(String::new())
@@ -112,13 +113,13 @@ fn list_basins(names: &[&str], limit: u32) -> Page<String> {
 
 #[test]
 fn e3_the_reserved_basin_is_not_listed_and_does_not_count() {
-    let names = ["logs-one", RESERVED_BASIN, "zzzz-two"];
+    let names = ["logs-one", SYSTEM_BASIN, "zzzz-two"];
     for (limit, entries, has_more) in [(0, 2, false), (1, 1, true), (2, 2, false), (3, 2, false)] {
         let page = list_basins(&names, limit);
         assert_eq!(page.entries, ["logs-one", "zzzz-two"][..entries], "limit {limit}");
         assert_eq!(page.has_more, has_more, "limit {limit}");
     }
-    assert!(!list_basins(&["logs-one", RESERVED_BASIN], 1).has_more, "it is not what there is more of");
+    assert!(!list_basins(&["logs-one", SYSTEM_BASIN], 1).has_more, "it is not what there is more of");
 }
 
 #[test]

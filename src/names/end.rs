@@ -13,8 +13,10 @@ use super::{CALL_DEADLINE, NameError};
 
 /// Whoever waits for a call, told once. The call may go on behind the answer.
 pub struct Caller<T> {
-    answer: Arc<Mutex<Option<oneshot::Sender<Result<T, NameError>>>>>,
+    answer: Arc<Mutex<Option<Sender<T>>>>,
 }
+
+type Sender<T> = oneshot::Sender<Result<T, NameError>>;
 
 impl<T> Caller<T> {
     /// For what is done without being asked.

@@ -55,6 +55,10 @@ pub(super) fn partial_config(reader: &mut Reader<'_>) -> Result<PartialStreamCon
     })
 }
 
+fn unset<T>(reader: &mut Reader<'_>) -> Result<Option<T>, StoredError> {
+    reader.zeros(1).map(|()| None)
+}
+
 pub(super) fn put_config(out: &mut Vec<u8>, config: &StreamConfig) {
     put_partial_config(out, &PartialStreamConfig::from(*config));
 }

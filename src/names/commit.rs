@@ -7,7 +7,7 @@ use super::{NameError, Names};
 use crate::catalog::{CatalogError, Change};
 
 /// How long to wait before what failed is repeated, at first and at most.
-const REPEAT_AFTER_MIN: Duration = Duration::from_millis(50);
+const REPEAT_AFTER_MIN: Duration = Duration::from_millis(5);
 const REPEAT_AFTER_MAX: Duration = Duration::from_secs(5);
 
 impl Names {

@@ -15,7 +15,7 @@ use crate::store::model::PutFault;
 const HISTORIES: u64 = 30;
 const STEPS: usize = 120;
 /// An append that is given up has done nothing: what it waits for is its stream, before it is numbered.
-const GIVES_UP_AFTER: Duration = Duration::from_millis(200);
+const GIVES_UP_AFTER: Duration = Duration::from_millis(50);
 
 #[tokio::test]
 async fn no_history_loses_or_invents_a_record() {

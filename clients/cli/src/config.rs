@@ -1,4 +1,5 @@
-//! Configurations on the command line: the flags that set them, and the JSON that shows them (`s2-semantics.md` E1, J3).
+//! Configurations on the command line: the flags that set them, and the JSON that shows them (`s2-semantics.md` E1,
+//! J3).
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use riverrun_client::{BasinConfig, PartialStreamConfig, Retention, StorageClass, StreamConfig, TimestampingMode};

@@ -1,5 +1,5 @@
-//! The access token of the command line: from a file or from the environment, never from an argument, which every user of the
-//! machine could read in the list of processes.
+//! The access token of the command line: from a file or from the environment, never from an argument, which every user
+//! of the machine could read in the list of processes.
 
 use std::ffi::OsString;
 use std::fmt;

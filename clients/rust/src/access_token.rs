@@ -2,8 +2,8 @@
 
 use riverrun_protocol::access::{Operation, OperationGroups, ResourceSet, TokenRates, TokenScope};
 
-/// A new access token: which operations on which names, until when, how fast (`s2-semantics.md` F2, F3). By default it may
-/// do nothing, and a token that may do nothing is refused: name at least one operation or group.
+/// A new access token: which operations on which names, until when, how fast (`s2-semantics.md` F2, F3). By default it
+/// may do nothing, and a token that may do nothing is refused: name at least one operation or group.
 ///
 /// ```
 /// use riverrun_client::{AccessTokenOptions, OperationGroups, ReadWrite, ResourceSet};

@@ -103,8 +103,8 @@ impl AppendSession {
         self.submit_batch_with(batch, AppendConditions::default()).await
     }
 
-    /// [`AppendSession::submit`] on conditions, which are this input's alone: whoever pipelines with `match_seq_num` advances
-    /// it by each batch's records (`s2-semantics.md` B10).
+    /// [`AppendSession::submit`] on conditions, which are this input's alone: whoever pipelines with `match_seq_num`
+    /// advances it by each batch's records (`s2-semantics.md` B10).
     ///
     /// ```no_run
     /// # async fn example(session: riverrun_client::AppendSession) -> Result<(), riverrun_client::Error> {

@@ -21,9 +21,9 @@ mod streams;
 /// A server, over as many connections as it has shards: the first is opened by [`Client::connect`], the others once a
 /// stream's answers name its shard. Lost connections are opened anew when they are next needed.
 ///
-/// Calls that change nothing are repeated after passing failures, as [`ClientConfig::retry`] says, and so are those that may
-/// be done twice (creations with a request token, ensuring, reconfiguring, deleting: `s2-semantics.md` E4). Other calls that
-/// change something are repeated only where the failed attempt is known to be without effect.
+/// Calls that change nothing are repeated after passing failures, as [`ClientConfig::retry`] says, and so are those
+/// that may be done twice (creations with a request token, ensuring, reconfiguring, deleting: `s2-semantics.md` E4).
+/// Other calls that change something are repeated only where the failed attempt is known to be without effect.
 #[derive(Clone, Debug)]
 pub struct Client {
     pool: Arc<Pool>,
@@ -41,7 +41,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `NotDone(Connect)` where nobody answers, code `Authn` where the access token is missing or not valid (never retried),
+    /// `NotDone(Connect)` where nobody answers, code `Authn` where the access token is missing or not valid (never
+    /// retried),
     /// `Terminal` where it is no Riverrun server or it refuses this client.
     pub async fn connect(address: impl Into<String>, config: ClientConfig) -> Result<Self, Error> {
         let pool = Arc::new(Pool::new(address.into(), config));

@@ -24,8 +24,8 @@ pub struct ClientConfig {
     pub request_timeout: Duration,
     /// For calls that are safe to repeat, and for connecting. Never used to repeat what may have been done.
     pub retry: RetryPolicy,
-    /// The access token, where the server wants one. Once the server does not accept it any more, calls and sessions fail
-    /// with the code `Authn` and are not retried; a client with another token has to be made.
+    /// The access token, where the server wants one. Once the server does not accept it any more, calls and sessions
+    /// fail with the code `Authn` and are not retried; a client with another token has to be made.
     pub token: Option<Token>,
     /// Free text for the server's log, at most `AGENT_BYTES_MAX` (64) bytes; more is cut off.
     pub agent: String,

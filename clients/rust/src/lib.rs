@@ -33,9 +33,9 @@
 //! # Outcomes
 //!
 //! A call is done (`Ok`), definitely not done, possibly done, or never to be done: [`Error`] keeps the last three apart by
-//! type. Nothing here repeats an append that may have been done; without `match_seq_num` a repeated append may be there twice.
-//! Calls without effect, calls known to be without effect, and calls that may be done twice (`s2-semantics.md` E4) are repeated
-//! as [`RetryPolicy`] says.
+//! type. Nothing here repeats an append that may have been done; without `match_seq_num` a repeated append may be there
+//! twice. Calls without effect, calls known to be without effect, and calls that may be done twice (`s2-semantics.md`
+//! E4) are repeated as [`RetryPolicy`] says.
 //!
 //! # How a byte travels
 //!

@@ -10,8 +10,8 @@ use riverrun_protocol::types::RequestToken;
 
 use crate::config::RetryPolicy;
 
-/// What makes a creation safe to repeat (`s2-semantics.md` E4). With a request token, a creation whose outcome is unknown is
-/// repeated by itself: had it been done, the repeat finds its own work and says [`ProvisionResult::Noop`].
+/// What makes a creation safe to repeat (`s2-semantics.md` E4). With a request token, a creation whose outcome is
+/// unknown is repeated by itself: had it been done, the repeat finds its own work and says [`ProvisionResult::Noop`].
 ///
 /// [`ProvisionResult::Noop`]: riverrun_protocol::response::ProvisionResult::Noop
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -65,8 +65,8 @@ impl From<BasinConfig> for BasinOptions {
     }
 }
 
-/// A new stream: what of its configuration is not to be inherited from the basin (`s2-semantics.md` E2), and how its creation
-/// is made safe to repeat.
+/// A new stream: what of its configuration is not to be inherited from the basin (`s2-semantics.md` E2), and how its
+/// creation is made safe to repeat.
 ///
 /// ```
 /// use riverrun_client::{Idempotency, PartialStreamConfig, StreamOptions, TimestampingMode};

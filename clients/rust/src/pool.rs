@@ -127,8 +127,8 @@ impl Pool {
         retrying(self.config.retry, effect, || self.attempt(placement, request, Bytes::new(), timeout)).await
     }
 
-    /// A request to take something away, repeated where it may have been done. `gone` is how a repeat is told that it was;
-    /// without doubt about an earlier attempt it means that there was nothing to take away.
+    /// A request to take something away, repeated where it may have been done. `gone` is how a repeat is told that it
+    /// was; without doubt about an earlier attempt it means that there was nothing to take away.
     pub(crate) async fn remove(&self, request: &Request<'_>, gone: ErrorCode) -> Result<Response, Error> {
         let (anywhere, timeout) = (Placement::default(), self.config.request_timeout);
         let in_doubt = AtomicBool::new(false);

@@ -42,8 +42,9 @@ pub struct ProducerConfig {
     pub on_ambiguous: OnAmbiguous,
     /// Must be the stream's for every batch: a producer that is fenced off ends (`s2-semantics.md` B4).
     pub fencing_token: Option<FencingToken>,
-    /// The number that the first record of all must get; the producer advances it by each batch's records. A batch that was
-    /// done without anybody knowing then cannot be followed by one in the wrong place, nor any other writer's come between.
+    /// The number that the first record of all must get; the producer advances it by each batch's records. A batch that
+    /// was done without anybody knowing then cannot be followed by one in the wrong place, nor any other writer's come
+    /// between.
     pub match_seq_num: Option<u64>,
     /// For reconnecting; the count starts anew with every ack. `None`: as the client's.
     pub retry: Option<RetryPolicy>,
@@ -72,16 +73,16 @@ pub enum OnAmbiguous {
     /// They fail as `NotDone(Poisoned)`, and so does every later one: order is kept, the caller decides.
     #[default]
     Fail,
-    /// They are sent after a reconnect: for writers to whom each record stands for itself. With `match_seq_num` they are
-    /// accepted only if the batch in doubt was done.
+    /// They are sent after a reconnect: for writers to whom each record stands for itself. With `match_seq_num` they
+    /// are accepted only if the batch in doubt was done.
     Continue,
 }
 
 /// Collects records into batches and appends them in order over a session of its own.
 ///
 /// After a lost connection it goes on with the batches that are known to be without effect, in order; see [`OnAmbiguous`] for
-/// those that are not. A record that the server refuses ends it: later ones fail as `NotDone(Poisoned)`. So does a condition
-/// that does not hold.
+/// those that are not. A record that the server refuses ends it: later ones fail as `NotDone(Poisoned)`. So does a
+/// condition that does not hold.
 ///
 /// ```no_run
 /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {

@@ -1,9 +1,9 @@
 //! When to try again, and after how long (reliability.md D22, F52).
 //!
 //! A call that changes nothing is repeated after any passing failure. A call that changes something is repeated only after a
-//! failure of the class `NotDone`: what may have been done is never repeated behind the caller's back. Between the two are
-//! calls that change something and may be done twice all the same (`s2-semantics.md` E4): they are repeated after any passing
-//! failure, but what may have been done stays in doubt until a repeat is answered.
+//! failure of the class `NotDone`: what may have been done is never repeated behind the caller's back. Between the two
+//! are calls that change something and may be done twice all the same (`s2-semantics.md` E4): they are repeated after
+//! any passing failure, but what may have been done stays in doubt until a repeat is answered.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -33,8 +33,8 @@ impl Effect {
         if request_token.is_some() { Self::Idempotent } else { Self::Some }
     }
 
-    /// A call's failure as its caller is told. `doubt` is an earlier attempt's that may have been done: that the last one was
-    /// not says nothing about the first.
+    /// A call's failure as its caller is told. `doubt` is an earlier attempt's that may have been done: that the last
+    /// one was not says nothing about the first.
     fn judge(self, error: Error, doubt: Option<Error>) -> Error {
         match doubt {
             _ if self == Self::None => error.without_effect(),
@@ -49,8 +49,8 @@ impl Effect {
     }
 }
 
-/// Answers to a repeated call that tell of the attempts before it too: had one of them been done, the repeat would have found
-/// its own work instead.
+/// Answers to a repeated call that tell of the attempts before it too: had one of them been done, the repeat would have
+/// found its own work instead.
 fn settles(error: &Error) -> bool {
     matches!(error.code(), Some(ErrorCode::AlreadyExists | ErrorCode::Invalid | ErrorCode::Unsupported))
 }

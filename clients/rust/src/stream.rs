@@ -73,8 +73,8 @@ impl StreamHandle {
         self.append_batch_with(batch, AppendConditions::default()).await
     }
 
-    /// [`StreamHandle::append`] on conditions: the number that the first record must get, the fencing token that must be the
-    /// stream's (`s2-semantics.md` B3, B4).
+    /// [`StreamHandle::append`] on conditions: the number that the first record must get, the fencing token that must
+    /// be the stream's (`s2-semantics.md` B3, B4).
     ///
     /// ```no_run
     /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
@@ -94,8 +94,8 @@ impl StreamHandle {
     /// ```
     ///
     /// # Errors
-    /// As [`StreamHandle::append`]; `Terminal(FencingTokenMismatch)` and `NotDone(SeqNumMismatch)` with what the stream has
-    /// now where a condition does not hold.
+    /// As [`StreamHandle::append`]; `Terminal(FencingTokenMismatch)` and `NotDone(SeqNumMismatch)` with what the stream
+    /// has now where a condition does not hold.
     pub async fn append_with(&self, records: &[Record], conditions: AppendConditions) -> Result<AppendAck, Error> {
         self.append_batch_with(&AppendBatch::encode(records)?, conditions).await
     }
@@ -124,8 +124,9 @@ impl StreamHandle {
         }
     }
 
-    /// Makes `token` the stream's fencing token, by a record of its own; from then on, appends that carry another one are
-    /// refused. The empty token clears it. The conditions are checked against the token before it (`s2-semantics.md` B4).
+    /// Makes `token` the stream's fencing token, by a record of its own; from then on, appends that carry another one
+    /// are refused. The empty token clears it. The conditions are checked against the token before it
+    /// (`s2-semantics.md` B4).
     ///
     /// ```no_run
     /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {
@@ -143,8 +144,8 @@ impl StreamHandle {
         self.append_with(&[Record::fence(token)], conditions).await
     }
 
-    /// Lets the stream forget every record below `earliest`, by a record of its own. They go soon, not at once; the tail stays
-    /// where it is (`s2-semantics.md` B5).
+    /// Lets the stream forget every record below `earliest`, by a record of its own. They go soon, not at once; the
+    /// tail stays where it is (`s2-semantics.md` B5).
     ///
     /// ```no_run
     /// # async fn example(stream: riverrun_client::StreamHandle) -> Result<(), riverrun_client::Error> {

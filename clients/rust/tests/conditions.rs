@@ -1,5 +1,5 @@
-//! Append conditions and command records: what is sent, and what a condition that does not hold is told as (`s2-semantics.md`
-//! B3, B4, B5, B11).
+//! Append conditions and command records: what is sent, and what a condition that does not hold is told as
+//! (`s2-semantics.md` B3, B4, B5, B11).
 
 mod support;
 

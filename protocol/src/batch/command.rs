@@ -59,8 +59,8 @@ impl Record {
         Self::command(b"fence", Bytes::copy_from_slice(token.as_str().as_bytes()))
     }
 
-    /// The command that lets the stream forget every record below `earliest` (`s2-semantics.md` B5). Beyond its own number
-    /// it is clipped.
+    /// The command that lets the stream forget every record below `earliest` (`s2-semantics.md` B5). Beyond its own
+    /// number it is clipped.
     pub fn trim(earliest: u64) -> Self {
         Self::command(b"trim", Bytes::copy_from_slice(&earliest.to_be_bytes()))
     }

@@ -133,6 +133,52 @@ fn d4_only_what_may_have_had_an_effect_is_ambiguous() {
 }
 
 #[test]
+fn d4_removals_and_commands_in_doubt_say_so_and_end_with_a_code_of_their_own() {
+    let error = Error::MaybeDone(MaybeDone::TimedOut { after: std::time::Duration::from_secs(10) });
+    let globals = globals("127.0.0.1:5252");
+    insta::assert_snapshot!(shown(&Failure::of_removal(&globals, "the basin demo-basin", "deleted", &error)), @r"
+    exit 3
+      × the basin demo-basin may or may not have been deleted
+      ╰─▶ no answer came within 10s
+      help: it is safe to try again
+    ");
+    let uri = "my-basin-1/logs".parse().unwrap();
+    insta::assert_snapshot!(shown(&Failure::of_command(&globals, &uri, "trimmed", &error)), @r"
+    exit 3
+      × my-basin-1/logs may or may not have been trimmed
+      ╰─▶ no answer came within 10s
+      help: see whether its record is there with `riverrun tail my-basin-1/logs`; doing it twice does no harm unless others write
+    ");
+}
+
+#[test]
+fn a_token_that_is_not_accepted_is_told_with_its_source() {
+    let globals = Globals { token_file: Some("my.token".into()), ..globals("127.0.0.1:5252") };
+    let complaint = |code| shown(&Failure::of_call(&globals, "nothing was listed", &refused(code, "no")));
+    insta::assert_snapshot!(complaint(ErrorCode::Authn), @r"
+    exit 1
+      × nothing was listed
+      ╰─▶ no
+      help: the access token comes from the file my.token; check that it is whole, not expired and not revoked
+    ");
+    insta::assert_snapshot!(complaint(ErrorCode::PermissionDenied), @r"
+    exit 1
+      × nothing was listed
+      ╰─▶ no
+      help: the access token comes from the file my.token; use one that allows it, or ask its issuer for one
+    ");
+    let refusal = Refusal { code: ErrorCode::Authn, message: "revoked".into(), retry_after: None };
+    let ended = Error::NotDone(NotDone::Disconnected(riverrun_client::Disconnect::Refused(refusal)));
+    let ended = Failure::of_call(&globals, "my-basin-1/logs could not be read to the end", &ended);
+    insta::assert_snapshot!(shown(&ended), @r"
+    exit 1
+      × my-basin-1/logs could not be read to the end
+      ╰─▶ the connection was ended: the server answered authn: revoked before the request was sent
+      help: the access token comes from the file my.token; check that it is whole, not expired and not revoked
+    ");
+}
+
+#[test]
 fn advice_comes_line_by_line() {
     assert_eq!(Failure::new("a", "b", "").advise("one").advise("two").advice, "one\ntwo");
 }

@@ -38,7 +38,7 @@ pub async fn run(globals: &Globals, args: Fence) -> Result<(), Failure> {
     let fence = async { server::stream(&client, &args.uri)?.fence(&args.token, args.conditions.sent()).await };
     match server::patiently("fencing", fence).await {
         Ok(ack) => {
-            remark(&format!("[FENCED] by `{}` // tail: {}", args.token, ack.tail));
+            remark(&format!("[FENCED] by '{}' // tail: {}", args.token, ack.tail));
             Ok(())
         }
         Err(error) => {

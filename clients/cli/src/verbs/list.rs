@@ -1,4 +1,5 @@
-//! `ls`, `list-basins`, `list-streams`, `list-access-tokens`: page after page, printed as they come (`s2-semantics.md` E3, J3).
+//! `ls`, `list-basins`, `list-streams`, `list-access-tokens`: page after page, printed as they come (`s2-semantics.md`
+//! E3, J3).
 
 use riverrun_client::{
     AccessTokenInfo, BasinInfo, Client, Error, ListOptions, Operation, OperationGroups, ReadWrite, ResourceSet,

@@ -1,6 +1,6 @@
 //! `fence`, `trim`, and appends on conditions (`s2-semantics.md` B3 to B5).
 
-use crate::support::{BASIN, Model, run, run_with};
+use crate::support::{BASIN, Model, Ran, command, run, run_with};
 
 /// stderr of a command that is done.
 fn done(addr: &str, args: &str) -> String {
@@ -15,7 +15,7 @@ fn b4_a_fence_keeps_other_writers_out() {
     let addr = &model.addr;
     assert_eq!(
         done(addr, "fence test-basin/logs leader-1 -m 0"),
-        "[FENCED] by `leader-1` // tail: 1 @ 1771390606217\n"
+        "[FENCED] by 'leader-1' // tail: 1 @ 1771390606217\n"
     );
     assert_eq!(model.state().basins[BASIN].streams["logs"].fencing_token.as_str(), "leader-1");
     let ran = run_with(addr, "append test-basin/logs -f leader-1 --linger 1h", b"a\nb\n");
@@ -85,6 +85,19 @@ fn b5_trim_and_fence_are_records_of_their_own() {
     {"seq_num":0,"timestamp":1771390606217,"headers":[["","dHJpbQ=="]],"body":"AAAAAAAAACo="}
     {"seq_num":1,"timestamp":1771390606217,"headers":[["","ZmVuY2U="]],"body":"bWU="}
     "#);
+}
+
+#[test]
+fn b4_the_empty_token_is_a_condition_and_clears() {
+    let model = Model::with_basin(BASIN);
+    let addr = &model.addr;
+    let fence = |token: &str, current: &str| -> Ran {
+        command(addr, "fence test-basin/logs").args([token, "-f", current]).output().unwrap().into()
+    };
+    assert_eq!(fence("me", "").code, Some(0), "there was none");
+    assert_eq!(fence("me", "").code, Some(1), "there is one by now");
+    assert_eq!(fence("", "me").stderr, "[FENCED] by '' // tail: 2 @ 1771390606217\n");
+    assert_eq!(model.state().basins[BASIN].streams["logs"].fencing_token.as_str(), "");
 }
 
 #[test]

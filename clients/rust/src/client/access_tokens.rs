@@ -14,8 +14,8 @@ use crate::pool::unexpected;
 use crate::retry::Effect;
 
 impl Client {
-    /// Issues an access token; the only time that its secret is told. It can grant no more than this client's own token may
-    /// do.
+    /// Issues an access token; the only time that its secret is told. It can grant no more than this client's own token
+    /// may do.
     ///
     /// ```no_run
     /// # async fn example(client: riverrun_client::Client) -> Result<(), riverrun_client::Error> {
@@ -78,8 +78,8 @@ impl Client {
         self.remove(&Request::RevokeAccessToken(TokenId::new(id)?), ErrorCode::AccessTokenNotFound).await
     }
 
-    /// Replaces the root token: the server writes the new one into its root-token file, and the old one is dead at once,
-    /// this client's own connections included if they were opened with it. No secret travels.
+    /// Replaces the root token: the server writes the new one into its root-token file, and the old one is dead at
+    /// once, this client's own connections included if they were opened with it. No secret travels.
     ///
     /// ```no_run
     /// # async fn example(client: riverrun_client::Client) -> Result<(), riverrun_client::Error> {

@@ -75,8 +75,8 @@ impl Client {
         }
     }
 
-    /// Changes part of a basin's configuration; all of it as it is then. Streams that exist keep theirs (`s2-semantics.md`
-    /// E2).
+    /// Changes part of a basin's configuration; all of it as it is then. Streams that exist keep theirs
+    /// (`s2-semantics.md` E2).
     ///
     /// ```no_run
     /// # async fn example(client: riverrun_client::Client) -> Result<(), riverrun_client::Error> {
@@ -94,8 +94,8 @@ impl Client {
         }
     }
 
-    /// Deletes a basin and all its streams. `Ok` means that the deletion has begun and will be carried through; until it is,
-    /// the basin is listed with `deleted_at_ms`, and its name is taken (`s2-semantics.md` E6).
+    /// Deletes a basin and all its streams. `Ok` means that the deletion has begun and will be carried through; until
+    /// it is, the basin is listed with `deleted_at_ms`, and its name is taken (`s2-semantics.md` E6).
     ///
     /// ```no_run
     /// # async fn example(client: riverrun_client::Client) -> Result<(), riverrun_client::Error> {

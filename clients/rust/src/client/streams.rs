@@ -1,4 +1,5 @@
-//! Streams as the control plane sees them (`s2-semantics.md` E); their records are [`StreamHandle`](crate::StreamHandle)'s.
+//! Streams as the control plane sees them (`s2-semantics.md` E); their records are
+//! [`StreamHandle`](crate::StreamHandle)'s.
 
 use riverrun_protocol::config::{PartialStreamConfig, StreamConfig, StreamConfigPatch};
 use riverrun_protocol::error::ErrorCode;
@@ -23,8 +24,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Code `AlreadyExists` if there is one of this name, `BasinNotFound` if there is no such basin, `StreamDeletionPending`
-    /// or `BasinDeletionPending` while one of them is being deleted.
+    /// Code `AlreadyExists` if there is one of this name, `BasinNotFound` if there is no such basin,
+    /// `StreamDeletionPending` or `BasinDeletionPending` while one of them is being deleted.
     pub async fn create_stream(&self, basin: &str, stream: &str) -> Result<Provisioned<StreamInfo>, Error> {
         self.create_stream_with(basin, stream, StreamOptions::default()).await
     }
@@ -55,8 +56,8 @@ impl Client {
         }
     }
 
-    /// Creates a stream, or gives the one that is there this configuration: all of it, not a change to it. What it leaves out
-    /// goes back to the basin's defaults.
+    /// Creates a stream, or gives the one that is there this configuration: all of it, not a change to it. What it
+    /// leaves out goes back to the basin's defaults.
     ///
     /// ```no_run
     /// # async fn example(client: riverrun_client::Client) -> Result<(), riverrun_client::Error> {

@@ -1,4 +1,5 @@
-//! The model's control plane: basins, streams and access tokens, as far as `s2-semantics.md` E and F are looked at here.
+//! The model's control plane: basins, streams and access tokens, as far as `s2-semantics.md` E and F are looked at
+//! here.
 
 use riverrun_protocol::config::{
     BasinConfig, PartialStreamConfig, Patch, Retention, StorageClass, StreamConfig, StreamConfigPatch, TimestampingMode,

@@ -58,19 +58,27 @@ pub struct AuditWriter {
     stream: StreamRef,
     shard: Internal,
     /// `None`: not known, because nothing was written yet, or because the last write may or may not have been done.
-    chain: Option<AuditChain>,
+    end: Option<End>,
+}
+
+/// Where the stream ends. A write whose answer came too late may still be done: by its number the next one notices that, or two
+/// records would follow the same one.
+#[derive(Debug)]
+struct End {
+    chain: AuditChain,
+    seq_num: u64,
 }
 
 impl AuditWriter {
     pub fn new(queue: AuditQueue, sender: AuditSender, stream: StreamRef, shard: Internal) -> Self {
-        Self { queue, sender, stream, shard, chain: None }
+        Self { queue, sender, stream, shard, end: None }
     }
 
     pub async fn run(mut self) {
         let mut records = Vec::new();
         while self.queue.take(&mut records, BATCH_RECORDS).await {
             if let Err(error) = self.write(&records).await {
-                self.chain = None;
+                self.end = None;
                 self.sender.lost(&records);
                 records.iter().for_each(|record| tracing::warn!(?record, %error, "not in the audit stream"));
             }
@@ -79,30 +87,39 @@ impl AuditWriter {
     }
 
     async fn write(&mut self, records: &[AuditRecord]) -> Result<(), ErrorFrame> {
-        let mut chain = match self.chain.take() {
-            Some(chain) => chain,
-            None => self.find_chain().await?,
+        let End { mut chain, seq_num } = match self.end.take() {
+            Some(end) => end,
+            None => self.find_end().await?,
         };
         let records: Vec<Record> = records.iter().map(|record| Record::new(chain.link(record))).collect();
         let batch = encode(&records)?;
         let request = ShardRequest::Append {
             target: self.stream.clone(),
-            conditions: AppendConditions::default(),
+            conditions: AppendConditions { match_seq_num: Some(seq_num), fencing_token: None },
             rights: AppendRights::ALL,
             batch: BatchBytes::Borrowed(&batch),
         };
-        self.shard.ask(request).await?;
-        self.chain = Some(chain);
+        match self.shard.ask(request).await? {
+            Response::AppendAck(ack) => self.end = Some(End { chain, seq_num: ack.end.seq_num }),
+            other => return Err(unexpected(&other)),
+        }
         Ok(())
     }
 
     /// The end of the chain is in the stream's last record.
-    async fn find_chain(&mut self) -> Result<AuditChain, ErrorFrame> {
-        let tail = match self.shard.ask(ShardRequest::CheckTail(self.stream.clone())).await? {
+    async fn find_end(&mut self) -> Result<End, ErrorFrame> {
+        let seq_num = match self.shard.ask(ShardRequest::CheckTail(self.stream.clone())).await? {
             Response::Tail(report) => report.tail.seq_num,
             other => return Err(unexpected(&other)),
         };
-        let Some(last) = tail.checked_sub(1) else { return Ok(AuditChain::default()) };
+        let chain = match seq_num.checked_sub(1) {
+            Some(last) => self.chain_at(last).await?,
+            None => AuditChain::default(),
+        };
+        Ok(End { chain, seq_num })
+    }
+
+    async fn chain_at(&mut self, last: u64) -> Result<AuditChain, ErrorFrame> {
         let params = ReadParams { count: Some(1), ..ReadParams::new(ReadStart::SeqNum(last)) };
         let read = ShardRequest::Read(Read { target: self.stream.clone(), params });
         match self.shard.ask(read).await {

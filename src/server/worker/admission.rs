@@ -75,6 +75,10 @@ impl Worker {
     /// and answered.
     pub(super) fn admit(&mut self, id: ConnectionId, frame_id: u64, request: &mut Request<'_>) -> Option<AppendRights> {
         let principal = self.connections.get(&id.0)?.principal.as_ref()?;
+        if principal.is_expired(self.now.wall_ms) {
+            self.cut_expired();
+            return None;
+        }
         let entered = principal.namespace().map_or(Ok(()), |namespace| namespace.enter(request));
         let refusal = match entered {
             Err(error) => deliver::error(ErrorCode::Invalid, format!("behind the token's prefix: {error}")),

@@ -6,7 +6,7 @@ use riverrun_protocol::request::IssueAccessToken;
 
 use crate::support::*;
 
-const SEED: u64 = 0x5eed_0f_acce55;
+const SEED: u64 = 0x5eed_0fac_ce55;
 const PAIRS: usize = 100_000;
 const NAMES: [&str; 8] =
     ["aaaaaaaa", "aaaaaaab", "aaaabbbb", "abababab", "bbbbbbbb", "baaaaaaa", "aaaaaaaaa", "riverrun-system"];

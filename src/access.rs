@@ -1,5 +1,5 @@
-//! Access control at work: who is let in, the root token's file, access tokens in the catalog, shared rates, the audit stream.
-//! What is allowed is decided in [`riverrun_core::access`]; here is what it takes to ask.
+//! Access control at work: who is let in, the root token's file, access tokens in the catalog, shared rates, the audit
+//! stream. What is allowed is decided in [`riverrun_core::access`]; here is what it takes to ask.
 
 pub mod audit;
 mod door;

@@ -130,11 +130,12 @@ impl Config {
         let refuse = |what: String, what_to_do: &str| Err(ConfigError { what, what_to_do: what_to_do.to_owned() });
         if !self.listen.ip().is_loopback() && !self.insecure {
             let what = format!(
-                "{} is reachable from other machines, and tokens and records would travel there in the clear: there is no TLS yet",
+                "{} is reachable from other machines, and tokens and records would travel there in the clear: there is \
+                 no TLS yet",
                 self.listen
             );
-            let instead = "listen on a loopback address, e.g. --listen 127.0.0.1:5252, or add --insecure where the network \
-                           is trusted";
+            let instead = "listen on a loopback address, e.g. --listen 127.0.0.1:5252, or add --insecure where the \
+                           network is trusted";
             return refuse(what, instead);
         }
         if self.shard_count() == 0 || self.shard_count() > SHARDS_MAX {

@@ -80,7 +80,8 @@ impl Rated {
         if let Some(wait) = waits.max() {
             return Err(Refusal { retry_after: Duration::from_nanos(wait) });
         }
-        // Between the look and the taking another shard may have taken too: by at most one request each, which is paid for later.
+        // Between the look and the taking another shard may have taken too: by at most one request each, which is paid
+        // for later.
         for (bucket, cost) in costs() {
             take(bucket, now, cost);
         }

@@ -1,7 +1,8 @@
 //! The root token: the secret in a file that only its owner may read, its hash in the catalog.
 //!
-//! A new one is written beside the file, then the catalog learns its hash, then it takes the file's name. Whenever this is
-//! interrupted, the row says which of the two files holds the token that works, and [`settle`] gives that one the name.
+//! A new one is written beside the file, then the catalog learns its hash, then it takes the file's name. Whenever this
+//! is interrupted, the row says which of the two files holds the token that works, and [`settle`] gives that one the
+//! name.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -42,7 +43,8 @@ impl RootTokenError {
             Self::Stored(_) => "restore the store from a copy, or use a newer riverrun if it says so",
             Self::File { .. } => "make the data folder writable for this user, and give the disk some room",
             Self::Lost { .. } => {
-                "put the file back, or start once with --new-root-token: that revokes the old root token and writes a new one"
+                "put the file back, or start once with --new-root-token: that revokes the old root token and writes a \
+                 new one"
             }
             Self::Random(_) => "mend the system's source of random numbers (getrandom)",
         }

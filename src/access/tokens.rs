@@ -38,8 +38,8 @@ pub struct TokensParts {
 /// The one owner of token rows.
 pub struct Tokens {
     parts: TokensParts,
-    /// Hellos share it from their look-up until the shard is told; whoever takes a token away has it alone until the shards are
-    /// told. So every shard hears of a hello that was still let in before it hears that its token is dead.
+    /// Hellos share it from their look-up until the shard is told; whoever takes a token away has it alone until the
+    /// shards are told. So every shard hears of a hello that was still let in before it hears that its token is dead.
     lock: RwLock<()>,
     buckets: Buckets,
 }
@@ -137,7 +137,8 @@ impl Tokens {
         Ok(value.map(|value| TokenRow::decode(&value)).transpose()?)
     }
 
-    /// A connection came to another shard while its token may have been taken away: that shard may have been told before.
+    /// A connection came to another shard while its token may have been taken away: that shard may have been told
+    /// before.
     pub async fn check_again(&self, principal: &Principal) {
         let _shared = self.lock.read().await;
         if let Some(public_id) = principal.public_id()

@@ -1,7 +1,7 @@
 //! One task that writes the audit stream: what has gathered becomes one batch, appended like any client's.
 //!
-//! It never holds anybody up. While the broker drains, its shard takes nothing new, so the last records go to the log instead; what
-//! could not be written is counted, and the next record says so.
+//! It never holds anybody up. While the broker drains, its shard takes nothing new, so the last records go to the log
+//! instead; what could not be written is counted, and the next record says so.
 
 use riverrun_core::access::{AUDIT_STREAM, AuditChain, AuditRecord, SYSTEM_BASIN};
 use riverrun_core::control::{BasinEntry, IdRow, SYSTEM_DEFAULTS, StreamEntry, keys};
@@ -61,8 +61,8 @@ pub struct AuditWriter {
     end: Option<End>,
 }
 
-/// Where the stream ends. A write whose answer came too late may still be done: by its number the next one notices that, or two
-/// records would follow the same one.
+/// Where the stream ends. A write whose answer came too late may still be done: by its number the next one notices
+/// that, or two records would follow the same one.
 #[derive(Debug)]
 struct End {
     chain: AuditChain,

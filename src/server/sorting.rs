@@ -96,7 +96,7 @@ pub enum SessionRequest {
 }
 
 impl Sorted {
-    /// `body` is what `request` was parsed from; a hello, which sets up what all others need, has been taken out before.
+    /// `body` is what `request` was parsed from; a hello has been taken out before.
     pub fn new(request: Request<'_>, body: &[u8], rights: AppendRights) -> Self {
         match request {
             Request::Ping(ping) => Self::Ping { nonce: ping.nonce },

@@ -87,7 +87,7 @@ pub struct Worker {
     accepting: bool,
     accept_again_at: Option<Duration>,
     next_sweep: Duration,
-    /// Connections that are not read from before they have paid, by when that is; at most one entry for each input taken.
+    /// Connections that are not read from before they have paid, by when that is.
     paused: BinaryHeap<Reverse<(Duration, ConnectionId)>>,
     /// Connections that found no receive buffer.
     starved: Vec<ConnectionId>,

@@ -1,4 +1,5 @@
-//! A client that speaks frames and nothing else, so that a test says exactly what it sends and sees all that comes back.
+//! A client that speaks frames and nothing else, so that a test says exactly what it sends and sees all that comes
+//! back.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

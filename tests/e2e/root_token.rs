@@ -41,11 +41,11 @@ fn a_lost_file_stops_the_start_until_a_new_token_is_asked_for() {
     let server = data.serve(&REQUIRED);
     let old = secret(&data);
     let issued = Raw::connect(&server.addr, &old).expect("root").issue(&token("kept", ""));
-    server.terminate();
+    server.kill();
     std::fs::remove_file(path(&data)).expect("removed");
     let said = Server::try_start(&data.data(), &REQUIRED).expect_err("nobody could get in as root");
     assert!(said.contains("--new-root-token"), "{said}");
-    data.serve(&[]).terminate();
+    data.serve(&[]).kill();
     let server = data.serve(&["--auth", "required", "--new-root-token"]);
     assert_ne!(secret(&data), old);
     Raw::connect(&server.addr, &secret(&data)).expect("the new one opens");
@@ -85,7 +85,7 @@ fn a_token_from_before_the_store_is_adopted_also_by_a_store_in_memory() {
         let server = data.serve(store);
         Raw::connect(&server.addr, &mine).expect("adopted");
         assert_eq!(secret(&data), mine);
-        server.terminate();
+        server.kill();
     }
     let fresh = Data::new();
     let server = fresh.serve(&["--store", "memory:"]);

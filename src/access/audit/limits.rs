@@ -1,5 +1,5 @@
-//! How many denied calls of one principal are recorded, so that nobody fills the disk by asking for what it may not have
-//! (reliability.md 5.1, Audit).
+//! How many denied calls of one principal are recorded, so that nobody fills the disk by asking for what it may not
+//! have (reliability.md 5.1, Audit).
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! From whoever decides to the writer. Nobody waits for the audit stream: what finds the queue full is counted and named in the
-//! next record.
+//! From whoever decides to the writer. Nobody waits for the audit stream: what finds the queue full is counted and
+//! named in the next record.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

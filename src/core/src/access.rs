@@ -1,5 +1,5 @@
-//! Who may do what (`s2-semantics.md` F, reliability.md 5.1): secrets of access tokens, principals, and the one place that
-//! decides ([`decide`]). Nothing is allowed that no rule here allows.
+//! Who may do what (`s2-semantics.md` F, reliability.md 5.1): secrets of access tokens, principals, and the one place
+//! that decides ([`decide`]). Nothing is allowed that no rule here allows.
 
 mod audit;
 mod decide;

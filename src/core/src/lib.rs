@@ -2,7 +2,8 @@
 //! compiler keeps it so, because nothing that could do any of it is among its dependencies.
 //!
 //! [`shard`] is the state machine of one core; it takes [`event::Event`]s (facts) and returns [`action::Action`]s (orders).
-//! [`access`] decides who may do what. [`journal`] and [`chunk`] are bytes at rest. [`control`] holds the control plane's rules and the catalog's values. [`plan`]
+//! [`access`] decides who may do what. [`journal`] and [`chunk`] are bytes at rest. [`control`] holds the control plane's
+//! rules and the catalog's values. [`plan`]
 //! holds the verdicts that recovery and publishing execute.
 #![forbid(unsafe_code)]
 

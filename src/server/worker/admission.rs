@@ -71,8 +71,8 @@ impl Worker {
         }
     }
 
-    /// Puts a request's names into the principal's namespace and decides whether it may be carried out. `None`: it was refused,
-    /// and answered.
+    /// Puts a request's names into the principal's namespace and decides whether it may be carried out. `None`: it was
+    /// refused, and answered.
     pub(super) fn admit(&mut self, id: ConnectionId, frame_id: u64, request: &mut Request<'_>) -> Option<AppendRights> {
         let principal = self.connections.get(&id.0)?.principal.as_ref()?;
         if principal.is_expired(self.now.wall_ms) {
@@ -110,8 +110,8 @@ impl Worker {
         self.shared.audit().note(self.now, who, demand.operation(), demand.resource(), decision, address);
     }
 
-    /// A refused append session keeps its id until the client closes it, because its inputs are on the way already; they are
-    /// covered by this one answer.
+    /// A refused append session keeps its id until the client closes it, because its inputs are on the way already;
+    /// they are covered by this one answer.
     fn refuse_new(&mut self, id: ConnectionId, frame_id: u64, is_session: bool, error: &ErrorFrame) {
         let is_free = self.connections.get(&id.0).is_some_and(|c| !c.routes.contains_key(&frame_id));
         if is_session && is_free && !self.take_route(id, frame_id, Route::Refused) {

@@ -1,7 +1,8 @@
-//! What the audit stream holds: one JSON object per record, chained, so that a record that was changed or taken out shows.
+//! What the audit stream holds: one JSON object per record, chained, so that a record that was changed or taken out
+//! shows.
 //!
-//! `chain` is the hex SHA-256 of the previous record's `chain` (of nothing, for the first) and this record's text without its own
-//! `chain`. To check: cut `,"chain":"..."}` off the text, put `}` there, and hash.
+//! `chain` is the hex SHA-256 of the previous record's `chain` (of nothing, for the first) and this record's text
+//! without its own `chain`. To check: cut `,"chain":"..."}` off the text, put `}` there, and hash.
 
 use std::fmt::Write;
 
@@ -34,15 +35,10 @@ impl AuditRecord {
             Decision::Allowed => "allowed",
             Decision::Denied => "denied",
         };
-        format!(
-            r#"{{"at_ms":{},"principal":{},"operation":"{}","resource":{},"decision":"{decision}","address":{},"suppressed":{}}}"#,
-            self.at_ms,
-            quoted(&self.principal),
-            self.operation,
-            quoted(&self.resource),
-            quoted(&self.address),
-            self.suppressed
-        )
+        let (who, what) = (quoted(&self.principal), quoted(&self.resource));
+        let begin = format!(r#"{{"at_ms":{},"principal":{who},"operation":"{}""#, self.at_ms, self.operation);
+        let end = format!(r#""address":{},"suppressed":{}}}"#, quoted(&self.address), self.suppressed);
+        format!(r#"{begin},"resource":{what},"decision":"{decision}",{end}"#)
     }
 }
 

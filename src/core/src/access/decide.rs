@@ -32,8 +32,8 @@ impl From<Denied> for ErrorFrame {
     }
 }
 
-/// Whether `principal` may do `operation` to `resource` (`s2-semantics.md` F2: the operation is permitted and every name is in its
-/// set).
+/// Whether `principal` may do `operation` to `resource` (`s2-semantics.md` F2: the operation is permitted and every
+/// name is in its set).
 pub fn decide(principal: &Principal, operation: Operation, resource: Resource<'_>) -> Result<(), Denied> {
     match principal {
         Principal::System => Ok(()),
@@ -116,8 +116,8 @@ pub fn decide_rotation(principal: &Principal) -> Result<(), Denied> {
     }
 }
 
-/// Whether a request may be carried out, and which kinds of record it may append where it can. With create-on-append and
-/// create-on-read, append and read suffice for the stream to be created (`s2-semantics.md` M).
+/// Whether a request may be carried out, and which kinds of record it may append where it can. With create-on-append
+/// and create-on-read, append and read suffice for the stream to be created (`s2-semantics.md` M).
 pub fn admit(principal: &Principal, request: &Request<'_>) -> Result<AppendRights, Denied> {
     match demand_of(request) {
         Demand::Greeting => Err(Denied::Unknown),

@@ -1,5 +1,5 @@
-//! The private namespace of a token with auto-prefix (`s2-semantics.md` F3): every stream's name it says is taken to be behind the
-//! prefix, and every one it is told comes without.
+//! The private namespace of a token with auto-prefix (`s2-semantics.md` F3): every stream's name it says is taken to be
+//! behind the prefix, and every one it is told comes without.
 
 use riverrun_protocol::access::{ResourceSet, TokenScope};
 use riverrun_protocol::error::ErrorFrame;
@@ -119,7 +119,8 @@ impl<'a> Namespace<'a> {
         }
     }
 
-    /// `None` for a stream that has no name inside: one that others called like the prefix itself, or the prefix and `.`.
+    /// `None` for a stream that has no name inside: one that others called like the prefix itself, or the prefix and
+    /// `.`.
     fn leave_info(self, info: StreamInfo) -> Option<StreamInfo> {
         let name = info.name.as_str().strip_prefix(self.prefix)?;
         Some(StreamInfo { name: StreamName::new(name).ok()?, ..info })

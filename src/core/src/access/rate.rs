@@ -1,5 +1,5 @@
-//! The generic cell rate: a bucket is one instant, the one by which everything taken so far would have been earned. One second's
-//! worth may be taken at once. All in nanoseconds since any fixed instant, saturating.
+//! The generic cell rate: a bucket is one instant, the one by which everything taken so far would have been earned. One
+//! second's worth may be taken at once. All in nanoseconds since any fixed instant, saturating.
 
 /// How far ahead of the clock a bucket may be.
 pub const BURST_NS: u64 = 1_000_000_000;
@@ -19,8 +19,8 @@ pub fn debt_ns(bucket: u64, now: u64) -> u64 {
     bucket.saturating_sub(now).saturating_sub(BURST_NS)
 }
 
-/// Takes if there is enough: the bucket afterwards. What costs more than a whole burst is let through by a bucket that is full, or
-/// it never would be.
+/// Takes if there is enough: the bucket afterwards. What costs more than a whole burst is let through by a bucket that
+/// is full, or it never would be.
 ///
 /// # Errors
 /// How long it takes until there is enough.

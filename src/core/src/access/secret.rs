@@ -97,8 +97,8 @@ impl TokenSecret {
 pub struct SecretHash(pub(crate) [u8; 32]);
 
 impl SecretHash {
-    /// Whether `presented` is the secret behind the stored hash. For an unknown id (`None`) it works as long and says no, so that
-    /// the time tells nobody which ids exist (reliability.md 5.1).
+    /// Whether `presented` is the secret behind the stored hash. For an unknown id (`None`) it works as long and says
+    /// no, so that the time tells nobody which ids exist (reliability.md 5.1).
     pub fn verify(stored: Option<Self>, presented: &TokenSecret) -> bool {
         let expected = stored.unwrap_or(Self([0; 32]));
         let equal = expected.0.ct_eq(&presented.hash().0);

@@ -1,5 +1,5 @@
-//! Every operation against every shape of scope (reliability.md 5.3): the expectation is worked out here, from the table of
-//! `s2-semantics.md` F2 as it is printed, not by the code under test.
+//! Every operation against every shape of scope (reliability.md 5.3): the expectation is worked out here, from the
+//! table of `s2-semantics.md` F2 as it is printed, not by the code under test.
 
 use riverrun_core::access::{Denied, Principal, Resource, decide, decide_rotation};
 use riverrun_protocol::access::{Operation, OperationGroups, Operations, ReadWrite, ResourceSet, TokenScope};

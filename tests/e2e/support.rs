@@ -84,10 +84,20 @@ impl Server {
         Self::try_start(data, arguments).unwrap_or_else(|stderr| panic!("the broker did not start:\n{stderr}"))
     }
 
+    /// As `start`, with these variables in its environment.
+    pub fn start_with(data: &Path, arguments: &[&str], environment: &[(&str, &std::ffi::OsStr)]) -> Self {
+        let mut command = riverrun();
+        command.envs(environment.iter().copied());
+        Self::spawn(command, data, arguments).unwrap_or_else(|stderr| panic!("the broker did not start:\n{stderr}"))
+    }
+
     /// `Err` holds what it said before it gave up.
     pub fn try_start(data: &Path, arguments: &[&str]) -> Result<Self, String> {
+        Self::spawn(riverrun(), data, arguments)
+    }
+
+    fn spawn(mut command: Command, data: &Path, arguments: &[&str]) -> Result<Self, String> {
         let begun = Instant::now();
-        let mut command = riverrun();
         command.args(["serve", "--journal-file-bytes", "4194304"]).arg("--data").arg(data).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);

@@ -8,7 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use riverrun_core::chunk::{ChunkId, ChunkInput, ChunkStream, Compressor, Identity, Lane, StreamState, encode};
 use riverrun_protocol::batch::{self, Record, Stamp};
 use riverrun_protocol::frame::{self, Cut};
-use riverrun_protocol::request::Request;
+use riverrun_protocol::request::{AppendConditions, Request, SessionAppend};
 use riverrun_protocol::types::StreamId;
 
 /// Records per batch, bytes per record.
@@ -31,7 +31,7 @@ fn records(count: usize, bytes: usize) -> Vec<Record> {
 
 fn frame_of(batch: &[u8]) -> BytesMut {
     let mut frame = BytesMut::new();
-    Request::SessionAppend(batch).write(1, &mut frame);
+    Request::SessionAppend(SessionAppend { conditions: AppendConditions::default(), batch }).write(1, &mut frame);
     frame
 }
 
@@ -43,7 +43,10 @@ fn ingest(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(frame.len() as u64));
         group.bench_function(format!("{count} x {bytes} B"), |bencher| {
             bencher.iter(|| match frame::cut(black_box(&frame)) {
-                Ok(Cut::Complete { body, .. }) => batch::check_ingest(&frame[body]).expect("sound"),
+                Ok(Cut::Complete { header, body, .. }) => match Request::parse(header.kind, &frame[body]) {
+                    Ok(Request::SessionAppend(append)) => batch::check_ingest(append.batch).expect("sound"),
+                    other => panic!("{other:?}"),
+                },
                 other => panic!("{other:?}"),
             });
         });

@@ -11,7 +11,7 @@ use crate::catalog::Change;
 /// Returns how many streams lost records.
 pub async fn expire(parts: &CollectorParts) -> Result<u64, CollectError> {
     let expired = parts.index.expired(parts.now_ms(), SWEEP_ITEMS_MAX);
-    let rows = expired.iter().filter_map(|(id, start)| Some(state_row(parts, *id, *start)?));
+    let rows = expired.iter().filter_map(|(id, start)| state_row(parts, *id, *start));
     let changes: Vec<Change> = rows.map(|row| Change::Put(keys::state(row.state.stream_id), row.encode())).collect();
     if changes.is_empty() {
         return Ok(0);

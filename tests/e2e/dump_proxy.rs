@@ -65,7 +65,7 @@ fn a_proxied_run_is_the_same_run_and_every_frame_of_it_is_shown() {
         "Hello",
         "HelloAccepted",
         "CreateBasin",
-        "BasinCreated",
+        "BasinProvisioned",
         "OpenAppendSession",
         "SessionAppend",
         "AppendAck",

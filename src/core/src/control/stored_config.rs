@@ -85,10 +85,6 @@ pub(super) fn storage_class(reader: &mut Reader<'_>) -> Result<Option<StorageCla
     }
 }
 
-fn unset<T>(reader: &mut Reader<'_>) -> Result<Option<T>, StoredError> {
-    reader.zeros(1).map(|()| None)
-}
-
 fn timestamping_mode(reader: &mut Reader<'_>) -> Result<Option<TimestampingMode>, StoredError> {
     match reader.u8()? {
         1 => Ok(Some(TimestampingMode::ClientPrefer)),

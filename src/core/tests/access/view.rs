@@ -1,22 +1,25 @@
 //! F3: a listing shows what is in the principal's set, in full pages.
 
-use riverrun_core::access::{View, contains};
+use riverrun_core::access::contains;
+use riverrun_core::control::{Listing, keys};
 use riverrun_protocol::access::{ResourceSet, TokenScope};
+use riverrun_protocol::request::ListStreams;
+use riverrun_protocol::types::BasinName;
 
 use crate::support::*;
 
-/// What a listing over `names` answers, narrowed by a view.
+/// What a listing over `names` answers to a principal with this set.
 fn listed(set: &ResourceSet, names: &[&str], prefix: &str, start_after: &str, limit: u32) -> (Vec<String>, bool) {
     let principal = with_scope(TokenScope { streams: set.clone(), ..whole_scope() });
-    let Some(view) = View::new(&principal, |scope| &scope.streams, prefix, start_after, limit) else {
-        return (Vec::new(), false);
-    };
-    let matching = names.iter().filter(|n| n.starts_with(&view.prefix) && **n > start_after);
-    let mut found: Vec<String> = matching.map(|n| (*n).to_owned()).collect();
-    let mut has_more = found.len() > view.limit as usize;
-    found.truncate(view.limit as usize);
-    view.cut(&mut found, &mut has_more, |name| name);
-    (found, has_more)
+    let basin = BasinName::new("my-basin").expect("a name");
+    let request = ListStreams { basin: basin.clone(), prefix: prefix.into(), start_after: start_after.into(), limit };
+    let listing = Listing::streams(&request, principal.streams());
+    let space = keys::streams_of(&basin);
+    let key = |name: &str| [&space[..], name.as_bytes()].concat();
+    let scanned = names.iter().filter(|name| !listing.is_empty() && listing.keys.contains(&key(name)[..]));
+    let found = scanned.take(listing.scan_max()).filter(|name| listing.shows(&key(name)));
+    let page = listing.page(found.map(|name| (*name).to_owned()).collect());
+    (page.entries, page.has_more)
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn a6_the_tail_and_the_token_outlive_the_last_chunk() {
         let conditions =
             AppendConditions { fencing_token: Some("other".parse().expect("short")), ..Default::default() };
         let refused = stream.append_with(&[Record::new("x")], conditions).await.expect_err("fenced off");
-        assert_eq!(refused.fencing_token_mismatch().map(|token| token.as_str()), Some("mine"));
+        assert_eq!(refused.fencing_token_mismatch().map(riverrun_client::FencingToken::as_str), Some("mine"));
         let ack = stream.append(&[Record::new("goes on")]).await.expect("appended");
         assert_eq!((ack.start.seq_num, first(&stream).await), (22, Some(22)));
     });

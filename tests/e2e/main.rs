@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod clock_jumps;
+mod conformance;
 mod dump_proxy;
 mod embedded;
 mod errors;

@@ -30,8 +30,8 @@ use crate::catalog::{Catalog, CatalogError};
 use crate::loader::ChunkIndex;
 use crate::store::{Objects, StoreError};
 
-/// Work of one sweep on one kind of thing; what is left is done by the next one.
-const SWEEP_ITEMS_MAX: usize = 1000;
+/// Rows that are read, or written, at once.
+const PAGE_ROWS: usize = 1000;
 
 /// What a collector needs of the rest of the broker.
 pub trait Streams: Send + Sync + 'static {
@@ -94,17 +94,43 @@ impl Collector {
         Self { parts }
     }
 
-    /// One round of all steps.
+    /// One round of all steps. One thing that cannot be done keeps nothing else from being done.
     ///
     /// # Errors
-    /// Something did not answer. What was done is done; the next sweep goes on.
-    pub async fn sweep(&self) -> Result<Swept, CollectError> {
-        Ok(Swept {
-            streams_expired: expiry::expire(&self.parts).await?,
-            chunks_died: chunks::bury(&self.parts).await?,
-            chunks_deleted: chunks::delete(&self.parts).await?,
-            streams_deleted: empty::delete_empty(&self.parts).await?,
-        })
+    /// The first thing that could not be done; the next sweep tries it again.
+    pub async fn sweep(&self) -> (Swept, Result<(), CollectError>) {
+        let parts = &self.parts;
+        let mut failed = Ok(());
+        let mut note = |outcome: Result<Outcome, CollectError>| {
+            let Outcome { done, error } = outcome.unwrap_or_else(|error| Outcome { done: 0, error: Some(error) });
+            if let (Ok(()), Some(error)) = (&failed, error) {
+                failed = Err(error);
+            }
+            done
+        };
+        let swept = Swept {
+            streams_expired: note(expiry::expire(parts).await),
+            chunks_died: note(Ok(chunks::bury(parts).await)),
+            chunks_deleted: note(chunks::delete(parts).await),
+            streams_deleted: note(empty::delete_empty(parts).await),
+        };
+        (swept, failed)
+    }
+}
+
+/// Of one step: what was done, and the first thing that was not.
+#[derive(Debug, Default)]
+struct Outcome {
+    done: u64,
+    error: Option<CollectError>,
+}
+
+impl Outcome {
+    fn count(&mut self, one: Result<bool, CollectError>) {
+        match one {
+            Ok(done) => self.done += u64::from(done),
+            Err(error) => self.error = self.error.take().or(Some(error)),
+        }
     }
 }
 

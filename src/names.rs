@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use riverrun_protocol::config::StreamConfig;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::catalog::Catalog;
 use crate::loader::ChunkIndex;
@@ -37,6 +37,8 @@ pub use shards::{Shards, ShardsEnded};
 
 /// How long a caller waits for an answer.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
+/// Calls that change something and have not ended: an outage of the catalog must not gather them without end.
+const CALLS_MAX: usize = 8192;
 /// Streams that are on their way out of their shards. Further deletions wait.
 const DELETIONS_MAX: usize = 256;
 
@@ -62,6 +64,7 @@ pub struct Names {
     defaults: StreamConfig,
     clock: WallClock,
     locks: Locks,
+    calls: Arc<Semaphore>,
     deletions: Arc<Semaphore>,
     /// Something is to be done for the reaper.
     reaper: Notify,
@@ -76,9 +79,15 @@ impl Names {
             defaults: parts.defaults,
             clock: parts.clock,
             locks: Locks::default(),
+            calls: Arc::new(Semaphore::new(CALLS_MAX)),
             deletions: Arc::new(Semaphore::new(DELETIONS_MAX)),
             reaper: Notify::new(),
         }
+    }
+
+    /// For one more call.
+    fn place(&self) -> Result<OwnedSemaphorePermit, NameError> {
+        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| NameError::Busy)
     }
 }
 

@@ -1,48 +1,103 @@
 //! Delete-on-empty: a stream that holds no record and was not written to for long enough is deleted, if it asks for that. Late by up to
 //! a sweep and a pause, never early: its shard looks once more, with nothing on its way (`s2-semantics.md` E8).
+//!
+//! A stream is looked at when its `due` row says so: written with the stream, when the setting is switched on, and here, when
+//! its last record goes. So one that holds records costs nothing.
+
+use std::collections::HashSet;
+use std::time::Duration;
 
 use bytes::Bytes;
-use riverrun_core::control::{DueRow, EmptyVerdict, StreamEntry, judge_empty, keys, look_again_ms};
+use riverrun_core::control::{DueRow, EmptyVerdict, IdRow, StreamEntry, judge_empty, keys, look_again_ms};
+use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::StreamId;
+use tokio::time::timeout;
 
-use super::{CollectError, CollectorParts, SWEEP_ITEMS_MAX};
-use crate::catalog::Change;
+use super::{CollectError, CollectorParts, Outcome, PAGE_ROWS};
+use crate::catalog::{Change, Row, key_after};
+
+/// How long one deletion may hold up the rest. It goes on without us.
+const DELETION_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Returns how many were deleted.
-pub async fn delete_empty(parts: &CollectorParts) -> Result<u64, CollectError> {
-    let until = keys::due_until(parts.now_ms());
-    let due = parts.catalog.scan(Bytes::from_static(keys::DUE_PREFIX)..until, SWEEP_ITEMS_MAX).await?;
-    let mut deleted = 0;
-    for (key, value) in due {
-        let Some((_, id)) = keys::parse_due(&key) else { continue };
-        deleted += u64::from(look(parts, key, id, DueRow::decode(&value)?).await?);
+pub async fn delete_empty(parts: &CollectorParts) -> Result<Outcome, CollectError> {
+    note_emptied(parts).await?;
+    let mut outcome = Outcome::default();
+    let mut keys = Bytes::from_static(keys::DUE_PREFIX)..keys::due_until(parts.now_ms());
+    let mut seen = HashSet::new();
+    loop {
+        let due = parts.catalog.scan(keys.clone(), PAGE_ROWS).await?;
+        let Some((last, _)) = due.last() else { return Ok(outcome) };
+        keys.start = key_after(last);
+        for row in &due {
+            outcome.count(look(parts, row, &mut seen).await);
+        }
     }
+}
+
+/// Streams that lost their last record have a `due` row from now on, if they ask for one.
+async fn note_emptied(parts: &CollectorParts) -> Result<(), CollectError> {
+    let emptied = parts.index.take_emptied(PAGE_ROWS);
+    let noted = note(parts, &emptied).await;
+    if noted.is_err() {
+        parts.index.give_back_emptied(emptied);
+    }
+    noted
+}
+
+async fn note(parts: &CollectorParts, emptied: &[StreamId]) -> Result<(), CollectError> {
+    let mut changes = Vec::new();
+    for id in emptied {
+        let Some(target) = target_of(parts, *id).await? else { continue };
+        let row = DueRow { target };
+        let entry = entry_of(parts, *id, &row).await?;
+        let verdict = entry.map(|entry| judge_empty(&entry, parts.index.stored_records(*id), parts.now_ms()));
+        let at_ms = match verdict {
+            Some(EmptyVerdict::LookAgainAt(at_ms)) => at_ms,
+            Some(EmptyVerdict::Ask { .. }) => parts.now_ms(),
+            Some(EmptyVerdict::Forget) | None => continue,
+        };
+        changes.push(Change::Put(keys::due(at_ms, *id), row.encode()));
+    }
+    match changes.is_empty() {
+        true => Ok(()),
+        false => Ok(parts.catalog.write(changes).await?),
+    }
+}
+
+/// True if it was deleted. A second row of the same stream is one too many.
+async fn look(parts: &CollectorParts, (key, value): &Row, seen: &mut HashSet<StreamId>) -> Result<bool, CollectError> {
+    let Some((_, id)) = keys::parse_due(key) else { return Ok(false) };
+    let row = DueRow::decode(value)?;
+    let mut changes = vec![Change::Delete(key.clone())];
+    let mut deleted = false;
+    if seen.insert(id)
+        && let Some(entry) = entry_of(parts, id, &row).await?
+    {
+        let (again_at_ms, is_deleted) = judge(parts, entry).await;
+        changes.extend(again_at_ms.map(|at_ms| Change::Put(keys::due(at_ms, id), row.encode())));
+        deleted = is_deleted;
+    }
+    parts.catalog.write(changes).await?;
     Ok(deleted)
 }
 
-/// True if it was deleted.
-async fn look(parts: &CollectorParts, key: Bytes, id: StreamId, row: DueRow) -> Result<bool, CollectError> {
-    let entry = entry_of(parts, id, &row).await?;
+/// When to look again, if at all; and whether it was deleted.
+async fn judge(parts: &CollectorParts, entry: StreamEntry) -> (Option<u64>, bool) {
     let now_ms = parts.now_ms();
-    let verdict = entry.as_ref().map(|entry| judge_empty(entry, parts.index.stored_records(id), now_ms));
-    let (again_at_ms, deleted) = match (verdict, entry) {
-        (Some(EmptyVerdict::LookAgainAt(at_ms)), _) => (Some(at_ms), false),
-        (Some(EmptyVerdict::Ask { min_age_ms }), Some(entry)) => {
-            match parts.streams.delete_if_empty(entry, min_age_ms).await {
-                Ok(true) => (None, true),
-                Ok(false) => (Some(look_again_ms(min_age_ms, now_ms)), false),
-                Err(error) => {
-                    tracing::warn!(%error, target = %row.target, "an empty stream was not deleted; it is tried again");
-                    (Some(look_again_ms(min_age_ms, now_ms)), false)
-                }
-            }
-        }
-        _ => (None, false),
+    let min_age_ms = match judge_empty(&entry, parts.index.stored_records(entry.id), now_ms) {
+        EmptyVerdict::Forget => return (None, false),
+        EmptyVerdict::LookAgainAt(at_ms) => return (Some(at_ms), false),
+        EmptyVerdict::Ask { min_age_ms } => min_age_ms,
     };
-    let mut changes = vec![Change::Delete(key)];
-    changes.extend(again_at_ms.map(|at_ms| Change::Put(keys::due(at_ms, id), row.encode())));
-    parts.catalog.write(changes).await?;
-    Ok(deleted)
+    let target = StreamRef { basin: entry.basin.clone(), stream: entry.name.clone() };
+    match timeout(DELETION_WAIT_MAX, parts.streams.delete_if_empty(entry, min_age_ms)).await {
+        Ok(Ok(true)) => return (None, true),
+        Ok(Ok(false)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, %target, "an empty stream was not deleted; it is tried again"),
+        Err(_) => tracing::warn!(%target, "the deletion of an empty stream takes long; it is looked at again"),
+    }
+    (Some(look_again_ms(min_age_ms, now_ms)), false)
 }
 
 /// The entry, if the name still belongs to this stream.
@@ -51,4 +106,11 @@ async fn entry_of(parts: &CollectorParts, id: StreamId, row: &DueRow) -> Result<
     let Some(value) = parts.catalog.get(key).await? else { return Ok(None) };
     let entry = StreamEntry::decode(&value)?;
     Ok((entry.id == id).then_some(entry))
+}
+
+/// The stream's name; `None` once it is purged.
+pub async fn target_of(parts: &CollectorParts, id: StreamId) -> Result<Option<StreamRef>, CollectError> {
+    let Some(value) = parts.catalog.get(keys::id(id)).await? else { return Ok(None) };
+    let row = IdRow::decode(&value)?;
+    Ok(row.purged_at_ms.is_none().then_some(StreamRef { basin: row.basin, stream: row.name }))
 }

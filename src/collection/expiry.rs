@@ -1,16 +1,27 @@
 //! Retention by age: the start of a stream moves up, in the catalog first (design.md 6): otherwise a restart, or a clock that is set
 //! back, would bring back what was already gone.
 
-use riverrun_core::control::{IdRow, StateRow, keys};
-use riverrun_protocol::request::StreamRef;
+use riverrun_core::control::{StateRow, keys};
 use riverrun_protocol::types::StreamId;
 
-use super::{CollectError, CollectorParts, SWEEP_ITEMS_MAX};
+use super::empty::target_of;
+use super::{CollectError, CollectorParts, Outcome, PAGE_ROWS};
 use crate::catalog::Change;
 
 /// Returns how many streams lost records.
-pub async fn expire(parts: &CollectorParts) -> Result<u64, CollectError> {
-    let expired = parts.index.expired(parts.now_ms(), SWEEP_ITEMS_MAX);
+pub async fn expire(parts: &CollectorParts) -> Result<Outcome, CollectError> {
+    let mut outcome = Outcome::default();
+    loop {
+        let expired = expire_some(parts).await?;
+        if expired == 0 {
+            return Ok(outcome);
+        }
+        outcome.done += expired;
+    }
+}
+
+async fn expire_some(parts: &CollectorParts) -> Result<u64, CollectError> {
+    let expired = parts.index.expired(parts.now_ms(), PAGE_ROWS);
     let rows = expired.iter().filter_map(|(id, start)| state_row(parts, *id, *start));
     let changes: Vec<Change> = rows.map(|row| Change::Put(keys::state(row.state.stream_id), row.encode())).collect();
     if changes.is_empty() {
@@ -30,11 +41,4 @@ fn state_row(parts: &CollectorParts, id: StreamId, start_seq_num: u64) -> Option
     let mut row = parts.index.state_row(id)?;
     row.state.trim_point = row.state.trim_point.max(start_seq_num);
     Some(row)
-}
-
-/// The stream's name; `None` once it is purged.
-async fn target_of(parts: &CollectorParts, id: StreamId) -> Result<Option<StreamRef>, CollectError> {
-    let Some(value) = parts.catalog.get(keys::id(id)).await? else { return Ok(None) };
-    let row = IdRow::decode(&value)?;
-    Ok(row.purged_at_ms.is_none().then_some(StreamRef { basin: row.basin, stream: row.name }))
 }

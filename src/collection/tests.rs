@@ -116,7 +116,9 @@ impl Node {
     }
 
     async fn sweep(&self) -> Swept {
-        self.collector.sweep().await.expect("swept")
+        let (swept, outcome) = self.collector.sweep().await;
+        outcome.expect("swept");
+        swept
     }
 }
 
@@ -266,4 +268,59 @@ async fn e8_a_due_row_of_a_stream_that_no_longer_asks_for_it_is_forgotten() {
     assert_eq!(node.sweep().await, Swept::default());
     assert!(due_at(&world).is_empty());
     assert!(node.streams.deleted.lock().unwrap().is_empty());
+}
+
+/// A trim may empty a stream long before its records would have expired.
+#[tokio::test]
+async fn e8_a_stream_that_is_trimmed_empty_is_looked_at_again() {
+    let world = World::new();
+    let node = world.start().await;
+    let one = deleting_when_empty(1, 30);
+    node.put_stream(&one).await;
+    put_due(&node, &one, NOW_MS).await;
+    node.publish_batch(0, &one, batch(one.id, 0, &["a"])).await;
+    node.sweep().await;
+    assert!(due_at(&world).is_empty(), "it holds a record that never expires: no timer");
+
+    let mut trim = chunk_stream(&one, &[batch(one.id, 1, &["trim"])]);
+    trim.state.trim_point = 2;
+    node.publish(chunk(chunk_id(1, 1), vec![trim])).await;
+    node.sweep().await;
+    assert_eq!(due_at(&world), [NOW_MS + 30_000]);
+    world.set_now(NOW_MS + 30_000);
+    assert_eq!(node.sweep().await.streams_deleted, 1);
+}
+
+/// Whoever toggles the setting leaves rows behind; they become one.
+#[tokio::test]
+async fn e8_two_due_rows_of_one_stream_become_one() {
+    let world = World::new();
+    let node = world.start().await;
+    *node.streams.in_use.lock().unwrap() = true;
+    let one = deleting_when_empty(1, 1);
+    node.put_stream(&one).await;
+    put_due(&node, &one, NOW_MS + 1_000).await;
+    put_due(&node, &one, NOW_MS + 1_001).await;
+    world.set_now(NOW_MS + 2_000);
+    node.sweep().await;
+    assert_eq!(due_at(&world), [NOW_MS + 3_000]);
+}
+
+/// One thing that cannot be done keeps nothing else from being done.
+#[tokio::test]
+async fn a_chunk_that_cannot_be_read_does_not_stop_the_sweep() {
+    let world = World::new();
+    let node = world.start().await;
+    let (one, two) = (entry(1, "s"), entry(2, "t"));
+    for (number, stream) in [(0, &one), (1, &two)] {
+        node.put_stream(stream).await;
+        node.publish_batch(number, stream, expiring_batch(stream.id, 0, &["a"], NOW_MS + 1)).await;
+    }
+    world.objects.remove(&chunk_id(1, 0).object_name());
+    world.set_now(NOW_MS + 1);
+    let (swept, outcome) = node.collector.sweep().await;
+    assert_eq!((swept.chunks_died, outcome.is_err()), (1, true));
+    world.set_now(NOW_MS + 1 + GRACE_MS);
+    assert_eq!(node.collector.sweep().await.0.chunks_deleted, 1);
+    assert!(!world.has_chunk(chunk_id(1, 1)));
 }

@@ -31,7 +31,10 @@ struct Known {
     streams: HashMap<StreamId, IndexedStream>,
     /// Per chunk, how many streams have living records in it.
     shares: HashMap<ChunkId, u32>,
+    /// Those with none, which the catalog is still to be told of.
     dead: BTreeSet<ChunkId>,
+    /// Streams that had records and have none any more, since somebody last asked.
+    emptied: BTreeSet<StreamId>,
     /// When each stream's oldest chunk will have expired, if ever.
     expiries: BTreeSet<(u64, StreamId)>,
 }
@@ -49,9 +52,12 @@ impl ChunkIndex {
         self.write().change(row.state.stream_id, |stream| stream.adopt(row));
     }
 
-    /// The records below this number have expired, and the catalog says so.
+    /// The records below this number have expired, and the catalog says so. A stream that was purged meanwhile stays unknown.
     pub fn raise_start(&self, stream_id: StreamId, start_seq_num: u64) {
-        self.write().change(stream_id, |stream| stream.raise_start(start_seq_num));
+        let mut known = self.write();
+        if known.streams.contains_key(&stream_id) {
+            known.change(stream_id, |stream| stream.raise_start(start_seq_num));
+        }
     }
 
     /// The stream is purged: whatever chunks hold of it is dead.
@@ -83,6 +89,11 @@ impl ChunkIndex {
         }
     }
 
+    /// When the newest record in any chunk arrived; 0 where there is none.
+    pub fn newest_write_ms(&self) -> u64 {
+        self.read().streams.values().map(|stream| stream.state_row().last_write_ms).max().unwrap_or(0)
+    }
+
     /// Streams that chunks, or state rows, know.
     pub fn stream_count(&self) -> usize {
         self.read().streams.len()
@@ -109,14 +120,32 @@ impl ChunkIndex {
         due.filter_map(|(_, id)| Some((*id, known.streams.get(id)?.expired_below(now_ms)?))).collect()
     }
 
-    /// Chunks in which nothing is alive.
+    /// Chunks in which nothing is alive, and which are not buried yet.
     pub fn dead_chunks(&self) -> Vec<ChunkId> {
         self.read().dead.iter().copied().collect()
     }
 
+    /// The catalog knows that it is dead.
+    pub fn buried(&self, id: ChunkId) {
+        self.write().dead.remove(&id);
+    }
+
+    /// Nothing in it is alive, or it is not known at all any more.
     pub fn is_dead(&self, id: ChunkId) -> bool {
-        let known = self.read();
-        known.dead.contains(&id) || !known.shares.contains_key(&id)
+        self.read().shares.get(&id).is_none_or(|shares| *shares == 0)
+    }
+
+    /// Streams that were emptied since the last call: by a trim, by expiry, or before this process began.
+    pub fn take_emptied(&self, streams_max: usize) -> Vec<StreamId> {
+        let mut known = self.write();
+        let taken: Vec<StreamId> = known.emptied.iter().take(streams_max).copied().collect();
+        taken.iter().for_each(|id| drop(known.emptied.remove(id)));
+        taken
+    }
+
+    /// They are still to be looked at.
+    pub fn give_back_emptied(&self, streams: impl IntoIterator<Item = StreamId>) {
+        self.write().emptied.extend(streams);
     }
 
     pub(super) fn recent(&self) -> &RecentFooters {
@@ -138,14 +167,14 @@ impl Known {
         if self.shares.contains_key(&id) {
             return;
         }
-        self.shares.insert(id, 0);
+        // All shares are counted before any is taken back: a stream whose records here are dead already must not make the chunk look
+        // dead while others of its streams are still to be counted.
+        let shares = footer.streams.iter().filter(|stream| stream.range(id).is_some()).count();
+        self.shares.insert(id, shares as u32);
         for in_chunk in &footer.streams {
-            if in_chunk.range(id).is_some() {
-                *self.shares.entry(id).or_default() += 1;
-            }
             self.change(in_chunk.state.stream_id, |stream| stream.add(id, in_chunk));
         }
-        if self.shares.get(&id) == Some(&0) {
+        if shares == 0 {
             self.dead.insert(id);
         }
     }
@@ -161,12 +190,18 @@ impl Known {
             before.map(|at_ms| self.expiries.remove(&(at_ms, id)));
             after.map(|at_ms| self.expiries.insert((at_ms, id)));
         }
+        if stream.is_empty() {
+            self.emptied.insert(id);
+        } else {
+            self.emptied.remove(&id);
+        }
         released.into_iter().for_each(|chunk| self.release(chunk));
     }
 
     fn forget(&mut self, id: StreamId) {
         let Some(stream) = self.streams.remove(&id) else { return };
         stream.first_expiry().map(|at_ms| self.expiries.remove(&(at_ms, id)));
+        self.emptied.remove(&id);
         stream.chunks().into_iter().for_each(|range| self.release(range.chunk));
     }
 

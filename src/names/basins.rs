@@ -41,7 +41,7 @@ impl Names {
     /// Answers when the deletion is durable; the reaper does the rest.
     pub async fn delete_basin(self: &Arc<Self>, name: BasinName) -> Result<Response, ErrorFrame> {
         let names = Arc::clone(self);
-        answered(to_the_end(|caller| async move { names.mark_basin(name, caller).await })).await?;
+        answered(to_the_end(self.place()?, |caller| async move { names.mark_basin(name, caller).await })).await?;
         Ok(Response::Done)
     }
 
@@ -59,7 +59,7 @@ impl Names {
             }
             Ok(decided)
         };
-        answered(to_the_end(change)).await
+        answered(to_the_end(self.place()?, change)).await
     }
 
     async fn mark_basin(&self, name: BasinName, caller: Caller<()>) -> Result<(), NameError> {

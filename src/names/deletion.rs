@@ -54,7 +54,7 @@ impl Names {
         when: CloseWhen,
     ) -> Result<StreamDeletion, NameError> {
         let names = Arc::clone(self);
-        to_the_end(|caller| async move { names.delete(target, when, caller).await }).await
+        to_the_end(self.place()?, |caller| async move { names.delete(target, when, caller).await }).await
     }
 
     /// Tells the caller as soon as the deletion is durable; returns when the name is free.

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use super::{CALL_DEADLINE, NameError};
@@ -37,8 +37,12 @@ impl<T> Caller<T> {
     }
 }
 
-/// Runs a call; its caller is told what it returns, unless the call has told it something before.
-pub async fn to_the_end<T, Call>(call: impl FnOnce(Caller<T>) -> Call) -> Result<T, NameError>
+/// Runs a call; its caller is told what it returns, unless the call has told it something before. `place` is held until it ends,
+/// which may be long after its caller gave up.
+pub async fn to_the_end<T, Call>(
+    place: OwnedSemaphorePermit,
+    call: impl FnOnce(Caller<T>) -> Call,
+) -> Result<T, NameError>
 where
     T: Send + 'static,
     Call: Future<Output = Result<T, NameError>> + Send + 'static,
@@ -46,7 +50,10 @@ where
     let (sender, receiver) = oneshot::channel();
     let caller = Caller { answer: Arc::new(Mutex::new(Some(sender))) };
     let call = call(caller.again());
-    let task = tokio::spawn(async move { caller.tell(call.await) });
+    let task = tokio::spawn(async move {
+        caller.tell(call.await);
+        drop(place);
+    });
     match receiver.await {
         Ok(answer) => answer,
         // It ended without a word: it panicked, or the runtime is going down.

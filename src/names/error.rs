@@ -24,6 +24,9 @@ pub enum NameError {
     ShardsEnded(#[from] ShardsEnded),
     #[error("{0}")]
     Random(String),
+    /// Nothing was done.
+    #[error("too many calls about names wait for the catalog; try again later")]
+    Busy,
 }
 
 impl NameError {
@@ -32,7 +35,7 @@ impl NameError {
         match self {
             Self::Catalog(error) => error.is_fatal(),
             Self::ShardsEnded(_) => true,
-            Self::Refused(_) | Self::Stored(_) | Self::NotClosed(_) | Self::Random(_) => false,
+            Self::Refused(_) | Self::Stored(_) | Self::NotClosed(_) | Self::Random(_) | Self::Busy => false,
         }
     }
 
@@ -43,6 +46,7 @@ impl NameError {
                 ErrorCode::Corrupt
             }
             Self::Catalog(_) | Self::NotClosed(_) | Self::ShardsEnded(_) | Self::Random(_) => ErrorCode::Unavailable,
+            Self::Busy => ErrorCode::Overloaded,
         }
     }
 }

@@ -26,7 +26,7 @@ impl Names {
         }
         creates_on_first_use(self.basin_row(&target.basin).await?.as_ref(), target, cause)?;
         let (names, target) = (Arc::clone(self), target.clone());
-        to_the_end(|caller| async move { names.create_on_first_use(target, cause, caller).await }).await
+        to_the_end(self.place()?, |caller| async move { names.create_on_first_use(target, cause, caller).await }).await
     }
 
     async fn create_on_first_use(

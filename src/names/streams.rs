@@ -53,7 +53,7 @@ impl Names {
     ) -> Result<Verdict<StreamEntry>, ErrorFrame> {
         let names = Arc::clone(self);
         let change = |caller| async move { names.decide_and_write(target, decide, caller).await };
-        answered(to_the_end(change)).await
+        answered(to_the_end(self.place()?, change)).await
     }
 
     /// A new configuration is durable first, then the shard's: what was accepted under it must not be found under the old one after
@@ -87,7 +87,10 @@ impl Names {
             ProvisionResult::Created => self.commit(rows::create_stream(&decided.entry), caller).await?,
             ProvisionResult::Updated => {
                 let mut changes = vec![rows::put_stream(&decided.entry)];
-                changes.extend(rows::look_when_empty(&decided.entry, self.now_ms()));
+                let before = stream.as_ref().and_then(StreamEntry::delete_on_empty_min_age_ms);
+                if decided.entry.delete_on_empty_min_age_ms() != before {
+                    changes.extend(rows::look_when_empty(&decided.entry, self.now_ms()));
+                }
                 self.commit(changes, caller).await?;
             }
         }

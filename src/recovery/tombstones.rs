@@ -27,8 +27,18 @@ pub async fn take_away(catalog: &dyn Catalog, index: &ChunkIndex) -> Result<(), 
 /// What chunks hold of purged streams is dead, so that chunks without anything else can go.
 pub async fn forget_purged(catalog: &dyn Catalog, index: &ChunkIndex) -> Result<(), RecoveryError> {
     for_each_page(catalog, async |ids| {
-        ids.into_iter().for_each(|id| index.forget(id));
-        Ok(())
+        // A sweep that was under way may have written where it stood, behind its back.
+        let mut states = Vec::new();
+        for id in ids {
+            index.forget(id);
+            if catalog.get(keys::state(id)).await?.is_some() {
+                states.push(Change::Delete(keys::state(id)));
+            }
+        }
+        match states.is_empty() {
+            true => Ok(()),
+            false => Ok(catalog.write(states).await?),
+        }
     })
     .await
 }

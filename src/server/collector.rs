@@ -50,9 +50,10 @@ impl Streams for BrokerStreams {
 pub async fn collect(collector: Collector, interval: Duration, shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(interval).await;
-        match collector.sweep().await {
-            Ok(swept) => shared.count_sweep(swept),
-            Err(error) => tracing::warn!(%error, "collection did not get to its end; it goes on with the next sweep"),
+        let (swept, outcome) = collector.sweep().await;
+        shared.count_sweep(swept);
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "not everything could be collected; the next sweep tries again");
         }
     }
 }

@@ -203,9 +203,7 @@ impl Shard {
             Event::StreamDeleted { call, target, stream_id } => self.on_stream_deleted(turn, call, &target, stream_id),
             Event::StreamReconfigured { call, entry } => self.on_stream_reconfigured(turn, call, entry),
             Event::StartRaised { target, stream_id, start_seq_num } => {
-                if let Some(stream) = self.find_open(&target, stream_id) {
-                    self.streams[stream].on_expired(start_seq_num);
-                }
+                self.on_start_raised(&target, stream_id, start_seq_num);
             }
             // After a failure nothing that the disk or the store says changes what clients are told.
             _ if self.failed => {}

@@ -49,7 +49,8 @@ impl IndexedStream {
         if state.next.seq_num >= self.state.next.seq_num {
             self.state = state.clone();
         }
-        self.state.trim_point = trim_point;
+        // Never beyond what is there: what was trimmed ahead of it and then lost with its journal has its numbers given out again.
+        self.state.trim_point = trim_point.min(self.state.next.seq_num);
     }
 
     /// Never above the tail: what is not in the store yet is not known to have expired.
@@ -74,6 +75,11 @@ impl IndexedStream {
 
     pub fn chunks(&self) -> Vec<ChunkRange> {
         self.ranges.iter().map(|range| range.range).collect()
+    }
+
+    /// It was written to, and nothing of that is left in chunks.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
     }
 
     /// When its oldest chunk will have expired.

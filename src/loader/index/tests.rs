@@ -140,3 +140,53 @@ fn the_start_is_never_raised_beyond_what_the_store_holds() {
     index.raise_start(entry(1, "s").id, 100);
     assert_eq!(index.load(entry(1, "s")).state.trim_point, 4);
 }
+
+/// One chunk of two streams, of which one has nothing living in it when it comes.
+#[test]
+fn a_chunk_lives_while_any_of_its_streams_does_whichever_comes_first() {
+    for (dead, alive) in [(1, 2), (2, 1)] {
+        let index = ChunkIndex::default();
+        let (gone, stays) = (entry(dead, "s"), entry(alive, "t"));
+        let mut trimmed = chunk_stream(&gone, &[batch(gone.id, 0, &["a", "b"])]);
+        trimmed.state.trim_point = 2;
+        let input = chunk(chunk_id(1, 0), vec![trimmed, chunk_stream(&stays, &[batch(stays.id, 0, &["x"])])]);
+        add(&index, &input);
+        assert_eq!((index.dead_chunks(), index.is_dead(chunk_id(1, 0))), (vec![], false), "stream {dead} is dead");
+        index.raise_start(stays.id, 1);
+        assert_eq!((index.dead_chunks(), index.is_dead(chunk_id(1, 0))), (vec![chunk_id(1, 0)], true));
+    }
+}
+
+/// At a restart chunks come in any order: the one with the trim may be before those that it kills.
+#[test]
+fn a_trim_that_comes_first_kills_only_its_own_stream() {
+    let index = ChunkIndex::default();
+    let (gone, stays) = (entry(1, "s"), entry(2, "t"));
+    let mut trim = chunk_stream(&gone, &[batch(gone.id, 2, &["trim"])]);
+    trim.state.trim_point = 3;
+    add(&index, &chunk(chunk_id(1, 1), vec![trim]));
+    let both = vec![
+        chunk_stream(&gone, &[batch(gone.id, 0, &["a", "b"])]),
+        chunk_stream(&stays, &[batch(stays.id, 0, &["x"])]),
+    ];
+    add(&index, &chunk(chunk_id(1, 0), both));
+    assert_eq!(index.dead_chunks(), [chunk_id(1, 1)]);
+    assert!(!index.is_dead(chunk_id(1, 0)));
+}
+
+#[test]
+fn a_stream_without_records_is_named_once() {
+    let index = two_chunks([0, 1]);
+    assert!(index.take_emptied(10).is_empty());
+    index.raise_start(entry(1, "s").id, 4);
+    assert_eq!(index.take_emptied(10), [entry(1, "s").id]);
+    assert!(index.take_emptied(10).is_empty());
+}
+
+#[test]
+fn a_purged_stream_is_not_known_again_because_it_expired() {
+    let index = two_chunks([0, 1]);
+    index.forget(entry(1, "s").id);
+    index.raise_start(entry(1, "s").id, 4);
+    assert_eq!(index.next_seq_num(entry(1, "s").id), None);
+}

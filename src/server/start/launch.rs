@@ -76,7 +76,7 @@ pub(super) fn launch(
         Arc::new(Shared::new(facts.clone(), clock, journal_orders.clone(), drained_sender, audit.clone(), answer));
     let recovered = describe(&taken.recovered.summary);
     let streams = std::mem::take(&mut taken.recovered.shards);
-    let shards = new_shards(config, &taken, streams, &journals)?;
+    let shards = new_shards(config, clock, &taken, streams, &journals)?;
     let epoch = Arc::new(taken.recovered.epoch);
     let calls = ShardCalls::new(postboxes.clone());
     let wiring = Wiring { postboxes, calls, shared, journal_orders, failure: Failure::new(), epoch };
@@ -185,11 +185,15 @@ fn mailboxes(shards: usize) -> Result<(Vec<Postbox>, Vec<Mailbox>), StartError> 
 
 fn new_shards(
     config: &Config,
+    clock: Clock,
     taken: &Taken,
     streams: Vec<Vec<RecoveredStream>>,
     journals: &NewJournals,
 ) -> Result<Vec<Shard>, StartError> {
     let count = config.shard_count();
+    let now = clock.now();
+    let wall_at_zero_ms = now.wall_ms.saturating_sub(now.monotonic.as_millis() as u64);
+    let wall_floor_ms = wall_at_zero_ms.max(taken.recovered.index.newest_write_ms());
     let mut shards = Vec::with_capacity(count);
     for (n, streams) in streams.into_iter().enumerate() {
         let (journal, first) = journals.of_shard(n).unzip();
@@ -199,6 +203,7 @@ fn new_shards(
         // A chunk must fit into the backlog several times, or publishing one could not make room before the next is full.
         shard.chunk_bytes_max = config.chunk_bytes_max.min(shard.unpublished_bytes_max / 4);
         shard.chunk_age_max = config.chunk_age_max;
+        shard.wall_floor_ms = wall_floor_ms;
         let mut shard = Shard::new(shard, streams, random_u64()?);
         if let Some(first) = first {
             shard.begin_journal(first);

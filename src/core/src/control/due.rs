@@ -62,7 +62,7 @@ pub struct StoredRecords {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EmptyVerdict {
-    /// The setting is off, or the stream is another one, or going already.
+    /// The setting is off, or it holds records that never expire: it is looked at again when it has lost its last one.
     Forget,
     /// It cannot be due before this.
     LookAgainAt(u64),
@@ -78,8 +78,7 @@ pub fn judge_empty(entry: &StreamEntry, stored: StoredRecords, now_ms: u64) -> E
     let empty_at = match (stored.alive, stored.expire_at_ms) {
         (false, _) => old_enough,
         (true, Some(expired)) => old_enough.max(expired),
-        // A trim may empty it at any time.
-        (true, None) => old_enough.max(look_again_ms(min_age_ms, now_ms)),
+        (true, None) => return EmptyVerdict::Forget,
     };
     match empty_at <= now_ms && !stored.alive {
         true => EmptyVerdict::Ask { min_age_ms },

@@ -204,8 +204,8 @@ impl Shard {
     pub(super) fn put(&mut self, turn: &mut Turn<'_>, key: StreamKey, to: AckTo, input: Input<'_>) {
         let Input { bytes, facts, .. } = input;
         let stream = &mut self.streams[key];
-        stream.on_put(turn.now.wall_ms);
-        let stamp = stamp_of(stream, turn.now.wall_ms);
+        stream.on_put(turn.now);
+        let stamp = stamp_of(stream, turn.now.wall_ms, self.config.steady_ms(turn.now));
         if facts.has_fences {
             let numbered = batch::commands(bytes.batch())
                 .map(|(index, command)| (stamp.first_seq_num + u64::from(index), command));
@@ -370,12 +370,12 @@ pub(super) fn overloaded(why: &str) -> ErrorFrame {
 }
 
 /// The server's part of the next batch's header.
-fn stamp_of(stream: &Stream, arrival_ms: u64) -> Stamp {
+fn stamp_of(stream: &Stream, arrival_ms: u64, written_ms: u64) -> Stamp {
     Stamp {
         stream_id: stream.entry.id,
         first_seq_num: stream.next.seq_num,
         arrival_ms,
-        expires_at_ms: stream.entry.expires_at_ms(arrival_ms),
+        expires_at_ms: stream.entry.expires_at_ms(written_ms),
     }
 }
 

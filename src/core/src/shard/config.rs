@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use riverrun_protocol::types::Level;
 
+use crate::time::Now;
+
 /// One shard's identity and budgets. Sizes are bytes of this shard alone: the driver divides what the operator allows by the
 /// number of shards.
 #[derive(Clone, Debug)]
@@ -27,6 +29,10 @@ pub struct ShardConfig {
     pub tail_cache_bytes_max: u64,
     /// Streams in memory. Idle, published ones make room for others.
     pub streams_open_max: usize,
+    /// What the wall clock showed when the monotonic one stood at zero, or the newest arrival in the store if that is later. For
+    /// the expiry of records, time never is before this plus what has passed: a clock that is set back, or that starts in 1970, must
+    /// not make records expire early once it is right (`s2-semantics.md` E8, reliability.md D19).
+    pub wall_floor_ms: u64,
 }
 
 /// This epoch's journal of this shard.
@@ -53,7 +59,13 @@ impl ShardConfig {
             chunks_inflight_max: 2,
             tail_cache_bytes_max: 64 << 20,
             streams_open_max: 64 << 10,
+            wall_floor_ms: 0,
         }
+    }
+
+    /// The wall clock, unless it was set back.
+    pub(super) fn steady_ms(&self, now: Now) -> u64 {
+        now.wall_ms.max(self.wall_floor_ms.saturating_add(now.monotonic.as_millis() as u64))
     }
 
     /// What an acknowledged record of an express stream has reached.

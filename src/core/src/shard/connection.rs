@@ -29,6 +29,8 @@ pub(super) struct Connection {
     forgotten_session: u64,
     /// Bytes of frames given and not yet reported by `OutputSent`.
     pub(super) output_bytes: u64,
+    /// Requests that wait for their streams to be loaded.
+    pub(super) deferred: usize,
     /// Appends that wait for room; and the bytes of these and of those that wait for their stream to be loaded.
     pub(super) waiting_appends: usize,
     pub(super) waiting_bytes: usize,
@@ -60,6 +62,7 @@ impl Connection {
             dead_sessions: VecDeque::new(),
             forgotten_session: 0,
             output_bytes: 0,
+            deferred: 0,
             waiting_appends: 0,
             waiting_bytes: 0,
             stopped: false,

@@ -17,6 +17,7 @@ use super::streams::Located;
 use super::{Shard, Turn};
 use crate::action::{Action, NotClosed};
 use crate::event::{BatchBytes, CallId, CloseWhen, LoadFailure};
+use crate::time::Now;
 
 /// How far a stream is on the way to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,9 +52,11 @@ impl Stream {
     }
 
     /// E8's race rule: no records, nothing on its way, no write for this long.
-    fn is_empty_since(&self, min_age_ms: u64, now_ms: u64) -> bool {
+    fn is_empty_since(&self, min_age_ms: u64, now: Now) -> bool {
         let nothing_inflight = self.stable.seq_num == self.next.seq_num;
-        let is_old = self.last_write_ms.saturating_add(min_age_ms) <= now_ms;
+        let since_put = self.last_put.map(|at| now.monotonic.saturating_sub(at).as_millis() as u64);
+        let is_old = self.last_write_ms.saturating_add(min_age_ms) <= now.wall_ms
+            && since_put.is_none_or(|passed| passed >= min_age_ms);
         nothing_inflight && self.start_seq_num >= self.next.seq_num && is_old
     }
 }
@@ -77,7 +80,7 @@ impl Shard {
         let may_close = match when {
             CloseWhen::Always => true,
             CloseWhen::Empty { min_age_ms } => {
-                stream.is_open() && !is_awaited && stream.is_empty_since(min_age_ms, turn.now.wall_ms)
+                stream.is_open() && !is_awaited && stream.is_empty_since(min_age_ms, turn.now)
             }
         };
         match &mut stream.life {

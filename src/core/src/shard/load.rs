@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::request::{ReadParams, StreamRef};
+use riverrun_protocol::types::StreamId;
 
 use super::acks::AckTo;
 use super::append::{OwnedInput, overloaded};
@@ -45,11 +46,24 @@ pub(super) struct StreamLoad {
     closes: Vec<(CallId, CloseWhen)>,
     /// The newest entry that the shard was told of meanwhile.
     reconfigured: Option<Arc<StreamEntry>>,
+    /// What has expired meanwhile.
+    start_raised: Option<(StreamId, u64)>,
+    /// How many of `waiting` were there when it was ordered. What the catalog said no to was asked before the others came, and the
+    /// stream may have been created in between (`s2-semantics.md` E3).
+    asked_for: usize,
 }
 
 impl StreamLoad {
     fn new(target: StreamRef, cause: LoadCause) -> Self {
-        Self { target, cause, waiting: VecDeque::new(), closes: Vec::new(), reconfigured: None }
+        Self {
+            target,
+            cause,
+            waiting: VecDeque::new(),
+            closes: Vec::new(),
+            reconfigured: None,
+            start_raised: None,
+            asked_for: 1,
+        }
     }
 }
 
@@ -136,6 +150,12 @@ impl Loads {
         }
     }
 
+    pub(super) fn raise_start_when_loaded(&mut self, load: LoadId, id: StreamId, start_seq_num: u64) {
+        let raised = &mut self.stream_load(load).start_raised;
+        let before = raised.filter(|(known, _)| *known == id).map_or(0, |(_, start)| start);
+        *raised = Some((id, start_seq_num.max(before)));
+    }
+
     fn stream_load(&mut self, load: LoadId) -> &mut StreamLoad {
         match self.in_flight.get_mut(&load) {
             Some(Load::Stream(load)) => load,
@@ -186,6 +206,7 @@ impl Shard {
         match self.count_waiting(connection, what.bytes()) {
             Ok(()) => {
                 self.loads.waiting += what.requests();
+                self.connections[connection].deferred += 1;
                 self.loads.stream_load(load).waiting.push_back(Waiting { connection, what });
             }
             Err(error) => self.refuse_deferred(turn, Waiting { connection, what }, error),
@@ -201,7 +222,7 @@ impl Shard {
     ) {
         match outcome {
             Ok(loaded) => self.on_stream_found(turn, load, loaded),
-            Err(LoadFailure::StreamNotFound) => self.on_stream_not_found(turn, id, load),
+            Err(failure) if is_about_existence(&failure) => self.on_stream_refused(turn, id, load, &failure),
             Err(failure) => self.on_load_failed(turn, load, &load_error(failure.clone()), failure),
         }
     }
@@ -216,6 +237,9 @@ impl Shard {
         self.counters.streams_loaded += 1;
         let mut stream = Stream::new(with_last_write(loaded, turn.now.wall_ms));
         load.reconfigured.into_iter().for_each(|entry| stream.reconfigure(entry));
+        if let Some((_, start)) = load.start_raised.filter(|(id, _)| *id == stream.entry.id) {
+            stream.on_expired(start);
+        }
         let key = self.streams.insert(stream);
         // Held until the last of them is served: the ones before it could otherwise make it evictable.
         self.streams[key].users += 1;
@@ -246,24 +270,25 @@ impl Shard {
         }
     }
 
-    /// The basin's switch for the load's cause is off. It may be on for the cause of others that wait: they try again.
-    fn on_stream_not_found(&mut self, turn: &mut Turn<'_>, id: LoadId, load: StreamLoad) {
-        let StreamLoad { target, cause, waiting, closes, reconfigured } = load;
-        fail_closes(turn, closes, &LoadFailure::StreamNotFound);
-        let error = load_error(LoadFailure::StreamNotFound);
-        let mut others = VecDeque::new();
-        for waiting in waiting {
-            if waiting.what.cause() == cause {
-                self.forget_deferred(&waiting);
-                self.refuse_deferred(turn, waiting, error.clone());
+    /// The answer is for those who waited when it was asked for, as far as it holds for them: where the basin's switch for the load's
+    /// cause is off, it may be on for the cause of others. Who is left asks again.
+    fn on_stream_refused(&mut self, turn: &mut Turn<'_>, id: LoadId, load: StreamLoad, failure: &LoadFailure) {
+        let StreamLoad { target, cause, mut waiting, closes, reconfigured, start_raised, asked_for } = load;
+        fail_closes(turn, closes, failure);
+        let mut left = waiting.split_off(asked_for.min(waiting.len()));
+        for waiting in waiting.into_iter().rev() {
+            if *failure == LoadFailure::StreamNotFound && waiting.what.cause() != cause {
+                left.push_front(waiting);
             } else {
-                others.push_back(waiting);
+                self.forget_deferred(&waiting);
+                self.refuse_deferred(turn, waiting, load_error(failure.clone()));
             }
         }
-        let Some(cause) = others.front().map(|waiting| waiting.what.cause()) else {
+        let Some(cause) = left.front().map(|waiting| waiting.what.cause()) else {
             return self.streams.set_absent(&target);
         };
-        let load = StreamLoad { waiting: others, reconfigured, ..StreamLoad::new(target.clone(), cause) };
+        let again = StreamLoad::new(target.clone(), cause);
+        let load = StreamLoad { asked_for: left.len(), waiting: left, reconfigured, start_raised, ..again };
         self.loads.in_flight.insert(id, Load::Stream(load));
         turn.actions.push(Action::LoadStream { load: id, target, cause });
     }
@@ -293,8 +318,28 @@ impl Shard {
         }
     }
 
+    /// Nobody waits for it any more: its place and its bytes are free at once, however long the load takes.
+    pub(super) fn drop_deferred_of(&mut self, connection: ConnectionKey) {
+        let mut dropped = Vec::new();
+        for load in self.loads.in_flight.values_mut() {
+            if let Load::Stream(load) = load {
+                let asked_for = load.asked_for.min(load.waiting.len());
+                let is_gone = |waiting: &Waiting| waiting.connection == connection;
+                load.asked_for = load.waiting.iter().take(asked_for).filter(|waiting| !is_gone(waiting)).count();
+                let (gone, left) = std::mem::take(&mut load.waiting).into_iter().partition(is_gone);
+                load.waiting = left;
+                dropped.push(gone);
+            }
+        }
+        let dropped: Vec<VecDeque<Waiting>> = dropped;
+        dropped.iter().flatten().for_each(|waiting| self.forget_deferred(waiting));
+    }
+
     fn forget_deferred(&mut self, waiting: &Waiting) {
         self.loads.waiting -= waiting.what.requests();
+        if let Some(connection) = self.connections.get_mut(waiting.connection) {
+            connection.deferred -= 1;
+        }
         self.uncount_waiting(waiting.connection, waiting.what.bytes());
     }
 
@@ -311,6 +356,17 @@ impl Shard {
                 self.end_request(connection, id);
             }
         }
+    }
+}
+
+/// What may be otherwise a moment later, because somebody creates, deletes or purges.
+fn is_about_existence(failure: &LoadFailure) -> bool {
+    match failure {
+        LoadFailure::BasinNotFound
+        | LoadFailure::StreamNotFound
+        | LoadFailure::BasinDeletionPending
+        | LoadFailure::StreamDeletionPending => true,
+        LoadFailure::TransactionConflict | LoadFailure::Corrupt(_) | LoadFailure::Unavailable(_) => false,
     }
 }
 

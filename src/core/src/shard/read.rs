@@ -108,6 +108,9 @@ impl Shard {
         params: &ReadParams,
     ) {
         let Some(reader) = self.readers.get_mut(key) else { return };
+        if reader.closing {
+            return self.end_reader(turn, key);
+        }
         let stream = &mut self.streams[stream_key];
         stream.recently_used = true;
         match resolve_start(stream, params, reader.may_follow) {

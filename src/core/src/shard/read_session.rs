@@ -45,8 +45,12 @@ impl Shard {
 
     pub(super) fn on_close_read_session(&mut self, turn: &mut Turn<'_>, connection: ConnectionKey, id: u64) {
         let Some(InProgress::Reader(key)) = self.connections[connection].get(id) else { return };
-        if self.readers[key].is_session() {
+        let reader = &mut self.readers[key];
+        if reader.is_session() && reader.stream.is_some() {
             self.end_reader(turn, key);
+        } else if reader.is_session() {
+            // It holds its place until its stream is there, or sessions that are opened and closed would fill all places.
+            reader.closing = true;
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Reader {
     pub(super) kind: ReaderKind,
     /// `None` until its stream is found and its start resolved.
     pub(super) stream: Option<StreamKey>,
+    /// Its client closed it before that.
+    pub(super) closing: bool,
     /// The next sequence number it wants.
     pub(super) cursor: u64,
     /// Set while a timestamp start is not resolved to a number yet: records below it are skipped.
@@ -84,6 +86,7 @@ impl Reader {
             id,
             kind,
             stream: None,
+            closing: false,
             cursor: 0,
             not_before: None,
             bounds,

@@ -1,10 +1,25 @@
 //! Readers whose records were trimmed or have expired before they got there (`s2-semantics.md` C16): they go on at the first
 //! survivor, and only the numbers tell.
 
+use riverrun_protocol::request::StreamRef;
+use riverrun_protocol::types::StreamId;
+
 use super::Shard;
 use super::reader::{Phase, ReaderKey};
+use super::streams::Located;
 
 impl Shard {
+    /// Records have expired. Whoever loads the stream may have looked before that.
+    pub(super) fn on_start_raised(&mut self, target: &StreamRef, id: StreamId, start_seq_num: u64) {
+        match self.streams.find(target) {
+            Some(Located::Open(key)) if self.streams[key].entry.id == id => {
+                self.streams[key].on_expired(start_seq_num);
+            }
+            Some(Located::Loading(load)) => self.loads.raise_start_when_loaded(load, id, start_seq_num),
+            _ => {}
+        }
+    }
+
     /// Whether what the reader wants next is removed. A timestamp that is still to be found in a chunk of which something survives
     /// is not: that has to be looked through.
     pub(super) fn is_overtaken(&self, key: ReaderKey) -> bool {

@@ -96,6 +96,9 @@ impl Shard {
                 InProgress::Request => {}
             }
         }
+        if connection.deferred > 0 {
+            self.drop_deferred_of(key);
+        }
         if connection.waiting_appends > 0 {
             self.drop_waiting_of(key);
         }

@@ -18,6 +18,7 @@ use super::slab::Key;
 use crate::chunk::StreamState;
 use crate::control::StreamEntry;
 use crate::event::{ChunkRange, LoadedStream};
+use crate::time::Now;
 
 pub(super) type StreamKey = Key<Stream>;
 
@@ -40,6 +41,10 @@ pub(super) struct Stream {
     pub(super) life: Life,
     /// By the wall clock; a stream that was never written to: when it was created.
     pub(super) last_write_ms: u64,
+    /// The same by the clock that does not jump, where this process wrote it.
+    pub(super) last_put: Option<Duration>,
+    /// Everything below it has expired, stable or not.
+    pub(super) expired_to: u64,
     pub(super) fence: Fence,
     /// The first sequence number that may be read (`s2-semantics.md` B5, trim point).
     pub(super) start_seq_num: u64,
@@ -113,6 +118,8 @@ impl Stream {
             class: entry.config.storage_class,
             life: if entry.deleted_at_ms.is_some() { Life::Closed { calls: Vec::new() } } else { Life::Open },
             last_write_ms: last_write_ms.unwrap_or(entry.created_at_ms),
+            expired_to: 0,
+            last_put: None,
             fence: Fence::of(&state),
             start_seq_num: 0,
             recovered: Position::default(),
@@ -174,9 +181,10 @@ impl Stream {
     }
 
     /// A batch is about to get its numbers.
-    pub(super) fn on_put(&mut self, now_ms: u64) {
+    pub(super) fn on_put(&mut self, now: Now) {
         self.recently_used = true;
-        self.last_write_ms = self.last_write_ms.max(now_ms);
+        self.last_write_ms = self.last_write_ms.max(now.wall_ms);
+        self.last_put = Some(now.monotonic);
         self.adopt_class();
     }
 
@@ -266,13 +274,20 @@ impl Stream {
             self.pending_trims.pop_front();
             self.raise_start(trim_point);
         }
+        // A standard stream may hear of an expiry before it hears that the chunk with those records is stored.
+        if self.start_seq_num < self.expired_to {
+            self.raise_start(self.expired_to);
+        }
         self.check_frontiers();
     }
 
     /// What expired, the catalog says (design.md 6). It is removed for good: the next chunk's state record says so too.
+    /// A state record speaks of the batches up to it and of nothing behind them: were those lost with their journal, their numbers
+    /// would be given out again, below the trim point.
     pub(super) fn on_expired(&mut self, start_seq_num: u64) {
+        self.expired_to = self.expired_to.max(start_seq_num);
         self.raise_start(start_seq_num);
-        self.sealed.trim_point = self.sealed.trim_point.max(self.start_seq_num);
+        self.sealed.trim_point = self.sealed.trim_point.max(start_seq_num.min(self.sealed.next.seq_num));
     }
 
     /// Never lower, and never above what is stable.

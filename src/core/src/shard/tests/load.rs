@@ -36,7 +36,6 @@ fn every_failure_to_load_answers_everyone_who_waits_and_was_not_done() {
     let not_done = |code| Said::Error { code, outcome: Outcome::NotDone, tail: None };
     let corrupt = Said::Error { code: ErrorCode::Corrupt, outcome: Outcome::Terminal, tail: None };
     let failures = [
-        (LoadFailure::BasinNotFound, not_done(ErrorCode::BasinNotFound)),
         (LoadFailure::TransactionConflict, not_done(ErrorCode::TransactionConflict)),
         (LoadFailure::Unavailable("slow".to_owned()), not_done(ErrorCode::Unavailable)),
         (LoadFailure::Corrupt("bad".to_owned()), corrupt),
@@ -60,6 +59,57 @@ fn every_failure_to_load_answers_everyone_who_waits_and_was_not_done() {
         w.append(c, 6, "s", &batch(&["a"]));
         assert_eq!(w.heard(c, 6), [Said::ack(0, 1)], "the next request asks again");
     }
+}
+
+/// E3: whoever was told that a stream is created finds it, also behind somebody whose look at the catalog began before that.
+#[test]
+fn e3_that_there_is_no_stream_is_told_only_to_those_who_waited_when_it_was_asked() {
+    let verdicts = [
+        (LoadFailure::BasinNotFound, ErrorCode::BasinNotFound),
+        (LoadFailure::StreamDeletionPending, ErrorCode::StreamDeletionPending),
+        (LoadFailure::BasinDeletionPending, ErrorCode::BasinDeletionPending),
+    ];
+    for (failure, code) in verdicts {
+        let mut w = World::new();
+        let c = connection(1);
+        w.hold(Hold::StreamLoads);
+        w.check_tail(c, 1, "s");
+        w.check_tail(c, 2, "s");
+        w.append(c, 3, "s", &batch(&["a"]));
+        w.fail_stream_load(failure);
+        assert_eq!(w.heard(c, 1), [Said::refused(code)]);
+        assert_eq!(w.heard(c, 2), []);
+        w.release(Hold::StreamLoads);
+        assert_eq!(w.heard(c, 2), [Said::Tail { seq_num: 0, timestamp: 0 }]);
+        assert_eq!(w.heard(c, 3), [Said::ack(0, 1)]);
+    }
+}
+
+/// Neither bytes nor places are held for somebody who is gone, however long the load takes.
+#[test]
+fn who_is_gone_frees_its_place_at_once() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::StreamLoads);
+    w.append(c, 1, "s", &batch(&["a"]));
+    w.open_append(c, 2, "s");
+    w.input(c, 2, &batch(&["b"]));
+    assert_ne!(w.shard.counters().waiting_bytes, 0);
+    w.close_connection(c);
+    assert_eq!(w.shard.counters().waiting_bytes, 0);
+}
+
+#[test]
+fn a_read_session_that_is_closed_before_its_stream_is_there_ends_when_it_is() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::StreamLoads);
+    w.open_read(c, 1, "s", from_seq(0), MUCH);
+    w.close_read(c, 1);
+    assert_eq!(w.heard(c, 1), []);
+    w.release(Hold::StreamLoads);
+    assert_eq!(w.heard(c, 1), [Said::Ended]);
+    assert_eq!(w.shard.counters().readers, 0);
 }
 
 #[test]

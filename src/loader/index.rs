@@ -139,7 +139,7 @@ impl ChunkIndex {
     pub fn take_emptied(&self, streams_max: usize) -> Vec<StreamId> {
         let mut known = self.write();
         let taken: Vec<StreamId> = known.emptied.iter().take(streams_max).copied().collect();
-        taken.iter().for_each(|id| drop(known.emptied.remove(id)));
+        known.emptied.retain(|id| !taken.contains(id));
         taken
     }
 

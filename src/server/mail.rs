@@ -110,6 +110,7 @@ impl ForwardedRequest {
             ShardRequest::SessionAppend { conditions, batch } => {
                 ShardRequest::SessionAppend { conditions, batch: own(batch) }
             }
+            ShardRequest::BadSessionAppend(error) => ShardRequest::BadSessionAppend(error),
             ShardRequest::OpenAppendSession { target, rights } => ShardRequest::OpenAppendSession { target, rights },
             ShardRequest::CloseAppendSession => ShardRequest::CloseAppendSession,
             ShardRequest::CheckTail(target) => ShardRequest::CheckTail(target),

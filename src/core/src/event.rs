@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use riverrun_protocol::batch::Batch;
+use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::{AppendConditions, GrantCredit, OpenReadSession, Read, StreamRef};
 use riverrun_protocol::types::StreamId;
 
@@ -83,9 +84,22 @@ impl BatchBytes<'_> {
 /// The data-plane requests, as they reach the shard that owns the stream.
 #[derive(Debug)]
 pub enum ShardRequest<'a> {
-    Append { target: StreamRef, conditions: AppendConditions, rights: AppendRights, batch: BatchBytes<'a> },
-    OpenAppendSession { target: StreamRef, rights: AppendRights },
-    SessionAppend { conditions: AppendConditions, batch: BatchBytes<'a> },
+    Append {
+        target: StreamRef,
+        conditions: AppendConditions,
+        rights: AppendRights,
+        batch: BatchBytes<'a>,
+    },
+    OpenAppendSession {
+        target: StreamRef,
+        rights: AppendRights,
+    },
+    SessionAppend {
+        conditions: AppendConditions,
+        batch: BatchBytes<'a>,
+    },
+    /// An input that could not even be parsed, with what is wrong with it: a refusal like any other (`s2-semantics.md` B10).
+    BadSessionAppend(ErrorFrame),
     CloseAppendSession,
     CheckTail(StreamRef),
     Read(Read),

@@ -168,7 +168,10 @@ impl Worker {
                 *closing = true;
                 Some(*shard)
             }
-            (Some(Route::AppendSession { shard, .. }), ShardRequest::SessionAppend { .. }) => Some(*shard),
+            (
+                Some(Route::AppendSession { shard, .. }),
+                ShardRequest::SessionAppend { .. } | ShardRequest::BadSessionAppend(_),
+            ) => Some(*shard),
             (Some(Route::ReadSession { shard }), ShardRequest::GrantCredit(_) | ShardRequest::CloseReadSession) => {
                 Some(*shard)
             }
@@ -277,7 +280,13 @@ impl Worker {
             self.refuse_bytes(id, cause);
             return false;
         }
-        self.fail_here(id, header.id, &error(cause.code, cause.to_string()));
+        let refusal = error(cause.code, cause.to_string());
+        if header.kind == FrameKind::SessionAppend as u8 {
+            // Behind the acks of what came before it, and as its session's last word.
+            self.deliver_in_session(id, header, ShardRequest::BadSessionAppend(refusal));
+        } else {
+            self.fail_here(id, header.id, &refusal);
+        }
         true
     }
 

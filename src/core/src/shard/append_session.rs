@@ -116,19 +116,44 @@ impl Shard {
         conditions: AppendConditions,
         bytes: BatchBytes<'_>,
     ) {
-        let known = &self.connections[connection];
-        let Some(InProgress::AppendSession(key)) = known.get(id) else {
-            if !known.is_dead_session(id) {
-                self.fail(turn, connection, id, bad_session("no append session is open under this id"));
-            }
-            return;
-        };
+        let Some(key) = self.session_of_input(turn, connection, id) else { return };
         match self.append_sessions[key].end {
             End::Poisoned(_) => {}
             End::Closed => self.refuse_input_unheard(turn, key, bad_session("an input behind the session's close")),
             End::NotYet if self.draining => self.refuse_input_unheard(turn, key, super::drain::draining_error()),
             End::NotYet => self.take_input(turn, key, conditions, bytes),
         }
+    }
+
+    /// An input that could not be parsed poisons its session like one that is refused (`s2-semantics.md` B10).
+    pub(super) fn on_bad_session_append(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        id: u64,
+        error: ErrorFrame,
+    ) {
+        let Some(key) = self.session_of_input(turn, connection, id) else { return };
+        if !matches!(self.append_sessions[key].end, End::Poisoned(_)) {
+            self.refuse_input_unheard(turn, key, error);
+        }
+    }
+
+    /// Behind an error, what was on its way is dropped without a word.
+    fn session_of_input(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        id: u64,
+    ) -> Option<AppendSessionKey> {
+        let known = &self.connections[connection];
+        if let Some(InProgress::AppendSession(key)) = known.get(id) {
+            return Some(key);
+        }
+        if !known.is_dead_session(id) {
+            self.fail(turn, connection, id, bad_session("no append session is open under this id"));
+        }
+        None
     }
 
     fn take_input(

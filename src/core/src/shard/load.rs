@@ -284,6 +284,7 @@ impl Shard {
                 self.refuse_deferred(turn, waiting, load_error(failure.clone()));
             }
         }
+        self.drop_inputs_without_session(&mut left);
         let Some(cause) = left.front().map(|waiting| waiting.what.cause()) else {
             return self.streams.set_absent(&target);
         };
@@ -291,6 +292,17 @@ impl Shard {
         let load = StreamLoad { asked_for: left.len(), waiting: left, reconfigured, start_raised, ..again };
         self.loads.in_flight.insert(id, Load::Stream(load));
         turn.actions.push(Action::LoadStream { load: id, target, cause });
+    }
+
+    /// The inputs of a session that was refused just now go with it.
+    fn drop_inputs_without_session(&mut self, waiting: &mut VecDeque<Waiting>) {
+        let is_orphan = |waiting: &Waiting| match waiting.what {
+            Deferred::Input { session, .. } => !self.append_sessions.contains(session),
+            _ => false,
+        };
+        let (orphans, left): (VecDeque<Waiting>, _) = std::mem::take(waiting).into_iter().partition(is_orphan);
+        *waiting = left;
+        orphans.iter().for_each(|waiting| self.forget_deferred(waiting));
     }
 
     fn on_load_failed(&mut self, turn: &mut Turn<'_>, load: StreamLoad, error: &ErrorFrame, failure: LoadFailure) {

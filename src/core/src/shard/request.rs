@@ -17,6 +17,7 @@ impl Shard {
             return self.fail(turn, connection, id, error);
         }
         match request {
+            ShardRequest::BadSessionAppend(error) => self.on_bad_session_append(turn, connection, id, error),
             ShardRequest::SessionAppend { conditions, batch } => {
                 self.on_session_append(turn, connection, id, conditions, batch);
             }
@@ -58,6 +59,7 @@ impl Shard {
             ShardRequest::OpenReadSession(open) => self.on_open_read_session(turn, connection, id, open),
             // Frames within a session begin nothing, and never come here.
             ShardRequest::SessionAppend { .. }
+            | ShardRequest::BadSessionAppend(_)
             | ShardRequest::CloseAppendSession
             | ShardRequest::GrantCredit(_)
             | ShardRequest::CloseReadSession => {}

@@ -285,7 +285,8 @@ impl Stream {
     /// A state record speaks of the batches up to it and of nothing behind them: were those lost with their journal, their numbers
     /// would be given out again, below the trim point.
     pub(super) fn on_expired(&mut self, start_seq_num: u64) {
-        self.expired_to = self.expired_to.max(start_seq_num);
+        // What has expired was in a chunk, and so in the journal before that.
+        self.expired_to = self.expired_to.max(start_seq_num.min(self.journaled.seq_num));
         self.raise_start(start_seq_num);
         self.sealed.trim_point = self.sealed.trim_point.max(start_seq_num.min(self.sealed.next.seq_num));
     }

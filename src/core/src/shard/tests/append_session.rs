@@ -1,6 +1,6 @@
 //! B10: pipelined inputs, ordered acks, the first refusal poisons.
 
-use riverrun_protocol::error::ErrorCode;
+use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
 
 use super::client::{Said, batch, connection, input_request, target};
@@ -242,4 +242,22 @@ fn e7_a_session_creates_its_stream_as_an_append_does() {
     w.store.basins.insert(BASIN.to_owned(), (true, false));
     w.request(c, 1, ShardRequest::OpenAppendSession { target: target("s"), rights: AppendRights::ALL });
     assert_eq!(w.heard(c, 1), [Said::Opened { tail: 0 }]);
+}
+
+/// Like any other refusal: behind the acks of what came before it, as the session's last word.
+#[test]
+fn b10_an_input_that_cannot_be_parsed_poisons_its_session() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.open_append(c, 1, "s");
+    w.take_said(c);
+    w.hold(Hold::Writes);
+    w.input(c, 1, &batch(&["a"]));
+    w.request(c, 1, ShardRequest::BadSessionAppend(ErrorFrame::new(ErrorCode::Invalid, "too long a fencing token")));
+    w.input(c, 1, &batch(&["b"]));
+    assert_eq!(w.heard(c, 1), []);
+    w.release(Hold::Writes);
+    assert_eq!(w.heard(c, 1), [Said::ack(0, 1), Said::refused(ErrorCode::Invalid)]);
+    w.check_tail(c, 2, "s");
+    assert_eq!(w.heard(c, 2), [Said::Tail { seq_num: 1, timestamp: WALL_MS }]);
 }

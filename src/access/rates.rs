@@ -9,7 +9,8 @@ use riverrun_core::access::{Principal, PublicId, admit_cost, charge, cost_ns, de
 use riverrun_protocol::access::TokenRates;
 use riverrun_protocol::batch::BatchHeader;
 
-/// Below this many buckets nobody looks for those that are not needed any more; then at every doubling.
+/// Below this many buckets nobody looks for those that are not needed any more; then whenever there are twice as many
+/// as the last look left.
 const BUCKETS_KEPT_MIN: usize = 1024;
 
 /// One token's limits and what was taken of them.
@@ -37,7 +38,29 @@ impl Bucket {
 /// All buckets, by token. Bounded by the tokens with a limit that are in use or have not paid yet.
 #[derive(Debug, Default)]
 pub struct Buckets {
-    by_token: Mutex<HashMap<PublicId, Arc<Bucket>>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    by_token: HashMap<PublicId, Arc<Bucket>>,
+    sweep_at: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { by_token: HashMap::new(), sweep_at: BUCKETS_KEPT_MIN }
+    }
+}
+
+impl Kept {
+    /// Several are added at a time: to wait for one exact number would be to miss it.
+    fn sweep(&mut self, now: u64) {
+        if self.by_token.len() >= self.sweep_at {
+            self.by_token.retain(|_, bucket| Arc::strong_count(bucket) > 1 || !bucket.is_full(now));
+            self.sweep_at = (2 * self.by_token.len()).max(BUCKETS_KEPT_MIN);
+        }
+    }
 }
 
 /// The buckets one connection draws from: its token's and its issuers'.
@@ -54,12 +77,11 @@ impl Buckets {
     /// A connection that comes back draws from the bucket that it left.
     pub fn of(&self, principal: &Principal, now: Duration) -> Rated {
         let Some(grant) = principal.grant().filter(|grant| !grant.rates.is_empty()) else { return Rated::default() };
-        let mut by_token = self.by_token.lock().expect("no holder panics");
-        if by_token.len() >= BUCKETS_KEPT_MIN && by_token.len().is_power_of_two() {
-            by_token.retain(|_, bucket| Arc::strong_count(bucket) > 1 || !bucket.is_full(nanos(now)));
-        }
+        let mut kept = self.kept.lock().expect("no holder panics");
+        kept.sweep(nanos(now));
         let bucket = |rates| Arc::new(Bucket { rates, append: AtomicU64::new(0), requests: AtomicU64::new(0) });
-        let drawn = grant.rates.iter().map(|r| by_token.entry(r.public_id).or_insert_with(|| bucket(r.rates)).clone());
+        let drawn =
+            grant.rates.iter().map(|r| kept.by_token.entry(r.public_id).or_insert_with(|| bucket(r.rates)).clone());
         Rated(drawn.collect())
     }
 }
@@ -88,26 +110,50 @@ impl Rated {
         Ok(())
     }
 
-    /// One input of a session, which is taken in any case: how long to wait before the next.
-    pub fn charge(&self, now: Duration, bytes: u64) -> Duration {
+    /// The opening of a session, whose inputs cannot be refused: not while anything is owed.
+    ///
+    /// # Errors
+    /// As [`Rated::admit`].
+    pub fn admit_session(&self, now: Duration) -> Result<(), Refusal> {
+        match self.debt(now) {
+            Duration::ZERO => self.admit(now, 0),
+            retry_after => Err(Refusal { retry_after }),
+        }
+    }
+
+    /// How long until nothing is owed any more. Whoever brings what cannot be refused waits that long first: were the
+    /// wait behind it, whoever reconnects would not wait at all.
+    pub fn debt(&self, now: Duration) -> Duration {
         let now = nanos(now);
-        let costs = self.0.iter().flat_map(|bucket| bucket.costs(bytes));
-        let debts = costs.map(|(bucket, cost)| debt_ns(take(bucket, now, cost), now));
-        Duration::from_nanos(debts.max().unwrap_or(0))
+        let debts = self.0.iter().flat_map(|bucket| [&bucket.append, &bucket.requests]);
+        Duration::from_nanos(debts.map(|bucket| debt_ns(bucket.load(Ordering::Relaxed), now)).max().unwrap_or(0))
+    }
+
+    /// One input of a session, which is taken in any case.
+    pub fn charge(&self, now: Duration, bytes: u64) {
+        let now = nanos(now);
+        for (bucket, cost) in self.0.iter().flat_map(|bucket| bucket.costs(bytes)) {
+            take(bucket, now, cost);
+        }
     }
 }
 
-fn take(bucket: &AtomicU64, now: u64, cost: u64) -> u64 {
-    let before = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| Some(charge(before, now, cost)));
-    charge(before.unwrap_or_else(|before| before), now, cost)
+fn take(bucket: &AtomicU64, now: u64, cost: u64) {
+    let charged = |before| Some(charge(before, now, cost));
+    let _ = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged);
 }
 
 fn nanos(now: Duration) -> u64 {
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What a batch as sent counts for, by its own word: it is checked only later, and refused if it lies.
+/// What a batch as sent counts for, by its own word, and at most the bytes that are there: it is checked only later, and
+/// refused if it lies.
 pub fn append_bytes(batch: &[u8]) -> u64 {
-    let header = BatchHeader::parse(batch);
-    header.map_or(batch.len() as u64, |h| u64::from(h.payload_bytes) + 8 * u64::from(h.record_count))
+    let claimed =
+        BatchHeader::parse(batch).map_or(u64::MAX, |h| u64::from(h.payload_bytes) + 8 * u64::from(h.record_count));
+    claimed.min(batch.len() as u64)
 }
+
+#[cfg(test)]
+mod tests;

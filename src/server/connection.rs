@@ -19,6 +19,12 @@ pub const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 pub const FRAME_DEADLINE: Duration = Duration::from_secs(30);
 /// From our last byte to the peer's close.
 pub const LINGER_DEADLINE: Duration = Duration::from_secs(2);
+/// Inputs above a token's rate are not taken before what went before is paid for. So often it is looked at again, and
+/// at whether the peer is still there.
+pub const PAUSE_MAX: Duration = Duration::from_secs(3);
+/// Whoever could not pay for a single input in this time, because others who share the rate always came first, is told so.
+/// Longer than the deepest debt.
+pub const PAUSED_MAX: Duration = Duration::from_secs(90);
 /// A peer that takes none of our bytes while this much waits for it is not read from.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
 /// Control calls of one connection side by side: a listing's answer can have half a megabyte. The next ones wait.
@@ -43,6 +49,13 @@ pub enum Route {
     },
     /// An append session that was refused before any shard heard of it, until the client closes it.
     Refused,
+}
+
+impl Route {
+    /// An append session that its inputs still reach.
+    pub fn takes_inputs(&self) -> bool {
+        matches!(self, Self::AppendSession { closing: false, failed: false, .. })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +88,8 @@ pub struct Connection {
     pub rated: Rated,
     /// It has used more than its rate: until then nothing is taken from it.
     pub paused_until: Option<Duration>,
+    /// Since when it has waited, over any number of pauses, for its next input to be taken.
+    pub paused_since: Option<Duration>,
     /// Its token is dead: whatever is still on its way to it is not for it any more.
     pub cut: bool,
     pub receiving: Receiving,
@@ -115,6 +130,7 @@ impl Connection {
             principal: None,
             rated: Rated::default(),
             paused_until: None,
+            paused_since: None,
             cut: false,
             receiving: Receiving::Nothing,
             received: BytesMut::new(),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// Connections that wait to be accepted, per shard. 5,000 clients that come back at once after a restart must fit
@@ -68,6 +69,14 @@ pub fn prepare(socket: &OwnedFd) -> String {
     socket.peer_addr().ok().and_then(|a| a.as_socket()).map_or_else(|| "unknown".to_owned(), |a| a.to_string())
 }
 
+/// Whether nobody is at the other end any more, of a socket that is not being received from. A peer that has only ended
+/// its own side still waits for answers.
+pub fn has_hung_up(socket: &OwnedFd) -> bool {
+    let mut asked = [PollFd::new(socket, PollFlags::empty())];
+    let answered = poll(&mut asked, Some(&Timespec::default()));
+    answered.is_ok_and(|_| asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
+}
+
 /// Makes operations in flight on the socket complete. It closes when the last of them has.
 pub fn shut_down(socket: &OwnedFd, how: std::net::Shutdown) {
     let _ = SockRef::from(socket).shutdown(how);
@@ -88,6 +97,21 @@ mod tests {
         drop(predecessor);
         let (same, listeners) = successor.join().expect("no panic").expect("free by now");
         assert_eq!((same, listeners.len()), (address, 2));
+    }
+
+    #[test]
+    fn who_is_gone_is_noticed_and_who_waits_for_answers_is_not() {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let connect = || std::net::TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
+        let (waiting, gone) = (connect(), connect());
+        let accept = || OwnedFd::from(listener.accept().expect("accepted").0);
+        let (to_waiting, to_gone) = (accept(), accept());
+        assert!(!has_hung_up(&to_gone));
+        waiting.shutdown(std::net::Shutdown::Write).expect("half-closed");
+        SockRef::from(&gone).set_linger(Some(Duration::ZERO)).expect("set");
+        drop(gone);
+        assert!(has_hung_up(&to_gone));
+        assert!(!has_hung_up(&to_waiting));
     }
 
     #[test]

@@ -272,6 +272,57 @@ fn a_rate_refuses_calls_and_slows_sessions() {
     assert!(begun.elapsed() >= Duration::from_millis(1300), "{:?}", begun.elapsed());
 }
 
+/// Two seconds' worth of append bytes are owed behind it.
+const OWING: usize = 3000;
+
+fn a_debt(server: &Server, root: &mut Raw) -> (String, Raw) {
+    let rates = TokenRates { requests_per_sec: None, append_bytes_per_sec: Some(1000) };
+    let secret = root.issue(&IssueAccessToken { rates, ..token("slow", "a/") });
+    let mut session = Raw::connect(&server.addr, &secret).expect("issued");
+    session.send(1, &Request::OpenAppendSession(target("demo-basin", "a/1")));
+    assert!(matches!(session.next(), Said::Answer(1, _)), "a session opened");
+    (secret, session)
+}
+
+#[test]
+fn a_debt_is_not_left_behind_by_another_connection() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let (secret, mut owing) = a_debt(&server, &mut root);
+    let mut other = Raw::connect(&server.addr, &secret).expect("issued");
+    other.send(1, &Request::OpenAppendSession(target("demo-basin", "a/1")));
+    assert!(matches!(other.next(), Said::Answer(1, _)), "nothing is owed yet");
+    let begun = Instant::now();
+    owing.append_in_session(1, &"x".repeat(OWING));
+    assert!(matches!(owing.next(), Said::Answer(1, _)), "taken, on credit");
+    drop(owing);
+    let mut back = Raw::connect(&server.addr, &secret).expect("issued");
+    back.send(1, &Request::OpenAppendSession(target("demo-basin", "a/1")));
+    let Said::Error(1, error) = back.next() else { panic!("it owes") };
+    assert_eq!((error.code, error.outcome), (ErrorCode::Overloaded, Outcome::NotDone), "{error}");
+    assert!((1..=2009).contains(&error.retry_after_ms), "{error:?}");
+    other.append_in_session(1, "x");
+    assert!(matches!(other.next(), Said::Answer(1, _)), "taken once the debt is paid");
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn what_no_session_takes_costs_nothing() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let (_secret, mut raw) = a_debt(&server, &mut root);
+    raw.send(7, &Request::OpenAppendSession(target("demo-basin", "b")));
+    assert!(matches!(raw.next(), Said::Error(7, error) if error.code == ErrorCode::PermissionDenied));
+    for id in [7, 9] {
+        raw.append_in_session(id, &"x".repeat(100 * OWING));
+    }
+    assert!(matches!(raw.next(), Said::Error(9, error) if error.code == ErrorCode::BadSession));
+    raw.send(11, &Request::OpenAppendSession(target("demo-basin", "a/2")));
+    assert!(matches!(raw.next(), Said::Answer(11, _)), "nothing is owed");
+}
+
 #[test]
 fn no_secret_is_in_any_log() {
     let data = Data::new();

@@ -19,7 +19,7 @@ pub use groups::{effective, operations_of};
 pub use issue::{RATED_ANCESTORS_MAX, Refused, issue};
 pub use namespace::Namespace;
 pub use principal::{Grant, Principal};
-pub use rate::{BURST_NS, admit_cost, charge, cost_ns, debt_ns};
+pub use rate::{BURST_NS, DEBT_MAX_NS, admit_cost, charge, cost_ns, debt_ns};
 pub use secret::{NotAToken, PublicId, SecretHash, TokenSecret};
 pub use sets::{contains, is_subset};
 

@@ -10,7 +10,8 @@ use riverrun_protocol::request::{Hello, Request};
 
 use super::{Worker, deliver};
 use crate::access::{Admitted, Rated, append_bytes};
-use crate::server::connection::Route;
+use crate::server::connection::{PAUSE_MAX, PAUSED_MAX, Route};
+use crate::server::listener;
 use crate::server::mail::Output;
 use crate::server::side::{Secret, SideOrder};
 
@@ -125,6 +126,7 @@ impl Worker {
         let namespace = self.connections.get(&id.0).and_then(|c| c.principal.as_ref()).and_then(Principal::namespace);
         let error = namespace.map_or(error.clone(), |namespace| namespace.leave_error(error));
         self.fail_here(id, frame_id, &error);
+        let (rated, now) = (&connection.rated, self.now.monotonic);
     }
 
     /// Whether the token's rates leave room for this call. False: it was refused, and answered.
@@ -134,7 +136,8 @@ impl Worker {
             return true;
         }
         let bytes = if batch.is_empty() { 0 } else { append_bytes(batch) };
-        let Err(refusal) = connection.rated.admit(self.now.monotonic, bytes) else { return true };
+        let taken = if is_session { rated.admit_session(now) } else { rated.admit(now, bytes) };
+        let Err(refusal) = taken else { return true };
         let retry_after_ms = u32::try_from(refusal.retry_after.as_millis()).unwrap_or(u32::MAX).saturating_add(1);
         let message = format!("the access token's rate is used up: try again in {retry_after_ms} ms");
         let error = ErrorFrame { retry_after_ms, ..deliver::error(ErrorCode::Overloaded, message) };
@@ -142,29 +145,51 @@ impl Worker {
         false
     }
 
-    /// An input of a session was taken. What it costs beyond the rate is paid for by not reading from the connection.
-    pub(super) fn charge_input(&mut self, id: ConnectionId, batch: &[u8]) {
-        let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        if connection.rated.is_unlimited() {
-            return;
+    /// An input of a session cannot be refused, or those behind it would be too. False: it is to be kept until what went
+    /// before, on whatever connection, is paid for. What no session takes costs nothing.
+    pub(super) fn may_take_input(&mut self, id: ConnectionId, frame_id: u64, batch: &[u8]) -> bool {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return true };
+        if connection.rated.is_unlimited() || !connection.routes.get(&frame_id).is_some_and(Route::takes_inputs) {
+            return true;
         }
-        let debt = connection.rated.charge(self.now.monotonic, append_bytes(batch));
+        let now = self.now.monotonic;
+        let debt = connection.rated.debt(now);
         if debt > Duration::ZERO {
-            let until = self.now.monotonic + debt;
-            connection.paused_until = Some(until);
-            self.paused.push(Reverse((until, id)));
+            self.pause(id, debt);
+            return false;
+        }
+        connection.paused_since = None;
+        connection.rated.charge(now, append_bytes(batch));
+        true
+    }
+
+        let until = now + debt.min(PAUSE_MAX);
+        connection.paused_until = Some(until);
+        self.paused.push(Reverse((until, id)));
+    fn pause(&mut self, id: ConnectionId, debt: Duration) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        let now = self.now.monotonic;
+        let since = *connection.paused_since.get_or_insert(now);
+        if now.saturating_sub(since) >= PAUSED_MAX {
+            let message = "others used up the access token's rate for too long: try again later";
+            return self.end_with(id, ErrorCode::Overloaded, message.to_owned());
         }
     }
 
-    /// Reads again from connections that have paid.
+            connection.paused_until = None;
+            if listener::has_hung_up(&connection.socket) {
+                self.forget(id);
+                continue;
+            }
+            self.take_kept(id);
+            self.receive(id);
+    /// Looks again at connections whose pause is over. One that still owes begins the next.
     pub(super) fn resume_paused(&mut self) {
         while let Some(Reverse((until, id))) = self.paused.peek().copied().filter(|p| p.0.0 <= self.now.monotonic) {
             self.paused.pop();
             let Some(connection) = self.connections.get_mut(&id.0) else { continue };
-            if connection.paused_until == Some(until) {
-                connection.paused_until = None;
-                self.take_kept(id);
-                self.receive(id);
+            if connection.paused_until != Some(until) {
+                continue;
             }
         }
     }

@@ -38,8 +38,11 @@ impl Worker {
             Sorted::Control(request) => self.ask_control(id, header.id, request),
             Sorted::Stream(request) => return self.on_stream_request(id, header, request, bytes),
             Sorted::Session(request) => {
-                if let SessionRequest::Append { batch, .. } = &request {
-                    self.charge_input(id, &bytes.body()[batch.clone()]);
+                if let SessionRequest::Append { batch, .. } = &request
+                    && !self.may_take_input(id, header.id, &bytes.body()[batch.clone()])
+                {
+                    self.keep_own(id, bytes);
+                    return false;
                 }
                 self.deliver_in_session(id, header, request.for_shard(bytes));
             }
@@ -57,9 +60,7 @@ impl Worker {
         let target = request.target();
         let shard = control::shard_of(control::placement(&target.basin, &target.stream), self.shared.shards());
         if shard != self.index && self.begin_move(id, shard) {
-            if let FrameBytes::Own(frame) = bytes {
-                self.keep_for_move(id, frame);
-            }
+            self.keep_own(id, bytes);
             return false;
         }
         let (is_session, batch) = (request.is_append_session(), request.batch());

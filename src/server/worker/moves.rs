@@ -7,7 +7,6 @@
 
 use std::rc::Rc;
 
-use bytes::BytesMut;
 use riverrun_core::event::ConnectionId;
 
 use super::Worker;
@@ -24,13 +23,6 @@ impl Worker {
         }
         connection.moving_to = Some(shard);
         true
-    }
-
-    /// A large frame lies in a buffer of its own; nothing else was received behind it.
-    pub(super) fn keep_for_move(&mut self, id: ConnectionId, frame: BytesMut) {
-        if let Some(connection) = self.connections.get_mut(&id.0) {
-            connection.received = frame;
-        }
     }
 
     /// Hands over a connection that waits to move and has become quiet. Called when its bytes were kept and when a send ended.

@@ -228,11 +228,20 @@ impl Worker {
         connection.deadline = None;
         connection.receive_bytes_next = HEAD_RECEIVE_BYTES;
         if let Ok(Cut::Complete { header, .. }) = frame::cut(&frame) {
-            // Refused handling means that the connection is closing or moving; a move takes the frame along.
+            // Refused handling means that the connection is closing, or that the frame was kept: for a move, or until it is
+            // paid for.
             self.on_frame(id, header, FrameBytes::Own(frame));
         }
         self.move_if_quiet(id);
         self.receive(id);
+    }
+
+    /// A frame that is not consumed yet. A large one lies in a buffer of its own, and nothing was received behind it; what
+    /// shares a buffer with others is kept by whoever cut it from there.
+    pub(super) fn keep_own(&mut self, id: ConnectionId, bytes: FrameBytes<'_>) {
+        if let (FrameBytes::Own(frame), Some(connection)) = (bytes, self.connections.get_mut(&id.0)) {
+            connection.received = frame;
+        }
     }
 
     /// The peer speaks another protocol: tell it in its own.

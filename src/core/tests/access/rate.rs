@@ -1,4 +1,4 @@
-use riverrun_core::access::{BURST_NS, admit_cost, charge, cost_ns, debt_ns};
+use riverrun_core::access::{BURST_NS, DEBT_MAX_NS, admit_cost, charge, cost_ns, debt_ns};
 
 #[test]
 fn a_second_s_worth_at_once_then_one_at_a_time() {
@@ -25,11 +25,33 @@ fn over_any_length_of_time_no_more_goes_through_than_the_rate_and_a_burst() {
 }
 
 #[test]
-fn more_than_a_burst_goes_through_a_full_bucket_alone_and_is_paid_for() {
-    let cost = cost_ns(1 << 20, 1000);
+fn more_than_a_burst_goes_through_a_bucket_without_debt_and_is_paid_for() {
+    let cost = cost_ns(30_000, 1000);
     let bucket = admit_cost(0, 5, cost).expect("it never would be otherwise");
     assert_eq!(debt_ns(bucket, 5), cost - BURST_NS);
+    assert_eq!(admit_cost(bucket, 5, cost), Err(cost - BURST_NS), "the next waits until this one is paid for");
     assert!(admit_cost(bucket, 5, 1).is_err());
+}
+
+#[test]
+fn more_than_a_burst_is_not_kept_waiting_by_a_trickle() {
+    let (small, large) = (cost_ns(1, 10), cost_ns(20, 10));
+    let mut bucket = 0;
+    for now in (0..10 * BURST_NS).step_by(BURST_NS as usize / 20) {
+        bucket = admit_cost(bucket, now, small).unwrap_or(bucket);
+    }
+    let now = 10 * BURST_NS;
+    assert!(bucket > now, "the trickle leaves it no moment full");
+    assert_eq!(admit_cost(bucket, now, large), Ok(bucket + large));
+}
+
+#[test]
+fn no_debt_is_deeper_than_a_minute() {
+    let cost = cost_ns(1 << 20, 1);
+    let bucket = admit_cost(0, 7, cost).expect("without debt");
+    assert_eq!(debt_ns(bucket, 7), DEBT_MAX_NS);
+    assert_eq!(debt_ns(charge(bucket, 7, cost), 7), DEBT_MAX_NS);
+    assert_eq!(charge(bucket, 0, cost), bucket, "nothing is let off by a clock that is behind");
 }
 
 #[test]
@@ -45,5 +67,6 @@ fn nothing_overflows() {
     assert_eq!(cost_ns(u64::MAX, 1), u64::MAX);
     assert_eq!(cost_ns(1, 0), BURST_NS);
     assert_eq!(charge(u64::MAX, 0, u64::MAX), u64::MAX);
+    assert_eq!(charge(0, u64::MAX, 1), u64::MAX);
     assert!(admit_cost(u64::MAX, 0, u64::MAX).is_err());
 }

@@ -7,4 +7,4 @@
 mod limits;
 mod sender;
 
-pub use sender::{AuditQueue, AuditSender, queue};
+pub use sender::{AuditQueue, AuditSender, Kind, queue};

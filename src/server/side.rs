@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use riverrun_core::access::{Decision, Principal};
+use riverrun_core::access::Principal;
 use riverrun_core::action::{LoadCause, PagesFrom};
 use riverrun_core::chunk::{ChunkId, ChunkInput};
 use riverrun_core::event::{ConnectionId, Event, LoadId};
@@ -18,7 +18,7 @@ use super::inherited::Inherited;
 use super::mail::{Mail, Output};
 use super::mailbox::Postbox;
 use super::sorting::ControlRequest;
-use crate::access::audit::AuditSender;
+use crate::access::audit::{AuditSender, Kind};
 use crate::access::{Admitted, Tokens};
 use crate::loader::Loader;
 use crate::names::Names;
@@ -141,7 +141,7 @@ impl Side {
                 let tell = |outcome: Result<Admitted, ErrorFrame>| {
                     if outcome.is_err() {
                         let (who, what) = ("unknown".to_owned(), "the account".to_owned());
-                        self.audit.note(self.clock.now(), who, "hello", what, Decision::Denied, address);
+                        self.audit.note(self.clock.now(), who, "hello", what, Kind::Denied, address);
                     }
                     self.shards[usize::from(shard)].post(Mail::Authenticated { connection, id, outcome });
                 };

@@ -8,10 +8,22 @@ use riverrun_core::Now;
 use riverrun_core::access::{AuditRecord, Decision};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::limits::Limits;
+use super::limits::{CHANGES, DENIED, LOOKS, Limits};
 
 /// Records that wait to be written.
 const QUEUE_RECORDS_MAX: usize = 4096;
+/// Of these for denied calls alone: whoever may do something must not hide behind it what it may not.
+const QUEUE_DENIED_RECORDS: usize = 1024;
+
+/// What was asked, and decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Allowed, and it changes something.
+    Change,
+    /// Allowed, and it changes nothing.
+    Look,
+    Denied,
+}
 
 #[derive(Clone, Debug)]
 pub struct AuditSender {
@@ -19,10 +31,27 @@ pub struct AuditSender {
     state: Arc<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    limits: Mutex<Limits>,
+    changes: Mutex<Limits>,
+    looks: Mutex<Limits>,
+    denied: Mutex<Limits>,
     dropped: AtomicU64,
+}
+
+impl State {
+    fn new() -> Self {
+        let limits = |rate| Mutex::new(Limits::new(rate));
+        Self { changes: limits(CHANGES), looks: limits(LOOKS), denied: limits(DENIED), dropped: AtomicU64::new(0) }
+    }
+
+    fn limits(&self, kind: Kind) -> &Mutex<Limits> {
+        match kind {
+            Kind::Change => &self.changes,
+            Kind::Look => &self.looks,
+            Kind::Denied => &self.denied,
+        }
+    }
 }
 
 /// The writer's end.
@@ -40,7 +69,7 @@ impl AuditQueue {
 
 pub fn queue() -> (AuditSender, AuditQueue) {
     let (sender, records) = channel(QUEUE_RECORDS_MAX);
-    (AuditSender { queue: sender, state: Arc::default() }, AuditQueue { records })
+    (AuditSender { queue: sender, state: Arc::new(State::new()) }, AuditQueue { records })
 }
 
 impl AuditSender {
@@ -50,18 +79,18 @@ impl AuditSender {
         principal: String,
         operation: &'static str,
         resource: String,
-        decision: Decision,
+        kind: Kind,
         address: String,
     ) {
-        let suppressed = match decision {
-            Decision::Allowed => Some(0),
-            Decision::Denied => self.state.limits.lock().expect("no holder panics").admit(&principal, now.monotonic),
-        };
-        let Some(suppressed) = suppressed else { return };
+        let limits = self.state.limits(kind);
+        let admitted = limits.lock().expect("no holder panics").admit(&principal, now.monotonic);
+        let Some(suppressed) = admitted else { return };
         let suppressed = suppressed + self.state.dropped.swap(0, Ordering::Relaxed);
+        let decision = if kind == Kind::Denied { Decision::Denied } else { Decision::Allowed };
         let at_ms = now.wall_ms;
         let record = AuditRecord { at_ms, principal, operation, resource, decision, address, suppressed };
-        if self.queue.try_send(record).is_err() {
+        let has_room = kind == Kind::Denied || self.queue.capacity() > QUEUE_DENIED_RECORDS;
+        if !has_room || self.queue.try_send(record).is_err() {
             self.state.dropped.fetch_add(1 + suppressed, Ordering::Relaxed);
         }
     }
@@ -70,5 +99,39 @@ impl AuditSender {
     pub fn lost(&self, records: &[AuditRecord]) {
         let count: u64 = records.iter().map(|record| 1 + record.suppressed).sum();
         self.state.dropped.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(sender: &AuditSender, principal: usize, kind: Kind) {
+        let (who, what) = (principal.to_string(), "the account".to_owned());
+        sender.note(Now::default(), who, "none", what, kind, String::new());
+    }
+
+    #[tokio::test]
+    async fn a_queue_full_of_allowed_calls_has_room_for_denied_ones_and_every_one_left_out_is_counted() {
+        let (sender, mut queue) = queue();
+        let allowed = 2 * QUEUE_RECORDS_MAX;
+        (0..allowed).for_each(|_| note(&sender, 0, Kind::Change));
+        (0..QUEUE_DENIED_RECORDS).for_each(|n| note(&sender, n, Kind::Denied));
+        let mut records = Vec::new();
+        assert!(queue.take(&mut records, QUEUE_RECORDS_MAX).await);
+        let denied = records.iter().filter(|record| record.decision == Decision::Denied).count();
+        assert_eq!((records.len(), denied), (QUEUE_RECORDS_MAX, QUEUE_DENIED_RECORDS));
+        let left_out: u64 = records.iter().map(|record| record.suppressed).sum();
+        assert_eq!(left_out as usize, allowed + QUEUE_DENIED_RECORDS - QUEUE_RECORDS_MAX);
+    }
+
+    #[tokio::test]
+    async fn whoever_lists_without_end_is_recorded_a_hundred_times_and_its_changes_all_the_same() {
+        let (sender, mut queue) = queue();
+        (0..2000).for_each(|_| note(&sender, 0, Kind::Look));
+        note(&sender, 0, Kind::Change);
+        let mut records = Vec::new();
+        assert!(queue.take(&mut records, QUEUE_RECORDS_MAX).await);
+        assert_eq!(records.len(), 101);
     }
 }

@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use riverrun_core::access::{self, Decision, Demand, Namespace, Principal, PublicId};
+use riverrun_core::access::{self, Namespace, Principal, PublicId};
 use riverrun_core::event::{AppendRights, ConnectionId};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::request::{Hello, Request};
 
 use super::{Worker, deliver};
+use crate::access::audit::Kind;
 use crate::access::{Admitted, Rated, append_bytes};
 use crate::server::connection::{PAUSE_MAX, PAUSED_MAX, Route};
 use crate::server::listener;
@@ -84,12 +85,9 @@ impl Worker {
         let refusal = match entered {
             Err(error) => deliver::error(ErrorCode::Invalid, format!("behind the token's prefix: {error}")),
             Ok(()) => match access::admit(principal, request) {
-                Ok(rights) => {
-                    self.note_control_call(id, request);
-                    return Some(rights);
-                }
+                Ok(rights) => return Some(rights),
                 Err(denied) => {
-                    self.note(id, access::demand_of(request), Decision::Denied);
+                    self.note(id, Note { kind: Kind::Denied, ..Note::of(request) });
                     denied.into()
                 }
             },
@@ -98,17 +96,11 @@ impl Worker {
         None
     }
 
-    fn note_control_call(&self, id: ConnectionId, request: &Request<'_>) {
-        if access::is_control_call(request) {
-            self.note(id, access::demand_of(request), Decision::Allowed);
-        }
-    }
-
-    fn note(&self, id: ConnectionId, demand: Demand<'_>, decision: Decision) {
+    pub(super) fn note(&self, id: ConnectionId, note: Note) {
         let Some(connection) = self.connections.get(&id.0) else { return };
         let Some(principal) = &connection.principal else { return };
         let (who, address) = (principal.to_string(), connection.peer.clone());
-        self.shared.audit().note(self.now, who, demand.operation(), demand.resource(), decision, address);
+        self.shared.audit().note(self.now, who, note.operation, note.resource, note.kind, address);
     }
 
     /// A refused append session keeps its id until the client closes it, because its inputs are on the way already;
@@ -126,7 +118,6 @@ impl Worker {
         let namespace = self.connections.get(&id.0).and_then(|c| c.principal.as_ref()).and_then(Principal::namespace);
         let error = namespace.map_or(error.clone(), |namespace| namespace.leave_error(error));
         self.fail_here(id, frame_id, &error);
-        let (rated, now) = (&connection.rated, self.now.monotonic);
     }
 
     /// Whether the token's rates leave room for this call. False: it was refused, and answered.
@@ -135,6 +126,7 @@ impl Worker {
         if connection.rated.is_unlimited() {
             return true;
         }
+        let (rated, now) = (&connection.rated, self.now.monotonic);
         let bytes = if batch.is_empty() { 0 } else { append_bytes(batch) };
         let taken = if is_session { rated.admit_session(now) } else { rated.admit(now, bytes) };
         let Err(refusal) = taken else { return true };
@@ -163,9 +155,6 @@ impl Worker {
         true
     }
 
-        let until = now + debt.min(PAUSE_MAX);
-        connection.paused_until = Some(until);
-        self.paused.push(Reverse((until, id)));
     fn pause(&mut self, id: ConnectionId, debt: Duration) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         let now = self.now.monotonic;
@@ -174,15 +163,11 @@ impl Worker {
             let message = "others used up the access token's rate for too long: try again later";
             return self.end_with(id, ErrorCode::Overloaded, message.to_owned());
         }
+        let until = now + debt.min(PAUSE_MAX);
+        connection.paused_until = Some(until);
+        self.paused.push(Reverse((until, id)));
     }
 
-            connection.paused_until = None;
-            if listener::has_hung_up(&connection.socket) {
-                self.forget(id);
-                continue;
-            }
-            self.take_kept(id);
-            self.receive(id);
     /// Looks again at connections whose pause is over. One that still owes begins the next.
     pub(super) fn resume_paused(&mut self) {
         while let Some(Reverse((until, id))) = self.paused.peek().copied().filter(|p| p.0.0 <= self.now.monotonic) {
@@ -191,6 +176,13 @@ impl Worker {
             if connection.paused_until != Some(until) {
                 continue;
             }
+            connection.paused_until = None;
+            if listener::has_hung_up(&connection.socket) {
+                self.forget(id);
+                continue;
+            }
+            self.take_kept(id);
+            self.receive(id);
         }
     }
 
@@ -225,6 +217,27 @@ impl Worker {
         connection.cut = true;
         let known_to = std::mem::take(&mut connection.known_to);
         known_to.into_iter().for_each(|shard| self.tell_shard_of_end(shard, id));
+    }
+}
+
+/// What the audit stream is to say of a request.
+#[derive(Debug)]
+pub(super) struct Note {
+    operation: &'static str,
+    resource: String,
+    kind: Kind,
+}
+
+impl Note {
+    fn of(request: &Request<'_>) -> Self {
+        let demand = access::demand_of(request);
+        let kind = if demand.is_change() { Kind::Change } else { Kind::Look };
+        Self { operation: demand.operation(), resource: demand.resource(), kind }
+    }
+
+    /// Calls of the control plane are noted when they are carried out, and no others but denied ones.
+    pub(super) fn of_control_call(request: &Request<'_>) -> Option<Self> {
+        access::is_control_call(request).then(|| Self::of(request))
     }
 }
 

@@ -8,6 +8,7 @@ use riverrun_protocol::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, CONNECTION_R
 use riverrun_protocol::request::{Hello, Request};
 use riverrun_protocol::response::{HelloAccepted, Push, Response};
 
+use super::admission::Note;
 use super::{CONNECTIONS_MAX, Worker};
 use crate::server::connection::{Route, Target};
 use crate::server::mail::{Flow, ForwardedRequest, Mail, Output};
@@ -32,10 +33,11 @@ impl Worker {
             return self.refuse_before_hello(id);
         }
         let Some(rights) = self.admit(id, header.id, &mut request) else { return true };
+        let note = Note::of_control_call(&request);
         match Sorted::new(request, bytes.body(), rights) {
             Sorted::Ping { nonce } => self.reply_here(id, header.id, &Response::Pong { nonce }),
             Sorted::Status => self.reply_here(id, header.id, &Response::Status(self.shared.status())),
-            Sorted::Control(request) => self.ask_control(id, header.id, request),
+            Sorted::Control(request) => self.ask_control(id, header.id, request, note),
             Sorted::Stream(request) => return self.on_stream_request(id, header, request, bytes),
             Sorted::Session(request) => {
                 if let SessionRequest::Append { batch, .. } = &request
@@ -131,12 +133,13 @@ impl Worker {
         }
     }
 
-    fn ask_control(&mut self, id: ConnectionId, frame_id: u64, request: ControlRequest) {
+    fn ask_control(&mut self, id: ConnectionId, frame_id: u64, request: ControlRequest, note: Option<Note>) {
         if !self.has_room(id, frame_id, false, &[]) {
             return;
         }
         let Some(principal) = self.connections.get(&id.0).and_then(|c| c.principal.clone()) else { return };
         if self.take_route(id, frame_id, Route::Once(Target::Control)) {
+            note.into_iter().for_each(|note| self.note(id, note));
             if let Some(connection) = self.connections.get_mut(&id.0) {
                 connection.control_calls += 1;
             }

@@ -24,7 +24,8 @@ pub struct AuditRecord {
     pub decision: Decision,
     /// The peer's.
     pub address: String,
-    /// Records of this principal that were left out before this one, because there were too many.
+    /// Records that were left out before this one, because there were too many: this principal's of the same kind, and
+    /// those that no later record of their own principal can tell of.
     pub suppressed: u64,
 }
 

@@ -78,7 +78,7 @@ fn check_reserved(operation: Operation, resource: Resource<'_>) -> Result<(), De
 }
 
 /// Whether the operation changes what it is done to. A new one does not compile without an answer.
-fn changes(operation: Operation) -> bool {
+pub(super) fn changes(operation: Operation) -> bool {
     use Operation as Op;
     match operation {
         Op::CreateBasin

@@ -6,6 +6,8 @@ use riverrun_protocol::access::Operation;
 use riverrun_protocol::request::{Request, StreamRef};
 use riverrun_protocol::types::{BasinName, TokenId};
 
+use super::decide::changes;
+
 /// What an operation is to be done to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Resource<'a> {
@@ -121,6 +123,15 @@ impl Demand<'_> {
             Self::Operations(operations, _) => operations.first().map_or("none", |operation| operation.name()),
             Self::AnyAppend(_) => Operation::Append.name(),
             Self::Root => "rotate-root-token",
+        }
+    }
+
+    /// Whether anything is another afterwards.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Operations(operations, _) => operations.iter().any(|operation| changes(*operation)),
+            Self::AnyAppend(_) | Self::Root => true,
+            Self::Greeting | Self::Known | Self::InSession => false,
         }
     }
 

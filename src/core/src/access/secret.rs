@@ -57,6 +57,11 @@ impl TokenSecret {
         Self { public_id: PublicId(public_id), secret }
     }
 
+    /// Whether it is meant to be one, sound or not.
+    pub fn looks_like(text: &[u8]) -> bool {
+        text.starts_with(PREFIX.as_bytes())
+    }
+
     /// # Errors
     /// It does not begin like a token, is not as long as one, or fails its checksum.
     pub fn parse(text: &[u8]) -> Result<Self, NotAToken> {

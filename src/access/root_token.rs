@@ -4,12 +4,14 @@
 //! is interrupted, the row says which of the two files holds the token that works, and [`settle`] gives that one the
 //! name.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use riverrun_core::access::{SecretHash, TokenSecret};
+use riverrun_core::access::{PublicId, SecretHash, TokenSecret};
 use riverrun_core::control::{RootTokenRow, keys};
 use riverrun_core::stored::StoredError;
 
@@ -32,6 +34,10 @@ pub enum RootTokenError {
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("{} does not hold this store's root token, and nobody could get in as root", path.display())]
     Lost { path: PathBuf },
+    #[error("{} can be read by others than the user who runs this, or belongs to somebody else", path.display())]
+    Exposed { path: PathBuf },
+    #[error("{} is there already, and was not made by this store in memory", path.display())]
+    Foreign { path: PathBuf },
     #[error("{0}")]
     Random(String),
 }
@@ -41,7 +47,16 @@ impl RootTokenError {
         match self {
             Self::Catalog(error) => error.what_to_do(),
             Self::Stored(_) => "restore the store from a copy, or use a newer riverrun if it says so",
-            Self::File { .. } => "make the data folder writable for this user, and give the disk some room",
+            Self::File { .. } => {
+                "make the data folder and what is in it readable and writable for this user, and give the disk some room"
+            }
+            Self::Exposed { .. } => {
+                "a token that others know must not become this store's root token: remove the file, or if nobody has read it, \
+                 give it to this user (chown) with mode 0600 (chmod)"
+            }
+            Self::Foreign { .. } => {
+                "it may be the root token of a store that outlives this process: choose another folder with --data, or remove it"
+            }
             Self::Lost { .. } => {
                 "put the file back, or start once with --new-root-token: that revokes the old root token and writes a \
                  new one"
@@ -66,11 +81,26 @@ pub struct RootTokenPolicy {
 #[derive(Clone, Debug)]
 pub struct RootFile {
     path: PathBuf,
+    /// Of a store in memory: whether it made the file. Another one, in a data folder that is there for another store,
+    /// is not written over.
+    made: Option<Arc<AtomicBool>>,
 }
 
 impl RootFile {
     pub fn new(data: &Path) -> Self {
-        Self { path: data.join(ROOT_TOKEN_FILE) }
+        Self { path: data.join(ROOT_TOKEN_FILE), made: None }
+    }
+
+    pub fn of_memory(data: &Path) -> Self {
+        Self { made: Some(Arc::default()), ..Self::new(data) }
+    }
+
+    fn check_ours(&self) -> Result<(), RootTokenError> {
+        if self.made.as_ref().is_none_or(|made| made.load(Ordering::Relaxed)) {
+            return Ok(());
+        }
+        let there = [self.path.clone(), self.new_path()].into_iter().find(|path| fs::symlink_metadata(path).is_ok());
+        there.map_or(Ok(()), |path| Err(RootTokenError::Foreign { path }))
     }
 
     pub fn path(&self) -> &Path {
@@ -111,6 +141,7 @@ impl RootFile {
     fn take_new(&self) -> Result<(), RootTokenError> {
         let new = self.new_path();
         fs::rename(&new, &self.path).map_err(|error| failed("rename", &new, error))?;
+        self.made.iter().for_each(|made| made.store(true, Ordering::Relaxed));
         self.sync_folder()
     }
 
@@ -124,15 +155,43 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> RootTokenErro
     RootTokenError::File { action, path: path.to_owned(), source }
 }
 
-/// The token in a file; `None` where there is none, or it holds something else.
-fn read(path: &Path) -> Option<TokenSecret> {
-    let bytes = fs::metadata(path).ok()?.len();
-    let text = if bytes <= FILE_BYTES_MAX { fs::read(path).ok()? } else { return None };
-    TokenSecret::parse(text.trim_ascii()).ok()
+/// What is in a file, and what it is.
+struct Found {
+    secret: Option<TokenSecret>,
+    metadata: Metadata,
 }
 
-fn holds(path: &Path, row: &RootTokenRow) -> bool {
-    read(path).is_some_and(|s| s.public_id() == row.public_id && SecretHash::verify(Some(row.secret_hash), &s))
+/// `None` where there is no file. One that cannot be read is an error: to take it for none would be to write over it.
+fn find(path: &Path) -> Result<Option<Found>, RootTokenError> {
+    let found = || -> io::Result<Found> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let mut text = Vec::new();
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)?;
+        let is_short = text.len() as u64 <= FILE_BYTES_MAX;
+        let secret = TokenSecret::parse(text.trim_ascii()).ok().filter(|_| is_short);
+        Ok(Found { secret, metadata })
+    };
+    match found() {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path, error)),
+    }
+}
+
+fn holds(path: &Path, row: &RootTokenRow) -> Result<bool, RootTokenError> {
+    let secret = find(path)?.and_then(|found| found.secret);
+    Ok(secret.is_some_and(|s| s.public_id() == row.public_id && SecretHash::verify(Some(row.secret_hash), &s)))
+}
+
+/// The token that an operator, or a crash between the file and the row, has put there for this store.
+fn to_adopt(path: &Path) -> Result<Option<TokenSecret>, RootTokenError> {
+    let Some(Found { secret: Some(secret), metadata }) = find(path)? else { return Ok(None) };
+    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
+    match is_own && metadata.mode() & 0o077 == 0 {
+        true => Ok(Some(secret)),
+        false => Err(RootTokenError::Exposed { path: path.to_owned() }),
+    }
 }
 
 async fn stored(catalog: &dyn Catalog) -> Result<Option<RootTokenRow>, RootTokenError> {
@@ -140,18 +199,17 @@ async fn stored(catalog: &dyn Catalog) -> Result<Option<RootTokenRow>, RootToken
     Ok(value.map(|value| RootTokenRow::decode(&value)).transpose()?)
 }
 
-async fn store(catalog: &dyn Catalog, secret: &TokenSecret, now_ms: u64) -> Result<RootTokenRow, RootTokenError> {
+async fn store(catalog: &dyn Catalog, secret: &TokenSecret, now_ms: u64) -> Result<(), RootTokenError> {
     let row = RootTokenRow::new(secret, now_ms);
-    catalog.put_batch(vec![(keys::ROOT_TOKEN.into(), row.encode())]).await?;
-    Ok(row)
+    Ok(catalog.put_batch(vec![(keys::ROOT_TOKEN.into(), row.encode())]).await?)
 }
 
 /// Ends a replacement that was interrupted. Whether the file then holds the token of the row.
 fn settle(file: &RootFile, row: &RootTokenRow) -> Result<bool, RootTokenError> {
-    if holds(&file.path, row) {
+    if holds(&file.path, row)? {
         return Ok(true);
     }
-    let is_new = holds(&file.new_path(), row);
+    let is_new = holds(&file.new_path(), row)?;
     if is_new {
         file.take_new()?;
     }
@@ -166,7 +224,7 @@ pub async fn prepare(
     now_ms: u64,
 ) -> Result<(), RootTokenError> {
     if policy.replace {
-        return replace(catalog, file, now_ms).await.map(drop);
+        return replace(catalog, file, now_ms, &mut None).await;
     }
     match stored(catalog).await? {
         Some(row) if settle(file, &row)? => Ok(()),
@@ -176,21 +234,24 @@ pub async fn prepare(
             tracing::warn!(%path, "this file does not hold the store's root token; --new-root-token makes a new one");
             Ok(())
         }
+        None if policy.is_memory && !policy.required => Ok(()),
         // A crash came between the file and the row; or the store is a new one, and this is its operator's token.
-        None => match read(&file.path) {
-            Some(secret) => store(catalog, &secret, now_ms).await.map(drop),
-            None if policy.is_memory && !policy.required => Ok(()),
-            None => replace(catalog, file, now_ms).await.map(drop),
+        None => match to_adopt(&file.path)? {
+            Some(secret) => store(catalog, &secret, now_ms).await,
+            None => replace(catalog, file, now_ms, &mut None).await,
         },
     }
 }
 
-/// Makes a new root token. From when this returns the old one, whose row is handed back, is dead.
+/// Makes a new root token. From when this returns the old one is dead. Once it may be, also if a later step fails, `gone`
+/// is set to it.
 pub async fn replace(
     catalog: &dyn Catalog,
     file: &RootFile,
     now_ms: u64,
-) -> Result<Option<RootTokenRow>, RootTokenError> {
+    gone: &mut Option<PublicId>,
+) -> Result<(), RootTokenError> {
+    file.check_ours()?;
     let old = stored(catalog).await?;
     if let Some(row) = &old {
         // What is beside the file may be the token that works: it must not be written over.
@@ -198,9 +259,9 @@ pub async fn replace(
     }
     let secret = new_secret().map_err(RootTokenError::Random)?;
     file.write_new(&secret)?;
+    *gone = old.map(|old| old.public_id);
     store(catalog, &secret, now_ms).await?;
-    file.take_new()?;
-    Ok(old)
+    file.take_new()
 }
 
 #[cfg(test)]

@@ -1,20 +1,30 @@
 //! Access tokens in the catalog: looked up at every hello, issued, listed, revoked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use riverrun_core::access::{Grant, Principal, PublicId, SecretHash, TokenSecret, issue};
+use riverrun_core::access::{Grant, NotAToken, Principal, PublicId, SecretHash, TokenSecret, issue};
 use riverrun_core::control::{Listing, RootTokenRow, TokenKeyRow, TokenRow, keys};
 use riverrun_core::stored::StoredError;
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::request::{IssueAccessToken, ListAccessTokens};
 use riverrun_protocol::response::{AccessTokenIssued, AccessTokenList, Response};
 use riverrun_protocol::types::TokenId;
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock, Semaphore};
+use tokio::time::timeout;
 
 use super::root_token::{self, RootFile, RootTokenError};
 use super::{Buckets, Rated, new_secret};
 use crate::catalog::{Catalog, CatalogError, Change};
 use crate::names::WallClock;
+
+/// Hellos whose tokens are looked up at the same time; the next ones wait, as long as one may take.
+const HELLOS_MAX: usize = 256;
+/// How long a hello, or the issuing of a token, may take, and a look at whether a token is alive.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Looks that fail, a pause after each, until a token is taken to be dead.
+const LOOKS_MAX: usize = 3;
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// What becomes of a call.
 pub type Answer = Result<Response, ErrorFrame>;
@@ -38,9 +48,13 @@ pub struct TokensParts {
 /// The one owner of token rows.
 pub struct Tokens {
     parts: TokensParts,
-    /// Hellos share it from their look-up until the shard is told; whoever takes a token away has it alone until the
-    /// shards are told. So every shard hears of a hello that was still let in before it hears that its token is dead.
+    /// Hellos share it from their look-up until the shard is told, and so does issuing; whoever takes a token away has it
+    /// alone until the shards are told. So every shard hears of a hello that was still let in before it hears that its
+    /// token is dead.
     lock: RwLock<()>,
+    /// Between the look whether an id is free and the row that takes it. Not for hellos, which must not wait for writes.
+    issuing: Mutex<()>,
+    hellos: Semaphore,
     buckets: Buckets,
 }
 
@@ -55,10 +69,14 @@ enum TokenError {
     Root(#[from] RootTokenError),
     #[error("{0}")]
     Random(String),
+    #[error("the catalog did not answer within {DEADLINE:?}: try again later")]
+    Slow,
     #[error("the access token is unknown, expired or revoked: get another one from its issuer")]
     Authn,
     #[error("an access token is needed here: the client gave none, or something that is no access token of Riverrun's")]
     Missing,
+    #[error("what was given as an access token is damaged: {0}. Copy the whole token")]
+    Garbled(NotAToken),
     #[error("access token `{0}` already exists")]
     Exists(TokenId),
     #[error("access token `{0}` not found")]
@@ -71,11 +89,13 @@ impl From<TokenError> for ErrorFrame {
     fn from(error: TokenError) -> Self {
         let code = match error {
             TokenError::Refused(refused) => return refused.into(),
-            TokenError::Authn | TokenError::Missing => ErrorCode::Authn,
+            TokenError::Authn | TokenError::Missing | TokenError::Garbled(_) => ErrorCode::Authn,
             TokenError::Exists(_) => ErrorCode::AlreadyExists,
             TokenError::NotFound(_) => ErrorCode::AccessTokenNotFound,
             TokenError::Stored(_) | TokenError::Catalog(CatalogError::Corrupt(_)) => ErrorCode::Corrupt,
-            TokenError::Catalog(_) | TokenError::Root(_) | TokenError::Random(_) => ErrorCode::Unavailable,
+            TokenError::Catalog(_) | TokenError::Root(_) | TokenError::Random(_) | TokenError::Slow => {
+                ErrorCode::Unavailable
+            }
         };
         Self::new(code, error.to_string())
     }
@@ -83,19 +103,24 @@ impl From<TokenError> for ErrorFrame {
 
 impl Tokens {
     pub fn new(parts: TokensParts) -> Self {
-        Self { parts, lock: RwLock::new(()), buckets: Buckets::default() }
+        let hellos = Semaphore::new(HELLOS_MAX);
+        Self { parts, lock: RwLock::new(()), issuing: Mutex::new(()), hellos, buckets: Buckets::default() }
     }
 
     /// Finds out who shows this token, and tells whoever asked before a revocation can come in between.
     pub async fn authenticate(
         &self,
         token: &[u8],
-        monotonic: std::time::Duration,
+        monotonic: Duration,
         tell: impl FnOnce(Result<Admitted, ErrorFrame>),
     ) {
-        let _shared = self.lock.read().await;
-        let known = self.holder(token).await.map_err(ErrorFrame::from);
-        let admitted = known.map(|principal| {
+        let look_up = async {
+            let _turn = self.hellos.acquire().await;
+            let shared = self.lock.read().await;
+            (self.holder(token).await, Some(shared))
+        };
+        let (known, _shared) = timeout(DEADLINE, look_up).await.unwrap_or((Err(TokenError::Slow), None));
+        let admitted = known.map_err(ErrorFrame::from).map(|principal| {
             let rated = self.buckets.of(&principal, monotonic);
             Admitted { principal, rated }
         });
@@ -103,7 +128,10 @@ impl Tokens {
     }
 
     async fn holder(&self, token: &[u8]) -> Result<Principal, TokenError> {
-        let secret = TokenSecret::parse(token).map_err(|_| TokenError::Missing)?;
+        let secret = TokenSecret::parse(token).map_err(|error| match TokenSecret::looks_like(token) {
+            true => TokenError::Garbled(error),
+            false => TokenError::Missing,
+        })?;
         let (root, row) = (self.root().await?, self.by_key(secret.public_id()).await?);
         let root = root.filter(|root| root.public_id == secret.public_id());
         let hash = root.as_ref().map(|root| root.secret_hash).or(row.as_ref().map(|row| row.secret_hash));
@@ -140,12 +168,25 @@ impl Tokens {
     /// A connection came to another shard while its token may have been taken away: that shard may have been told
     /// before.
     pub async fn check_again(&self, principal: &Principal) {
+        let Some(public_id) = principal.public_id() else { return };
+        for _ in 0..LOOKS_MAX {
+            match timeout(DEADLINE, self.cut_if_dead(public_id, principal)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::warn!(%principal, %error, "it is not known whether this token is alive"),
+                Err(_) => tracing::warn!(%principal, "it is not known whether this token is alive: no answer"),
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+        // Whoever has a token that is alive comes back in.
+        (self.parts.cut)(public_id);
+    }
+
+    async fn cut_if_dead(&self, public_id: PublicId, principal: &Principal) -> Result<(), TokenError> {
         let _shared = self.lock.read().await;
-        if let Some(public_id) = principal.public_id()
-            && let Ok(false) = self.is_alive(principal).await
-        {
+        if !self.is_alive(principal).await? {
             (self.parts.cut)(public_id);
         }
+        Ok(())
     }
 
     async fn is_alive(&self, principal: &Principal) -> Result<bool, TokenError> {
@@ -165,11 +206,14 @@ impl Tokens {
         request: IssueAccessToken,
     ) -> Result<Response, ErrorFrame> {
         let (tokens, issuer) = (Arc::clone(self), issuer.clone());
-        to_the_end(async move { tokens.make(&issuer, &request).await }).await.map_err(ErrorFrame::from)
+        let made = to_the_end(async move { tokens.make(&issuer, &request).await });
+        timeout(DEADLINE, made).await.unwrap_or(Err(TokenError::Slow)).map_err(ErrorFrame::from)
     }
 
     async fn make(&self, issuer: &Principal, request: &IssueAccessToken) -> Result<Response, TokenError> {
-        let _alone = self.lock.write().await;
+        // First the one that makes wait: whoever waits with the lock in hand makes those wait who take tokens away.
+        let _issuing = self.issuing.lock().await;
+        let _shared = self.lock.read().await;
         // Its connection may not have heard yet.
         if !self.is_alive(issuer).await? {
             return Err(TokenError::Authn);
@@ -205,21 +249,19 @@ impl Tokens {
         let tokens = Arc::clone(self);
         to_the_end(async move {
             let _alone = tokens.lock.write().await;
-            tokens.end(tokens.delete(&id).await.map(Some), tell);
+            let mut gone = None;
+            let deleted = tokens.delete(&id, &mut gone).await;
+            tokens.end(deleted, gone, tell);
         })
         .await;
     }
 
-    async fn delete(&self, id: &TokenId) -> Result<PublicId, TokenError> {
+    /// `gone` is set once it may have been done: if nobody knows, nobody could find the token again to revoke it.
+    async fn delete(&self, id: &TokenId, gone: &mut Option<PublicId>) -> Result<(), TokenError> {
         let Some(row) = self.by_id(id).await? else { return Err(TokenError::NotFound(id.clone())) };
         let rows = vec![Change::Delete(keys::token(id)), Change::Delete(keys::token_key(row.public_id))];
-        let deleted = self.parts.catalog.write(rows).await;
-        if deleted.is_err() {
-            // It may have been done all the same, and then nobody could find the token again to revoke it.
-            (self.parts.cut)(row.public_id);
-        }
-        deleted?;
-        Ok(row.public_id)
+        *gone = Some(row.public_id);
+        Ok(self.parts.catalog.write(rows).await?)
     }
 
     /// As [`Tokens::revoke`], with the old root token.
@@ -227,21 +269,17 @@ impl Tokens {
         let tokens = Arc::clone(self);
         to_the_end(async move {
             let _alone = tokens.lock.write().await;
-            let parts = &tokens.parts;
-            let replaced = root_token::replace(&*parts.catalog, &parts.root, (parts.clock)()).await;
-            tokens.end(replaced.map(|old| old.map(|old| old.public_id)).map_err(TokenError::from), tell);
+            let (parts, mut gone) = (&tokens.parts, None);
+            let replaced = root_token::replace(&*parts.catalog, &parts.root, (parts.clock)(), &mut gone).await;
+            tokens.end(replaced.map_err(TokenError::from), gone, tell);
         })
         .await;
     }
 
-    fn end(&self, gone: Result<Option<PublicId>, TokenError>, tell: impl FnOnce(Answer)) {
-        match gone {
-            Ok(gone) => {
-                tell(Ok(Response::Done));
-                gone.into_iter().for_each(|public_id| (self.parts.cut)(public_id));
-            }
-            Err(error) => tell(Err(error.into())),
-        }
+    /// Whatever may be dead by now is cut, also if the call as a whole failed.
+    fn end(&self, done: Result<(), TokenError>, gone: Option<PublicId>, tell: impl FnOnce(Answer)) {
+        tell(done.map(|()| Response::Done).map_err(ErrorFrame::from));
+        gone.into_iter().for_each(|public_id| (self.parts.cut)(public_id));
     }
 }
 

@@ -108,6 +108,7 @@ struct Taken {
     writer: Writer,
     journal_ids: Vec<[u8; 16]>,
     journal: Option<JournalFiles>,
+    root_file: RootFile,
 }
 
 pub(super) fn start(config: Config) -> Result<Broker, StartError> {
@@ -154,7 +155,8 @@ async fn take_store(config: &Config, clock: Clock) -> Result<Taken, StartError> 
         is_memory: url.is_memory(),
         replace: config.new_root_token,
     };
-    access::prepare(&*catalog, &RootFile::new(&config.data), policy, now_ms).await?;
+    let root_file = if url.is_memory() { RootFile::of_memory(&config.data) } else { RootFile::new(&config.data) };
+    access::prepare(&*catalog, &root_file, policy, now_ms).await?;
     let journal_ids = match &journal {
         Some(_) => {
             (0..config.shard_count()).map(|_| random_id()).collect::<Result<_, _>>().map_err(StartError::System)?
@@ -178,7 +180,7 @@ async fn take_store(config: &Config, clock: Clock) -> Result<Taken, StartError> 
     let recovered = recover(&parts, &recovery).await?;
     drop(parts);
     let journal = journal.map(|files| Arc::into_inner(files).expect("recovery has ended and let go of the files"));
-    Ok(Taken { store, catalog, recovered, writer, journal_ids, journal })
+    Ok(Taken { store, catalog, recovered, writer, journal_ids, journal, root_file })
 }
 
 fn open_journal(config: &Config, store_id: [u8; 16]) -> Result<JournalFiles, StartError> {

@@ -34,7 +34,7 @@ impl World {
     /// The file holds the token of the row, and only its owner may read it.
     async fn assert_sound(&self) -> String {
         let row = stored(&*self.catalog).await.expect("readable").expect("a row");
-        assert!(holds(&self.file().path, &row));
+        assert!(holds(&self.file().path, &row).expect("readable"));
         let mode = fs::metadata(self.file().path()).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(!self.file().new_path().exists(), "nothing is left beside it");
@@ -58,13 +58,13 @@ async fn a_replacement_cut_off_before_or_behind_the_row_leaves_one_that_works() 
         world.start(REQUIRED).await.expect("made");
         let old = world.assert_sound().await;
         world.rows.fail_next_write(fault);
-        replace(&*world.catalog, &world.file(), 2).await.expect_err("cut off");
+        replace(&*world.catalog, &world.file(), 2, &mut None).await.expect_err("cut off");
         world.start(REQUIRED).await.expect("one of the two works");
         let row = stored(&*world.catalog).await.expect("readable").expect("a row");
-        assert!(holds(&world.file().path, &row), "{fault:?}");
+        assert!(holds(&world.file().path, &row).expect("readable"), "{fault:?}");
         let now = fs::read_to_string(world.file().path()).expect("readable");
         assert_eq!(now == old, fault == WriteFault::RequestLost, "{fault:?}");
-        replace(&*world.catalog, &world.file(), 3).await.expect("goes on from there");
+        replace(&*world.catalog, &world.file(), 3, &mut None).await.expect("goes on from there");
         world.assert_sound().await;
     }
 }
@@ -74,21 +74,49 @@ async fn a_second_replacement_does_not_write_over_a_token_that_may_work() {
     let world = World::new();
     world.start(REQUIRED).await.expect("made");
     world.rows.fail_next_write(WriteFault::AnswerLost);
-    replace(&*world.catalog, &world.file(), 2).await.expect_err("cut off behind the row");
+    replace(&*world.catalog, &world.file(), 2, &mut None).await.expect_err("cut off behind the row");
     world.rows.fail_next_write(WriteFault::RequestLost);
-    replace(&*world.catalog, &world.file(), 3).await.expect_err("cut off before the row");
+    replace(&*world.catalog, &world.file(), 3, &mut None).await.expect_err("cut off before the row");
     world.start(REQUIRED).await.expect("the first replacement's works");
+}
+
+/// Puts a token there, as an operator does.
+fn put(file: &RootFile, mode: u32) -> TokenSecret {
+    let mine = TokenSecret::new([3; 16], [4; 32]);
+    fs::create_dir_all(file.folder()).expect("made");
+    fs::write(file.path(), mine.reveal()).expect("written");
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).expect("set");
+    mine
 }
 
 #[tokio::test]
 async fn a_file_from_before_the_row_is_adopted() {
     let world = World::new();
-    fs::create_dir_all(world.file().folder()).expect("made");
-    let mine = TokenSecret::new([3; 16], [4; 32]);
-    fs::write(world.file().path(), mine.reveal()).expect("written");
-    world.start(RootTokenPolicy { is_memory: true, ..OPEN }).await.expect("adopted");
+    let mine = put(&world.file(), 0o600);
+    world.start(OPEN).await.expect("adopted");
     let row = stored(&*world.catalog).await.expect("readable").expect("a row");
     assert_eq!(row, RootTokenRow::new(&mine, 1));
+}
+
+#[tokio::test]
+async fn a_token_that_others_know_is_not_adopted() {
+    for mode in [0o640, 0o604, 0o620, 0o644] {
+        let world = World::new();
+        put(&world.file(), mode);
+        let error = world.start(REQUIRED).await.expect_err("anybody could be root");
+        assert!(matches!(error, RootTokenError::Exposed { .. }), "{error}");
+        assert_eq!(stored(&*world.catalog).await.expect("readable"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_not_taken_for_none() {
+    let world = World::new();
+    fs::create_dir_all(world.file().path()).expect("a folder in its place");
+    for policy in [OPEN, REQUIRED] {
+        let error = world.start(policy).await.expect_err("it may hold the token that works");
+        assert!(matches!(error, RootTokenError::File { action: "read", .. }), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -106,11 +134,34 @@ async fn a_lost_file_stops_only_those_who_need_it_and_a_new_one_can_be_asked_for
     world.assert_sound().await;
 }
 
+const MEMORY: RootTokenPolicy = RootTokenPolicy { is_memory: true, ..REQUIRED };
+
 #[tokio::test]
-async fn a_store_in_memory_makes_one_only_if_it_must() {
+async fn a_store_in_memory_makes_one_only_if_it_must_and_replaces_only_its_own() {
     let world = World::new();
-    world.start(RootTokenPolicy { is_memory: true, ..OPEN }).await.expect("nothing to do");
-    assert!(!world.file().path().exists());
-    world.start(RootTokenPolicy { is_memory: true, ..REQUIRED }).await.expect("made");
-    world.assert_sound().await;
+    let file = RootFile::of_memory(&world.folder.path().join("data"));
+    let start = |policy| prepare(&*world.catalog, &file, policy, 1);
+    start(RootTokenPolicy { required: false, ..MEMORY }).await.expect("nothing to do");
+    assert!(!file.path().exists());
+    start(MEMORY).await.expect("made");
+    let first = world.assert_sound().await;
+    replace(&*world.catalog, &file, 2, &mut None).await.expect("its own");
+    assert_ne!(world.assert_sound().await, first);
+}
+
+#[tokio::test]
+async fn a_store_in_memory_leaves_the_file_of_another_store_alone() {
+    let world = World::new();
+    let file = RootFile::of_memory(&world.folder.path().join("data"));
+    let mine = put(&file, 0o600);
+    let start = |policy| prepare(&*world.catalog, &file, policy, 1);
+    start(RootTokenPolicy { required: false, ..MEMORY }).await.expect("nothing to do");
+    assert_eq!(stored(&*world.catalog).await.expect("readable"), None, "nobody needs it");
+    start(MEMORY).await.expect("adopted");
+    let replaced = replace(&*world.catalog, &file, 2, &mut None).await.expect_err("it made none");
+    assert!(matches!(replaced, RootTokenError::Foreign { .. }), "{replaced}");
+    start(RootTokenPolicy { replace: true, ..MEMORY }).await.expect_err("it made none");
+    assert_eq!(fs::read_to_string(file.path()).expect("readable"), mine.reveal());
+    fs::rename(file.path(), file.new_path()).expect("as a replacement that was cut off leaves it");
+    replace(&*world.catalog, &file, 2, &mut None).await.expect_err("it may be the one that works");
 }

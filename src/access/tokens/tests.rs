@@ -1,7 +1,6 @@
 //! Tokens over a catalog that fails on command.
 
 use std::sync::Mutex;
-use std::time::Duration;
 
 use riverrun_protocol::access::{OperationGroups, Operations, ResourceSet, TokenRates, TokenScope};
 
@@ -130,4 +129,62 @@ async fn a_connection_that_moved_is_cut_if_its_token_died_on_the_way() {
     world.cuts();
     world.tokens.check_again(&holder).await;
     assert_eq!(world.cuts(), Vec::from_iter(holder.public_id()));
+}
+
+#[tokio::test]
+async fn a_rotation_of_which_nobody_knows_whether_it_was_done_cuts_all_the_same() {
+    for fault in [WriteFault::AnswerLost, WriteFault::RequestLost] {
+        let world = world();
+        let parts = &world.tokens.parts;
+        let policy = super::super::RootTokenPolicy { required: true, is_memory: false, replace: false };
+        root_token::prepare(&*parts.catalog, &parts.root, policy, 1).await.expect("made");
+        let old = world.tokens.root().await.expect("readable").expect("a row").public_id;
+        world.rows.fail_next_write(fault);
+        let (sender, told) = tokio::sync::oneshot::channel();
+        world.tokens.rotate_root(move |answer| drop(sender.send(answer))).await;
+        assert_eq!(told.await.expect("told").expect_err("unknown").code, ErrorCode::Unavailable);
+        assert_eq!(world.cuts(), [old], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hello_does_not_wait_for_a_token_that_is_being_issued_nor_the_other_way_round() {
+    let world = world();
+    let _a_hello = world.tokens.lock.read().await;
+    let secret = world.issue(&ROOT, asking("a")).await;
+    let _issuing = world.tokens.issuing.lock().await;
+    assert!(world.holder(&secret).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_and_an_issuing_that_take_too_long_are_answered() {
+    let world = world();
+    let secret = world.issue(&ROOT, asking("a")).await;
+    let all = world.tokens.hellos.acquire_many(HELLOS_MAX as u32).await.expect("open");
+    assert_eq!(world.holder(&secret).await.expect_err("too many before it").code, ErrorCode::Unavailable);
+    drop(all);
+    let _alone = world.tokens.lock.write().await;
+    assert_eq!(world.holder(&secret).await.expect_err("no look-up").code, ErrorCode::Unavailable);
+    let issued = world.tokens.issue(&ROOT, asking("b")).await;
+    assert_eq!(issued.expect_err("no row").code, ErrorCode::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_moved_is_cut_if_nobody_can_tell_whether_its_token_is_alive() {
+    let world = world();
+    let secret = world.issue(&ROOT, asking("a")).await;
+    let holder = world.holder(&secret).await.expect("it opens");
+    world.rows.stop_after(Some(0));
+    world.tokens.check_again(&holder).await;
+    assert_eq!(world.cuts(), Vec::from_iter(holder.public_id()));
+}
+
+#[tokio::test]
+async fn a_damaged_token_is_told_from_none() {
+    let world = world();
+    let secret = world.issue(&ROOT, asking("a")).await;
+    let message = world.holder(&secret[..secret.len() - 1]).await.expect_err("damaged").message;
+    assert!(message.contains("damaged"), "{message}");
+    let message = world.holder("").await.expect_err("none").message;
+    assert!(message.contains("is needed here"), "{message}");
 }

@@ -122,7 +122,7 @@ pub(super) fn launch(
         loader: Arc::new(loader),
         names: names.clone(),
         inherited: Arc::new(inherited),
-        tokens: Arc::new(tokens(config, clock, taken.catalog.clone(), &wiring)),
+        tokens: Arc::new(tokens(taken.root_file, clock, taken.catalog.clone(), &wiring)),
         audit,
         clock,
         shards: wiring.postboxes.clone(),
@@ -168,11 +168,11 @@ fn facts(config: &Config, taken: &Taken, sync_method: Option<SyncMethod>) -> Fac
     }
 }
 
-fn tokens(config: &Config, clock: Clock, catalog: Arc<dyn Catalog>, wiring: &Wiring) -> Tokens {
+fn tokens(root: RootFile, clock: Clock, catalog: Arc<dyn Catalog>, wiring: &Wiring) -> Tokens {
     let shards = wiring.postboxes.clone();
     Tokens::new(TokensParts {
         catalog,
-        root: RootFile::new(&config.data),
+        root,
         clock: Arc::new(move || clock.now().wall_ms),
         cut: Box::new(move |public_id| shards.iter().for_each(|shard| shard.post(Mail::TokenGone(public_id)))),
     })

@@ -32,6 +32,8 @@ pub const CONTROL_CALLS_MAX: usize = 16;
 /// What one receive asks for after a large frame: the next one's head, with little of its body, so that the body is received
 /// in place.
 pub const HEAD_RECEIVE_BYTES: usize = 4096;
+/// Before it is known who it is, nobody sends more than a hello, or it waits in the socket.
+pub const HELLO_RECEIVE_BYTES: usize = FRAME_HEADER_BYTES + HELLO_BODY_BYTES_MAX;
 /// A frame that is not an append is small.
 pub const CONTROL_BODY_BYTES_MAX: u32 = limits::CONTROL_BODY_BYTES_MAX as u32;
 
@@ -134,7 +136,7 @@ impl Connection {
             cut: false,
             receiving: Receiving::Nothing,
             received: BytesMut::new(),
-            receive_bytes_next: usize::MAX,
+            receive_bytes_next: HELLO_RECEIVE_BYTES,
             stopped_by: BTreeSet::new(),
             forwarded_bytes: 0,
             control_calls: 0,
@@ -185,6 +187,11 @@ impl Connection {
     /// Whether a frame that was received may be handled now.
     pub fn may_take_frames(&self) -> bool {
         self.control_calls < CONTROL_CALLS_MAX && !self.authenticating && self.paused_until.is_none()
+    }
+
+    /// After received frames were handled: what the next receive asks for.
+    pub fn expect_frames(&mut self) {
+        self.receive_bytes_next = if self.greeted { usize::MAX } else { HELLO_RECEIVE_BYTES };
     }
 
     /// After received bytes were handled as far as they go: the time for the rest of a frame that has begun. It is counted from
@@ -268,6 +275,17 @@ mod tests {
         let mut closing = connection(true);
         (closing.closing, closing.moving_to) = (true, Some(1));
         assert!(closing.is_late(FRAME_DEADLINE));
+    }
+
+    #[test]
+    fn before_it_is_greeted_it_is_read_from_for_a_hello_only() {
+        let mut connection = connection(false);
+        assert_eq!(connection.receive_bytes_next, HELLO_RECEIVE_BYTES);
+        connection.expect_frames();
+        assert_eq!(connection.receive_bytes_next, HELLO_RECEIVE_BYTES);
+        connection.greeted = true;
+        connection.expect_frames();
+        assert_eq!(connection.receive_bytes_next, usize::MAX);
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Worker {
                 self.receive(id);
             }
             Err(error) => {
-                tracing::info!(peer = connection.peer, %error, "not let in");
+                // Anybody can cause this as often as they like: the audit stream has it, up to a rate.
+                tracing::debug!(peer = connection.peer, %error, "not let in");
                 self.fail_here(id, frame_id, &ErrorFrame { outcome: Outcome::NotDone, ..error });
                 self.close_after_output(id);
             }

@@ -302,7 +302,11 @@ impl Worker {
     }
 
     pub(super) fn refuse_bytes(&mut self, id: ConnectionId, cause: &DecodeError) {
-        tracing::info!(connection = id.0, %cause, "closing a connection for bytes that are no frame");
+        // Before its hello anybody can cause this as often as they like.
+        match self.connections.get(&id.0).is_some_and(|c| c.greeted) {
+            true => tracing::info!(connection = id.0, %cause, "closing a connection for bytes that are no frame"),
+            false => tracing::debug!(connection = id.0, %cause, "closing a connection for bytes that are no frame"),
+        }
         let code = if cause.code == ErrorCode::Unsupported { ErrorCode::Unsupported } else { ErrorCode::BadFrame };
         self.end_with(id, code, cause.to_string());
     }

@@ -112,9 +112,7 @@ impl Worker {
                 bytes.len()
             }
             Progress::Used(used) | Progress::Over(used) => {
-                if let Some(connection) = self.connections.get_mut(&id.0) {
-                    connection.receive_bytes_next = usize::MAX;
-                }
+                self.connections.get_mut(&id.0).into_iter().for_each(Connection::expect_frames);
                 used
             }
         }
@@ -247,7 +245,7 @@ impl Worker {
     /// The peer speaks another protocol: tell it in its own.
     fn turn_away_foreigner(&mut self, id: ConnectionId, bytes: &[u8]) {
         let Some(foreign) = frame::foreign(bytes) else { return };
-        tracing::info!(connection = id.0, ?foreign, "turned away another protocol");
+        tracing::debug!(connection = id.0, ?foreign, "turned away another protocol");
         if let Some(connection) = self.connections.get_mut(&id.0) {
             connection.output.frame(None, &[], |head| head.extend_from_slice(foreign.answer()));
         }

@@ -1,6 +1,7 @@
 //! Listings (`s2-semantics.md` E3).
 
 use bytes::Bytes;
+use riverrun_core::access::Namespace;
 use riverrun_core::control::{BasinEntry, Listing, StreamEntry, get_basin_config};
 use riverrun_core::stored::StoredError;
 use riverrun_protocol::access::ResourceSet;
@@ -24,8 +25,13 @@ impl Names {
     }
 
     /// A basin that does not exist is an error, as S2's API description has it (`s2-semantics.md` E3).
-    pub async fn list_streams(&self, request: &ListStreams, visible: &ResourceSet) -> Result<Response, ErrorFrame> {
-        let listing = Listing::streams(request, visible);
+    pub async fn list_streams(
+        &self,
+        request: &ListStreams,
+        visible: &ResourceSet,
+        namespace: Option<Namespace<'_>>,
+    ) -> Result<Response, ErrorFrame> {
+        let listing = Listing::streams(request, visible, namespace);
         let found = answered(async {
             get_basin_config(self.basin_row(&request.basin).await?.as_ref(), &request.basin)?;
             self.list(&listing, StreamEntry::decode).await

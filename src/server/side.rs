@@ -174,7 +174,9 @@ impl Side {
             ControlRequest::DeleteBasin(basin) => names.delete_basin(basin).await,
             ControlRequest::EnsureBasin(request) => names.ensure_basin(request).await,
             ControlRequest::CreateStream(request) => names.create_stream(request).await,
-            ControlRequest::ListStreams(request) => names.list_streams(&request, principal.streams()).await,
+            ControlRequest::ListStreams(request) => {
+                names.list_streams(&request, principal.streams(), principal.namespace()).await
+            }
             ControlRequest::GetStreamConfig(target) => names.stream_config(&target).await,
             ControlRequest::ReconfigureStream(request) => names.reconfigure_stream(request).await,
             ControlRequest::DeleteStream(target) => names.delete_stream(target).await,

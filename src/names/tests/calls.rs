@@ -149,7 +149,7 @@ async fn f3_a_listing_shows_what_its_principal_may_see() {
         process.create(name).await.expect("created");
     }
     let request = ListStreams { basin: basin(), prefix: String::new(), start_after: String::new(), limit: 1 };
-    let seen = async |set: ResourceSet| match process.names.list_streams(&request, &set).await {
+    let seen = async |set: ResourceSet| match process.names.list_streams(&request, &set, None).await {
         Ok(Response::StreamList(page)) => {
             (page.streams.first().map(|info| info.name.as_str().to_owned()), page.has_more)
         }

@@ -71,7 +71,7 @@ impl Process {
 
     pub async fn list(&self) -> Result<Vec<StreamInfo>, ErrorFrame> {
         let request = ListStreams { basin: basin(), prefix: String::new(), start_after: String::new(), limit: 0 };
-        match self.names.list_streams(&request, &EVERYTHING).await? {
+        match self.names.list_streams(&request, &EVERYTHING, None).await? {
             Response::StreamList(page) => Ok(page.streams),
             other => panic!("a list, not {other:?}"),
         }

@@ -21,6 +21,11 @@ impl<'a> Namespace<'a> {
         }
     }
 
+    /// Whole names behind the prefix that have none inside, because a stream cannot be called so.
+    pub fn nameless(self) -> [String; 3] {
+        ["", ".", ".."].map(|name| self.whole(name))
+    }
+
     /// From the token's names to whole ones. A new request does not compile without an entry here.
     ///
     /// # Errors
@@ -42,7 +47,11 @@ impl<'a> Namespace<'a> {
                 // Also an empty one: it skips the name that is the prefix itself, which nobody inside could say.
                 self.enter_filter(&mut list.start_after)
             }
-            Request::IssueAccessToken(issue) => self.enter_scope(&mut issue.scope),
+            Request::IssueAccessToken(issue) => {
+                // A child that said whole names could say the prefix itself, which its issuer cannot.
+                issue.auto_prefix_streams |= matches!(issue.scope.streams, ResourceSet::Prefix(_));
+                self.enter_scope(&mut issue.scope)
+            }
             Request::Hello(_)
             | Request::Ping(_)
             | Request::Status
@@ -73,6 +82,12 @@ impl<'a> Namespace<'a> {
     }
 
     fn enter_scope(self, scope: &mut TokenScope) -> Result<(), NameError> {
+        // A child that holds these could touch streams that have no name here.
+        if let ResourceSet::Exact(name) | ResourceSet::Prefix(name) = &scope.streams
+            && [".", ".."].contains(&name.as_str())
+        {
+            StreamName::new(name)?;
+        }
         match &mut scope.streams {
             ResourceSet::Nothing => Ok(()),
             // It matches nothing, and must not come to match the stream that is called like the prefix.
@@ -119,8 +134,7 @@ impl<'a> Namespace<'a> {
         }
     }
 
-    /// `None` for a stream that has no name inside: one that others called like the prefix itself, or the prefix and
-    /// `.`.
+    /// `None` for a stream that has no name inside. Listings leave those out before ([`crate::control::Listing`]).
     fn leave_info(self, info: StreamInfo) -> Option<StreamInfo> {
         let name = info.name.as_str().strip_prefix(self.prefix)?;
         Some(StreamInfo { name: StreamName::new(name).ok()?, ..info })
@@ -144,10 +158,10 @@ impl<'a> Namespace<'a> {
         };
     }
 
-    /// Error texts name things in backticks.
+    /// Error texts name streams so. A basin or a token whose name begins like the prefix keeps its name.
     #[must_use]
     pub fn leave_error(self, mut error: ErrorFrame) -> ErrorFrame {
-        error.message = error.message.replace(&format!("`{}", self.prefix), "`");
+        error.message = error.message.replace(&format!("stream `{}", self.prefix), "stream `");
         error
     }
 }

@@ -8,7 +8,7 @@ use riverrun_protocol::limits::LIST_ENTRIES_MAX;
 use riverrun_protocol::request::{ListAccessTokens, ListBasins, ListStreams};
 
 use super::keys;
-use crate::access::SYSTEM_BASIN;
+use crate::access::{Namespace, SYSTEM_BASIN};
 
 /// One page of a listing: scan `keys` in order for [`Listing::scan_max`] rows and give the values of those that it
 /// [shows](Listing::shows) to [`Listing::page`].
@@ -17,8 +17,8 @@ pub struct Listing {
     /// Start inclusive, end exclusive. Empty (start = end) where nothing can match.
     pub keys: Range<Bytes>,
     pub entries_max: usize,
-    /// A key that is not shown, if it lies between.
-    hidden: Option<Bytes>,
+    /// Keys between that are not shown.
+    hidden: Vec<Bytes>,
 }
 
 /// What goes back to the client.
@@ -34,13 +34,15 @@ impl Listing {
     pub fn basins(request: &ListBasins, visible: &ResourceSet) -> Self {
         let (filter, space) = (Filter::new(&request.prefix, &request.start_after), keys::BASIN_PREFIX);
         let all = Self::new(space, filter, request.limit, visible);
-        let reserved = join(space, SYSTEM_BASIN);
-        Self { hidden: all.keys.contains(&reserved).then_some(reserved), ..all }
+        all.without([join(space, SYSTEM_BASIN)])
     }
 
-    pub fn streams(request: &ListStreams, visible: &ResourceSet) -> Self {
+    /// A principal with a namespace does not see the streams that have no name in it.
+    pub fn streams(request: &ListStreams, visible: &ResourceSet, namespace: Option<Namespace<'_>>) -> Self {
         let filter = Filter::new(&request.prefix, &request.start_after);
-        Self::new(&keys::streams_of(&request.basin), filter, request.limit, visible)
+        let space = keys::streams_of(&request.basin);
+        let nameless = namespace.into_iter().flat_map(Namespace::nameless).map(|name| join(&space, &name));
+        Self::new(&space, filter, request.limit, visible).without(nameless)
     }
 
     pub fn access_tokens(request: &ListAccessTokens, visible: &ResourceSet) -> Self {
@@ -56,7 +58,12 @@ impl Listing {
             0 => LIST_ENTRIES_MAX,
             limit => limit.min(LIST_ENTRIES_MAX),
         };
-        Self { keys: start..end, entries_max, hidden: None }
+        Self { keys: start..end, entries_max, hidden: Vec::new() }
+    }
+
+    fn without(mut self, keys: impl IntoIterator<Item = Bytes>) -> Self {
+        self.hidden.extend(keys.into_iter().filter(|key| self.keys.contains(key)));
+        self
     }
 
     pub fn is_empty(&self) -> bool {
@@ -65,12 +72,12 @@ impl Listing {
 
     /// How many rows to scan: one more than the page holds tells whether there are more.
     pub fn scan_max(&self) -> usize {
-        self.entries_max + 1 + usize::from(self.hidden.is_some())
+        self.entries_max + 1 + self.hidden.len()
     }
 
     /// Whether a row that the scan found is part of the listing.
     pub fn shows(&self, key: &[u8]) -> bool {
-        self.hidden.as_ref().is_none_or(|hidden| hidden != key)
+        !self.hidden.iter().any(|hidden| hidden == key)
     }
 
     /// Makes the page of what the scan found and the listing shows, in order.

@@ -1,5 +1,5 @@
 use bytes::BytesMut;
-use riverrun_core::access::Namespace;
+use riverrun_core::access::{Namespace, admit};
 use riverrun_protocol::Request;
 use riverrun_protocol::access::{OperationGroups, ResourceSet, TokenScope};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
@@ -63,6 +63,39 @@ fn f3_error_texts_do_not_tell_the_prefix() {
     let set = prefix("tenant/");
     let error = ErrorFrame::new(ErrorCode::StreamNotFound, "stream `tenant/a` in basin `logs-basin` not found");
     assert_eq!(tenant(&set).leave_error(error).message, "stream `a` in basin `logs-basin` not found");
+}
+
+#[test]
+fn f3_a_basin_that_is_called_like_the_prefix_keeps_its_name_in_error_texts() {
+    let set = prefix("logs-");
+    let error = ErrorFrame::new(ErrorCode::StreamNotFound, "stream `logs-a` in basin `logs-basin` not found");
+    assert_eq!(tenant(&set).leave_error(error).message, "stream `a` in basin `logs-basin` not found");
+}
+
+#[test]
+fn f3_a_child_cannot_touch_what_has_no_name_in_its_issuers_namespace() {
+    let mut request = asking("t", TokenScope { streams: prefix("tenant/"), ..whole_scope() });
+    request.auto_prefix_streams = true;
+    let issuer = holder(&issued(&ROOT, &request).unwrap());
+    for streams in [prefix(""), prefix("x"), exact("x"), exact(""), exact("."), exact(".."), prefix("."), prefix("..")]
+    {
+        let mut request =
+            Request::IssueAccessToken(asking("child", TokenScope { streams: streams.clone(), ..whole_scope() }));
+        if issuer.namespace().expect("a namespace").enter(&mut request).is_err() {
+            assert!(matches!(&streams, ResourceSet::Exact(n) | ResourceSet::Prefix(n) if n.starts_with('.')));
+            continue;
+        }
+        let Request::IssueAccessToken(request) = request else { panic!("it stays what it is") };
+        let child = holder(&issued(&issuer, &request).expect("issued"));
+        for said in ["a", "x", "tenant/x", "tenant/", "tenant/.", "tenant/.."] {
+            let mut request = Request::CheckTail(stream("logs-basin", said));
+            child.namespace().map_or(Ok(()), |namespace| namespace.enter(&mut request)).expect("short");
+            let Request::CheckTail(target) = &request else { panic!("it stays what it is") };
+            let (whole, allowed) = (target.stream.as_str(), admit(&child, &request).is_ok());
+            let inside = whole.strip_prefix("tenant/").and_then(|name| StreamName::new(name).ok());
+            assert!(!allowed || inside.is_some(), "{streams:?} {said}: {whole}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! F3: a listing shows what is in the principal's set, in full pages.
 
-use riverrun_core::access::contains;
+use riverrun_core::access::{Principal, contains};
 use riverrun_core::control::{Listing, keys};
 use riverrun_protocol::access::{ResourceSet, TokenScope};
 use riverrun_protocol::request::ListStreams;
@@ -11,9 +11,19 @@ use crate::support::*;
 /// What a listing over `names` answers to a principal with this set.
 fn listed(set: &ResourceSet, names: &[&str], prefix: &str, start_after: &str, limit: u32) -> (Vec<String>, bool) {
     let principal = with_scope(TokenScope { streams: set.clone(), ..whole_scope() });
+    listed_to(&principal, names, prefix, start_after, limit)
+}
+
+fn listed_to(
+    principal: &Principal,
+    names: &[&str],
+    prefix: &str,
+    start_after: &str,
+    limit: u32,
+) -> (Vec<String>, bool) {
     let basin = BasinName::new("my-basin").expect("a name");
     let request = ListStreams { basin: basin.clone(), prefix: prefix.into(), start_after: start_after.into(), limit };
-    let listing = Listing::streams(&request, principal.streams());
+    let listing = Listing::streams(&request, principal.streams(), principal.namespace());
     let space = keys::streams_of(&basin);
     let key = |name: &str| [&space[..], name.as_bytes()].concat();
     let scanned = names.iter().filter(|name| !listing.is_empty() && listing.keys.contains(&key(name)[..]));
@@ -42,4 +52,20 @@ fn f3_pages_of_what_is_visible_are_whole() {
             }
         }
     }
+}
+
+#[test]
+fn f3_streams_without_a_name_in_a_namespace_take_no_place_in_its_pages() {
+    let mut request = asking("t", TokenScope { streams: prefix("t/"), ..whole_scope() });
+    request.auto_prefix_streams = true;
+    let tenant = holder(&issued(&ROOT, &request).expect("issued"));
+    let names = ["t/", "t/.", "t/..", "t/...", "t/a", "t/b"];
+    let page = |start_after: &str, limit| listed_to(&tenant, &names, "t/", start_after, limit);
+    let whole = |names: &[&str], has_more| (names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>(), has_more);
+    assert_eq!(page("t/", 1), whole(&["t/..."], true));
+    assert_eq!(page("t/", 2), whole(&["t/...", "t/a"], true));
+    assert_eq!(page("t/", 3), whole(&["t/...", "t/a", "t/b"], false));
+    assert_eq!(page("t/b", 1), whole(&[], false));
+    let nobody = listed_to(&tenant, &["t/", "t/.", "t/.."], "t/", "t/", 1);
+    assert_eq!(nobody, whole(&[], false));
 }

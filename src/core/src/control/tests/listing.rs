@@ -32,7 +32,7 @@ fn list(names: &BTreeSet<String>, request: &ListStreams) -> Page<String> {
 }
 
 fn list_visible(catalog: &BTreeSet<Bytes>, request: &ListStreams, visible: &ResourceSet) -> Page<String> {
-    let listing = Listing::streams(request, visible);
+    let listing = Listing::streams(request, visible, None);
     if listing.is_empty() {
         return listing.page(Vec::new());
     }

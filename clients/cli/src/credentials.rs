@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use riverrun_client::Token;
@@ -13,8 +14,12 @@ use riverrun_protocol::limits::TOKEN_BYTES_MAX;
 use crate::Globals;
 use crate::errors::Failure;
 
-/// Environment variables that may hold the token, the first that is set wins; the second is S2's.
-const VARIABLES: [&str; 2] = ["RIVERRUN_TOKEN", "S2_ACCESS_TOKEN"];
+/// Environment variables that may hold the token, the first that is set wins.
+const VARIABLES: [&str; 2] = ["RIVERRUN_TOKEN", S2_VARIABLE];
+/// S2's: what is in it is taken only if it is a token of Riverrun's. Else it is somebody's credential for S2's cloud, and
+/// no server but S2's should see it.
+const S2_VARIABLE: &str = "S2_ACCESS_TOKEN";
+const TOKEN_BEGIN: &[u8] = b"rrt_";
 /// A token and the line feeds around it.
 const FILE_BYTES_MAX: u64 = TOKEN_BYTES_MAX as u64 + 256;
 
@@ -36,7 +41,8 @@ impl Source {
         if let Some(path) = &globals.token_file {
             return Self::File(path.clone());
         }
-        let is_set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty());
+        let is_ours = |name: &str, value: &OsString| name != S2_VARIABLE || value.as_bytes().starts_with(TOKEN_BEGIN);
+        let is_set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty() && is_ours(name, &value));
         VARIABLES.into_iter().find(is_set).map_or(Self::Nowhere, Self::Variable)
     }
 }
@@ -96,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_file_wins_over_our_variable_and_ours_over_s2_s() {
-        let set = |names: &'static [&str]| move |name: &str| names.contains(&name).then(|| OsString::from("x"));
+        let set = |names: &'static [&str]| move |name: &str| names.contains(&name).then(|| OsString::from("rrt_x"));
         let mut globals = Globals::at("127.0.0.1:1");
         assert_eq!(Source::among(&globals, set(&[])), Source::Nowhere);
         assert_eq!(Source::among(&globals, |_| Some(OsString::new())), Source::Nowhere, "set and empty");
@@ -104,6 +110,14 @@ mod tests {
         assert_eq!(Source::among(&globals, set(&VARIABLES)), Source::Variable("RIVERRUN_TOKEN"));
         globals.token_file = Some("my.token".into());
         assert_eq!(Source::among(&globals, set(&VARIABLES)), Source::File("my.token".into()));
+    }
+
+    #[test]
+    fn a_credential_for_s2_s_cloud_is_nobody_else_s_business() {
+        let globals = Globals::at("127.0.0.1:1");
+        let s2s = |name: &str| (name == S2_VARIABLE).then(|| OsString::from("s3cret"));
+        assert_eq!(Source::among(&globals, s2s), Source::Nowhere);
+        assert_eq!(Source::among(&globals, |_| Some(OsString::from("s3cret"))), Source::Variable("RIVERRUN_TOKEN"));
     }
 
     #[test]

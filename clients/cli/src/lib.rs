@@ -41,8 +41,8 @@ pub struct Globals {
     /// The server, as HOST:PORT
     #[arg(long, env = "RIVERRUN_ADDR", default_value = ADDR_DEFAULT, value_name = "HOST:PORT", global = true)]
     pub addr: String,
-    /// The file with the access token, where the server wants one; else RIVERRUN_TOKEN or S2_ACCESS_TOKEN is taken from
-    /// the environment
+    /// The file with the access token, where the server wants one; else RIVERRUN_TOKEN is taken from the environment, or
+    /// S2_ACCESS_TOKEN if it begins with rrt_
     #[arg(long, value_name = "FILE", global = true)]
     pub token_file: Option<PathBuf>,
 }

@@ -75,8 +75,12 @@ fn a_token_comes_from_a_file_or_from_the_environment() {
     let listing = format!("ls --token-file {}", file.display());
     finish(&mut command(addr, &listing)).quietly();
     finish(command(addr, &listing).env("RIVERRUN_TOKEN", "wrong")).quietly();
-    finish(command(addr, "ls").env("RIVERRUN_TOKEN", "s3cret").env("S2_ACCESS_TOKEN", "wrong")).quietly();
-    finish(command(addr, "ls").env("S2_ACCESS_TOKEN", "s3cret")).quietly();
+    finish(command(addr, "ls").env("RIVERRUN_TOKEN", "s3cret").env("S2_ACCESS_TOKEN", "rrt_wrong")).quietly();
+    model.state().token = Some(b"rrt_s3cret".to_vec());
+    finish(command(addr, "ls").env("S2_ACCESS_TOKEN", "rrt_s3cret")).quietly();
+    model.state().token = Some(b"s3cret".to_vec());
+    let kept = finish(command(addr, "ls").env("S2_ACCESS_TOKEN", "s3cret")).complaint(addr);
+    assert!(kept.contains("give an access token"), "it is not sent: {kept}");
 }
 
 #[test]
@@ -90,7 +94,7 @@ fn f3_what_is_wrong_with_a_token_is_told_with_its_source_and_without_it() {
       ╰─▶ the access token is not valid
       help: give an access token with --token-file FILE, or in the environment as RIVERRUN_TOKEN
     ");
-    let wrong = finish(command(addr, "ls").env("S2_ACCESS_TOKEN", "wr0ng")).complaint(addr);
+    let wrong = finish(command(addr, "ls").env("S2_ACCESS_TOKEN", "rrt_wr0ng")).complaint(addr);
     assert!(!wrong.contains("wr0ng"), "{wrong}");
     insta::assert_snapshot!(wrong, @r"
     exit 1

@@ -273,6 +273,22 @@ fn a_rate_refuses_calls_and_slows_sessions() {
     assert!(begun.elapsed() >= Duration::from_millis(1300), "{:?}", begun.elapsed());
 }
 
+#[test]
+fn the_holder_of_an_issued_token_is_told_nothing_of_the_broker_and_of_others() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    let secret = root.issue(&token("team", "a/"));
+    let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
+    let status = |raw: &mut Raw| match raw.ok(&Request::Status) {
+        Response::Status(status) => status,
+        other => panic!("{other:?}"),
+    };
+    let (whole, narrow) = (status(&mut root), status(&mut holder));
+    assert!(!whole.store.is_empty() && whole.connections > 0 && !whole.counters.is_empty(), "{whole:?}");
+    assert!(narrow.store.is_empty() && narrow.connections == 0 && narrow.counters.is_empty(), "{narrow:?}");
+    assert_eq!((narrow.version, narrow.shards), (whole.version, whole.shards));
+}
+
 /// Two seconds' worth of append bytes are owed behind it.
 const OWING: usize = 3000;
 

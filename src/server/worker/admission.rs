@@ -7,6 +7,7 @@ use riverrun_core::access::{self, Namespace, Principal, PublicId};
 use riverrun_core::event::{AppendRights, ConnectionId};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::request::{Hello, Request};
+use riverrun_protocol::response::StatusReport;
 
 use super::{Worker, deliver};
 use crate::access::audit::Kind;
@@ -119,6 +120,14 @@ impl Worker {
         let namespace = self.connections.get(&id.0).and_then(|c| c.principal.as_ref()).and_then(Principal::namespace);
         let error = namespace.map_or(error.clone(), |namespace| namespace.leave_error(error));
         self.fail_here(id, frame_id, &error);
+    }
+
+    pub(super) fn status_for(&self, id: ConnectionId) -> StatusReport {
+        let principal = self.connections.get(&id.0).and_then(|c| c.principal.as_ref());
+        match principal.is_some_and(|principal| principal.grant().is_none()) {
+            true => self.shared.status(),
+            false => self.shared.status_for_guests(),
+        }
     }
 
     /// Whether the token's rates leave room for this call. False: it was refused, and answered.

@@ -36,7 +36,7 @@ impl Worker {
         let note = Note::of_control_call(&request);
         match Sorted::new(request, bytes.body(), rights) {
             Sorted::Ping { nonce } => self.reply_here(id, header.id, &Response::Pong { nonce }),
-            Sorted::Status => self.reply_here(id, header.id, &Response::Status(self.shared.status())),
+            Sorted::Status => self.reply_here(id, header.id, &Response::Status(self.status_for(id))),
             Sorted::Control(request) => self.ask_control(id, header.id, request, note),
             Sorted::Stream(request) => return self.on_stream_request(id, header, request, bytes),
             Sorted::Session(request) => {

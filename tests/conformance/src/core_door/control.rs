@@ -97,16 +97,17 @@ impl CoreDoor {
     }
 
     fn list_basins(&self, link: Link, request: &ListBasins) -> Response {
-        let listing = Listing::basins(request, &self.tokens.visible(link, |scope| &scope.basins));
+        let listing = Listing::basins(request, self.tokens.principal(link).basins());
         let found = self.model.basins.range(listing.keys.clone()).take(listing.scan_max());
         let page = listing.page(found.filter(|(key, _)| listing.shows(key)).map(|(_, entry)| entry.info()).collect());
         Response::BasinList(BasinList { basins: page.entries, has_more: page.has_more })
     }
 
     fn list_streams(&self, link: Link, request: &ListStreams) -> Response {
-        let listing = Listing::streams(request, &self.tokens.visible(link, |scope| &scope.streams));
+        let principal = self.tokens.principal(link);
+        let listing = Listing::streams(request, principal.streams(), principal.namespace());
         let found = self.model.streams.range(listing.keys.clone()).take(listing.scan_max());
-        let page = listing.page(found.map(|(_, entry)| entry.info()).collect());
+        let page = listing.page(found.filter(|(key, _)| listing.shows(key)).map(|(_, entry)| entry.info()).collect());
         Response::StreamList(StreamList { streams: page.entries, has_more: page.has_more })
     }
 }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use riverrun_core::access::{self, Grant, Principal, PublicId, SecretHash, TokenSecret};
 use riverrun_core::control::{Listing, TokenRow, keys};
 use riverrun_core::event::AppendRights;
-use riverrun_protocol::access::{ResourceSet, TokenScope};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::request::{IssueAccessToken, ListAccessTokens, Request};
 use riverrun_protocol::response::{AccessTokenIssued, AccessTokenList, Response};
@@ -81,11 +80,6 @@ impl Tokens {
     }
 
     /// What of a kind of thing is shown behind this link.
-    pub(super) fn visible(&self, link: Link, set: impl Fn(&TokenScope) -> &ResourceSet) -> ResourceSet {
-        let everything = || ResourceSet::Prefix(String::new());
-        self.principal(link).grant().map_or_else(everything, |grant| set(&grant.scope).clone())
-    }
-
     pub(super) fn is_dead(&self, link: Link, now_ms: u64) -> bool {
         self.principals.get(&link).is_some_and(|principal| principal.is_expired(now_ms))
     }
@@ -110,7 +104,7 @@ impl CoreDoor {
     }
 
     pub(super) fn list_tokens(&self, link: Link, request: &ListAccessTokens) -> Response {
-        let listing = Listing::access_tokens(request, &self.tokens.visible(link, |scope| &scope.access_tokens));
+        let listing = Listing::access_tokens(request, self.tokens.principal(link).access_tokens());
         let found = self.tokens.rows.range(listing.keys.clone()).take(listing.scan_max());
         let page = listing.page(found.map(|(_, row)| row.info()).collect());
         Response::AccessTokenList(AccessTokenList { tokens: page.entries, has_more: page.has_more })

@@ -81,6 +81,11 @@ fn a_token_from_before_the_store_is_adopted_also_by_a_store_in_memory() {
     std::fs::create_dir_all(data.data()).expect("a folder");
     let mine = TokenSecret::new([3; 16], [4; 32]).reveal();
     std::fs::write(path(&data), format!("{mine}\n")).expect("written");
+    let mode = |mode| std::fs::set_permissions(path(&data), std::fs::Permissions::from_mode(mode)).expect("set");
+    mode(0o644);
+    let said = Server::try_start(&data.data(), &REQUIRED).expect_err("others may know it");
+    assert!(said.contains("can be read by others"), "{said}");
+    mode(0o600);
     for store in [&["--auth", "required", "--store", "memory:"][..], &REQUIRED] {
         let server = data.serve(store);
         Raw::connect(&server.addr, &mine).expect("adopted");

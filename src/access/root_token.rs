@@ -51,11 +51,12 @@ impl RootTokenError {
                 "make the data folder and what is in it readable and writable for this user, and give the disk some room"
             }
             Self::Exposed { .. } => {
-                "a token that others know must not become this store's root token: remove the file, or if nobody has read it, \
-                 give it to this user (chown) with mode 0600 (chmod)"
+                "a token that others know must not become this store's root token: remove the file, or if nobody has read \
+                 it, give it to this user (chown) with mode 0600 (chmod)"
             }
             Self::Foreign { .. } => {
-                "it may be the root token of a store that outlives this process: choose another folder with --data, or remove it"
+                "it may be the root token of a store that outlives this process: choose another folder with --data, or \
+                 remove it"
             }
             Self::Lost { .. } => {
                 "put the file back, or start once with --new-root-token: that revokes the old root token and writes a \

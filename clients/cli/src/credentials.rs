@@ -16,8 +16,8 @@ use crate::errors::Failure;
 
 /// Environment variables that may hold the token, the first that is set wins.
 const VARIABLES: [&str; 2] = ["RIVERRUN_TOKEN", S2_VARIABLE];
-/// S2's: what is in it is taken only if it is a token of Riverrun's. Else it is somebody's credential for S2's cloud, and
-/// no server but S2's should see it.
+/// S2's: what is in it is taken only if it is a token of Riverrun's. Else it is somebody's credential for S2's cloud,
+/// and no server but S2's should see it.
 const S2_VARIABLE: &str = "S2_ACCESS_TOKEN";
 const TOKEN_BEGIN: &[u8] = b"rrt_";
 /// A token and the line feeds around it.

@@ -50,7 +50,9 @@ fn main() -> ExitCode {
         Command::Client(verb) => riverrun_cli::run(cli.globals, verb),
         Command::Dump(command) => on_runtime(riverrun_dump::run(command)),
         Command::Completions(args) => riverrun_cli::completions::print(args, &mut Cli::command()),
-        Command::Bench(args) => riverrun_bench::run(&cli.globals.addr, &args),
+        Command::Bench(args) => riverrun_cli::credentials::token(&cli.globals)
+            .map_err(miette::Report::new)
+            .and_then(|token| riverrun_bench::run(&cli.globals.addr, token, &args)),
     };
     riverrun_cli::conclude(outcome)
 }

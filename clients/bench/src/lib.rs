@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use miette::miette;
-use riverrun_client::{BasinOptions, Client, ClientConfig, ErrorCode, StreamHandle};
+use riverrun_client::{BasinOptions, Client, ClientConfig, ErrorCode, StreamHandle, Token};
 
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
@@ -68,13 +68,14 @@ const BASIN: &str = "riverrun-bench";
 ///
 /// # Errors
 /// The broker cannot be reached, refuses, or acknowledged something else than what was sent.
-pub fn run(addr: &str, args: &BenchArgs) -> miette::Result<()> {
+pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| miette!("cannot start the load generator: {error}"))?;
     runtime.block_on(async {
-        let client = Client::connect(addr, ClientConfig::default()).await.map_err(failed)?;
+        let config = ClientConfig { token, ..ClientConfig::default() };
+        let client = Client::connect(addr, config).await.map_err(failed)?;
         match &args.workload {
             Workload::Throughput(args) => throughput::run(&client, args).await,
             Workload::Latency(args) => latency::run(&client, args).await,

@@ -18,11 +18,12 @@ fn refused(output: &Output) -> String {
 }
 
 /// `tail -f app.log | riverrun append s2://my-basin/prod/logs`
-fn tail_into(server: &Server, root: &str, log: &std::path::Path) -> (std::process::Child, std::process::Child) {
+fn tail_into(server: &Server, root: &str, log: &std::path::Path) -> (Ended, Ended) {
     let mut tail = Command::new("tail")
         .args(["-n", "+1", "-f"])
         .arg(log)
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .expect("tail is there wherever a shell is");
     let append = server
@@ -33,7 +34,17 @@ fn tail_into(server: &Server, root: &str, log: &std::path::Path) -> (std::proces
         .stderr(Stdio::null())
         .spawn()
         .expect("the binary runs");
-    (tail, append)
+    (Ended(tail), Ended(append))
+}
+
+/// Killed when dropped, however the test ends.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The time of record `n`, from the JSON that `read` prints.
@@ -57,7 +68,7 @@ fn a_public_reader_of_one_stream_until_its_token_is_revoked() {
 
     let log = data.path().join("app.log");
     std::fs::write(&log, "one\ntwo\nthree\n").expect("written");
-    let (mut tail, mut append) = tail_into(&server, &root, &log);
+    let _children = tail_into(&server, &root, &log);
     until("the log is appended", || {
         String::from_utf8_lossy(&as_root(&["check-tail", "s2://my-basin/prod/logs"]).stdout).starts_with("3 ")
     });
@@ -98,22 +109,26 @@ fn a_public_reader_of_one_stream_until_its_token_is_revoked() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    let mut lines = BufReader::new(follower.stdout.take().expect("piped")).lines();
-    let seen = std::thread::spawn(move || lines.next().and_then(Result::ok));
+    let lines = BufReader::new(follower.stdout.take().expect("piped")).lines();
+    let (tell, seen) = std::sync::mpsc::channel();
+    // All of it is read: a follower whose reader is gone ends by itself.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
     // It follows from the tail: lines are written until it has seen one.
+    let mut live = None;
     until("the follower sees a line", || {
         writeln!(file, "live").expect("written");
-        seen.is_finished()
+        live = seen.try_recv().ok();
+        live.is_some()
     });
-    assert_eq!(seen.join().expect("no panic").as_deref(), Some("live"));
+    assert_eq!(live.as_deref(), Some("live"));
 
     // And nothing else.
     let append_denied =
         with_token(&server, &token, &["append", "s2://my-basin/prod/logs", "-i", log.to_str().expect("text")]);
     assert!(refused(&{ append_denied }.output().expect("runs")).contains("append"));
-    assert!(refused(&as_public(&["read", "s2://my-basin/prod/other", "-s", "0", "-n", "1"])).contains("permission"));
-    assert!(refused(&as_public(&["ls", "my-basin"])).contains("permission"));
-    assert!(refused(&as_public(&["delete-stream", "s2://my-basin/prod/logs"])).contains("permission"));
+    assert!(refused(&as_public(&["read", "s2://my-basin/prod/other", "-s", "0", "-n", "1"])).contains("permit"));
+    assert!(refused(&as_public(&["ls", "my-basin"])).contains("permit"));
+    assert!(refused(&as_public(&["delete-stream", "s2://my-basin/prod/logs"])).contains("permit"));
 
     assert!(as_root(&["revoke-access-token", "public-ro-logs"]).status.success());
     let status = follower.wait().expect("the follower is cut off");
@@ -121,10 +136,6 @@ fn a_public_reader_of_one_stream_until_its_token_is_revoked() {
     follower.stderr.take().expect("piped").read_to_string(&mut said).expect("readable");
     assert!(!status.success(), "a follower that is cut off says so: {said}");
     assert!(!refused(&as_public(&["read", "s2://my-basin/prod/logs", "-s", "0", "-n", "1"])).contains(&token));
-
-    tail.kill().expect("killed");
-    tail.wait().expect("ended");
-    append.wait().expect("its input has ended");
 }
 
 fn refused_text(output: &Output) -> String {

@@ -2,7 +2,7 @@
 //! name has one entry however many ask for it at once. What a call comes to is decided in `core::control`; here the decision is
 //! carried out, under the locks that make it hold (docs/decisions/0003-names-under-locks.md).
 //!
-//! Every call answers within a deadline, and goes on to its end without the caller if it must ([`end`]).
+//! Every call answers within a deadline, and goes on to its end without the caller if it must.
 
 mod basins;
 mod commit;

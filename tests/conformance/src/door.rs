@@ -39,7 +39,7 @@ pub trait Door {
     /// A body that no [`Request`] can hold; only for rows that need frames.
     fn send_body(&mut self, link: Link, id: u64, kind: FrameKind, body: &[u8]);
 
-    /// The next frame with this id, in order; waits for it, up to [`PATIENCE`]. A door that moves its clock lets time pass.
+    /// The next frame with this id, in order; waits for it, up to `PATIENCE`. A door that moves its clock lets time pass.
     fn next(&mut self, link: Link, id: u64) -> Option<Said>;
 
     /// The next frame with this id, if it has arrived. Says nothing about what is still on its way: who wants to know that nothing

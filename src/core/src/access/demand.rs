@@ -11,7 +11,7 @@ use super::decide::changes;
 /// What an operation is to be done to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Resource<'a> {
-    /// No name: what a listing shows is narrowed by the principal's sets instead ([`super::View`]).
+    /// No name: what a listing shows is narrowed by the principal's sets instead (`control::Listing`).
     Account,
     Basin(&'a BasinName),
     Stream(&'a StreamRef),

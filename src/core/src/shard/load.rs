@@ -198,7 +198,7 @@ impl Shard {
 
     pub(super) fn load_to_close(&mut self, turn: &mut Turn<'_>, target: StreamRef, call: CallId, when: CloseWhen) {
         let closes = vec![(call, when)];
-        self.begin_load(turn, StreamLoad { closes, ..StreamLoad::new(target, LoadCause::Close) });
+        self.begin_load(turn, StreamLoad { closes, asked_for: 0, ..StreamLoad::new(target, LoadCause::Close) });
     }
 
     /// Lets a request wait for its stream; full is an answer.
@@ -273,8 +273,10 @@ impl Shard {
     /// The answer is for those who waited when it was asked for, as far as it holds for them: where the basin's switch for the load's
     /// cause is off, it may be on for the cause of others. Who is left asks again.
     fn on_stream_refused(&mut self, turn: &mut Turn<'_>, id: LoadId, load: StreamLoad, failure: &LoadFailure) {
-        let StreamLoad { target, cause, mut waiting, closes, reconfigured, start_raised, asked_for } = load;
-        fail_closes(turn, closes, failure);
+        let StreamLoad { target, cause, mut waiting, mut closes, reconfigured, start_raised, asked_for } = load;
+        if cause == LoadCause::Close {
+            fail_closes(turn, std::mem::take(&mut closes), failure);
+        }
         let mut left = waiting.split_off(asked_for.min(waiting.len()));
         for waiting in waiting.into_iter().rev() {
             if *failure == LoadFailure::StreamNotFound && waiting.what.cause() != cause {
@@ -285,11 +287,13 @@ impl Shard {
             }
         }
         self.drop_inputs_without_session(&mut left);
-        let Some(cause) = left.front().map(|waiting| waiting.what.cause()) else {
+        // Whoever closes a stream has seen its row: the catalog was asked before that.
+        let to_close = (!closes.is_empty()).then_some(LoadCause::Close);
+        let Some(cause) = left.front().map(|waiting| waiting.what.cause()).or(to_close) else {
             return self.streams.set_absent(&target);
         };
         let again = StreamLoad::new(target.clone(), cause);
-        let load = StreamLoad { asked_for: left.len(), waiting: left, reconfigured, start_raised, ..again };
+        let load = StreamLoad { asked_for: left.len(), waiting: left, closes, reconfigured, start_raised, ..again };
         self.loads.in_flight.insert(id, Load::Stream(load));
         turn.actions.push(Action::LoadStream { load: id, target, cause });
     }

@@ -123,6 +123,21 @@ fn e6_a_closed_stream_is_not_evicted_and_so_not_opened_by_chance() {
     assert_eq!(w.heard(c, 2), [pending()]);
 }
 
+/// Whoever deletes a stream has seen its row; a reader's look at the catalog may have begun before there was one.
+#[test]
+fn e6_a_close_behind_a_load_is_not_told_what_that_found_before() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.hold(Hold::StreamLoads);
+    w.check_tail(c, 1, "s");
+    w.close_stream(1, "s", CloseWhen::Always);
+    w.fail_stream_load(LoadFailure::BasinNotFound);
+    assert_eq!((w.heard(c, 1), w.take_told()), (vec![Said::refused(ErrorCode::BasinNotFound)], vec![]));
+    w.create("s");
+    w.release(Hold::StreamLoads);
+    assert_eq!(w.take_told(), [closed(1, 0)]);
+}
+
 #[test]
 fn e6_a_stream_that_is_not_in_memory_is_loaded_to_be_closed_and_never_created() {
     let mut w = World::new();

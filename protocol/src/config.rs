@@ -277,6 +277,17 @@ impl From<PartialStreamConfig> for StreamConfigPatch {
 }
 
 impl PartialStreamConfig {
+    /// `None` where a field is missing.
+    pub fn whole(&self) -> Option<StreamConfig> {
+        Some(StreamConfig {
+            storage_class: self.storage_class?,
+            retention: self.retention?,
+            timestamping_mode: self.timestamping_mode?,
+            timestamping_uncapped: self.timestamping_uncapped?,
+            delete_on_empty_min_age_secs: self.delete_on_empty_min_age_secs?,
+        })
+    }
+
     pub(crate) fn write(&self, out: &mut BytesMut) {
         StreamConfigPatch::from(*self).write(out);
     }
@@ -317,16 +328,7 @@ impl StreamConfig {
 
 pub(crate) fn parse_whole(input: &[u8]) -> Parsed<'_, StreamConfig> {
     let (rest, partial) = parse_partial(input)?;
-    let whole = (|| {
-        Some(StreamConfig {
-            storage_class: partial.storage_class?,
-            retention: partial.retention?,
-            timestamping_mode: partial.timestamping_mode?,
-            timestamping_uncapped: partial.timestamping_uncapped?,
-            delete_on_empty_min_age_secs: partial.delete_on_empty_min_age_secs?,
-        })
-    })();
-    match whole {
+    match partial.whole() {
         Some(config) => Ok((rest, config)),
         None => wire::bad(input, "a stream's configuration with a field missing"),
     }

@@ -65,16 +65,7 @@ pub(super) fn put_config(out: &mut Vec<u8>, config: &StreamConfig) {
 
 pub(super) fn config(reader: &mut Reader<'_>) -> Result<StreamConfig, StoredError> {
     let partial = partial_config(reader)?;
-    let whole = (|| {
-        Some(StreamConfig {
-            storage_class: partial.storage_class?,
-            retention: partial.retention?,
-            timestamping_mode: partial.timestamping_mode?,
-            timestamping_uncapped: partial.timestamping_uncapped?,
-            delete_on_empty_min_age_secs: partial.delete_on_empty_min_age_secs?,
-        })
-    })();
-    whole.ok_or_else(|| reader.damaged("a stream's configuration with a field missing"))
+    partial.whole().ok_or_else(|| reader.damaged("a stream's configuration with a field missing"))
 }
 
 pub(super) fn storage_class(reader: &mut Reader<'_>) -> Result<Option<StorageClass>, StoredError> {

@@ -4,7 +4,8 @@ use riverrun_protocol::error::{ErrorCode, Outcome};
 use riverrun_protocol::request::ReadStart;
 
 use super::client::{MUCH, Said, append_request, batch, batch_at, big_batch, connection, from, from_seq, received};
-use super::world::{BASIN, Hold, WALL_MS, World};
+use super::world::{BASIN, Hold, WALL_MS, World, config};
+use crate::shard::ShardConfig;
 
 #[test]
 fn b8_positions_are_dense_and_acks_tell_them() {
@@ -158,6 +159,20 @@ fn e8_retention_is_stamped_as_an_expiry_time() {
     let expiries: Vec<u64> =
         w.disk.durable_blocks().flat_map(|block| &block.batches).map(riverrun_protocol::Batch::expires_at_ms).collect();
     assert_eq!(expiries, [WALL_MS + 60_000, 0]);
+}
+
+/// D19: a clock that is set back stamps what arrives then, and does not make it expire early once the clock is right again.
+#[test]
+fn e8_a_clock_that_is_set_back_lets_nothing_expire_early() {
+    let mut w = World::with(ShardConfig { wall_floor_ms: WALL_MS, ..config() });
+    w.create("s");
+    w.reconfigure("s", |config| config.retention = riverrun_protocol::config::Retention::Age(60));
+    w.now.wall_ms = WALL_MS - 1_000_000;
+    w.append(connection(1), 1, "s", &batch(&["a"]));
+    let batches: Vec<_> = w.disk.durable_blocks().flat_map(|block| &block.batches).collect();
+    let passed_ms = w.now.monotonic.as_millis() as u64;
+    assert_eq!(batches[0].arrival_ms(), WALL_MS - 1_000_000);
+    assert!((WALL_MS + 60_000..=WALL_MS + 60_000 + passed_ms).contains(&batches[0].expires_at_ms()));
 }
 
 #[test]

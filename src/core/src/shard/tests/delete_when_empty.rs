@@ -102,3 +102,14 @@ fn e8_a_restart_makes_no_stream_older_than_it_is() {
     let tail = Position { seq_num: 1, timestamp: wall_ms };
     assert_eq!(w.take_told(), [Told::Closed { call: 2, outcome: Ok(tail) }]);
 }
+
+/// A wall clock that jumps ahead does not make a stream old.
+#[test]
+fn e8_both_clocks_must_say_that_the_last_write_is_old_enough() {
+    let mut w = World::new();
+    trim_all(&mut w);
+    w.now.wall_ms += 10 * MIN_AGE.as_millis() as u64;
+    assert!(!closes(&mut w));
+    w.wait(MIN_AGE);
+    assert!(closes(&mut w));
+}

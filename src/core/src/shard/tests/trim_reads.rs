@@ -181,6 +181,36 @@ fn e8_what_the_catalog_says_has_expired_is_not_read() {
     assert_eq!(first_of(&w.heard(c, 3)), Some(2), "the next chunk says it too");
 }
 
+/// Who loads the stream may have looked before the catalog knew.
+#[test]
+fn e8_what_expires_while_its_stream_is_loaded_is_not_read() {
+    let mut w = trimmed_to(0);
+    let c = connection(1);
+    w.publish();
+    let mut w = w.crash();
+    let stream_id = w.stream_id("s");
+    w.hold(Hold::StreamLoads);
+    w.read(c, 1, "s", from_seq(0));
+    w.turn(vec![Event::StartRaised { target: target("s"), stream_id, start_seq_num: 2 }]);
+    w.release(Hold::StreamLoads);
+    assert_eq!(first_of(&w.heard(c, 1)), Some(2));
+}
+
+/// Were the batches behind it lost with their journal, their numbers would be given out again, below the trim point.
+#[test]
+fn a_state_record_says_nothing_of_the_batches_behind_it() {
+    let mut w = World::new();
+    let c = connection(1);
+    w.fill("s", &["a", "b", "c"]);
+    w.publish();
+    w.append(c, 1, "s", &batch_of(&[data("d"), trim(u64::MAX)]));
+    let stream_id = w.stream_id("s");
+    w.turn(vec![Event::StartRaised { target: target("s"), stream_id, start_seq_num: 1 }]);
+    let stream = w.shard.streams.slab.keys().next().expect("open");
+    let sealed = &w.shard.streams[stream].sealed;
+    assert_eq!((sealed.next.seq_num, sealed.trim_point), (3, 1), "the trim is not sealed yet");
+}
+
 #[test]
 fn e8_the_start_is_never_raised_above_what_is_stable() {
     let mut w = World::new();

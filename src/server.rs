@@ -16,6 +16,7 @@ mod listener;
 mod mail;
 mod mailbox;
 mod output;
+mod pause;
 mod shard_calls;
 mod shared;
 mod side;

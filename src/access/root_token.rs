@@ -188,11 +188,15 @@ fn holds(path: &Path, row: &RootTokenRow) -> Result<bool, RootTokenError> {
 /// The token that an operator, or a crash between the file and the row, has put there for this store.
 fn to_adopt(path: &Path) -> Result<Option<TokenSecret>, RootTokenError> {
     let Some(Found { secret: Some(secret), metadata }) = find(path)? else { return Ok(None) };
-    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
-    match is_own && metadata.mode() & 0o077 == 0 {
+    match is_of(rustix::process::geteuid().as_raw(), metadata.uid(), metadata.mode()) {
         true => Ok(Some(secret)),
         false => Err(RootTokenError::Exposed { path: path.to_owned() }),
     }
+}
+
+/// Whether what `owner` has in a file of this mode is `user`'s, and nobody else knows it.
+fn is_of(user: u32, owner: u32, mode: u32) -> bool {
+    owner == user && mode & 0o077 == 0
 }
 
 async fn stored(catalog: &dyn Catalog) -> Result<Option<RootTokenRow>, RootTokenError> {

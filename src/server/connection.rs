@@ -11,6 +11,7 @@ use riverrun_protocol::frame::{FrameHeader, FrameKind};
 use riverrun_protocol::limits::{self, FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
 
 use super::output::Output;
+use super::pause::Pause;
 use crate::access::Rated;
 use crate::uring::Socket;
 
@@ -19,12 +20,6 @@ pub const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 pub const FRAME_DEADLINE: Duration = Duration::from_secs(30);
 /// From our last byte to the peer's close.
 pub const LINGER_DEADLINE: Duration = Duration::from_secs(2);
-/// Inputs above a token's rate are not taken before what went before is paid for. So often it is looked at again, and
-/// at whether the peer is still there.
-pub const PAUSE_MAX: Duration = Duration::from_secs(3);
-/// Whoever could not pay for a single input in this time, because others who share the rate always came first, is told so.
-/// Longer than the deepest debt.
-pub const PAUSED_MAX: Duration = Duration::from_secs(90);
 /// A peer that takes none of our bytes while this much waits for it is not read from.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
 /// Control calls of one connection side by side: a listing's answer can have half a megabyte. The next ones wait.
@@ -88,10 +83,8 @@ pub struct Connection {
     /// Who it is, once greeted.
     pub principal: Option<Principal>,
     pub rated: Rated,
-    /// It has used more than its rate: until then nothing is taken from it.
-    pub paused_until: Option<Duration>,
-    /// Since when it has waited, over any number of pauses, for its next input to be taken.
-    pub paused_since: Option<Duration>,
+    /// It has used more than its rate.
+    pub pause: Pause,
     /// Its token is dead: whatever is still on its way to it is not for it any more.
     pub cut: bool,
     pub receiving: Receiving,
@@ -131,8 +124,7 @@ impl Connection {
             authenticating: false,
             principal: None,
             rated: Rated::default(),
-            paused_until: None,
-            paused_since: None,
+            pause: Pause::default(),
             cut: false,
             receiving: Receiving::Nothing,
             received: BytesMut::new(),
@@ -186,7 +178,7 @@ impl Connection {
 
     /// Whether a frame that was received may be handled now.
     pub fn may_take_frames(&self) -> bool {
-        self.control_calls < CONTROL_CALLS_MAX && !self.authenticating && self.paused_until.is_none()
+        self.control_calls < CONTROL_CALLS_MAX && !self.authenticating && !self.pause.is_on()
     }
 
     /// After received frames were handled: what the next receive asks for.

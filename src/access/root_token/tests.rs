@@ -1,11 +1,16 @@
 //! Every crash between the steps of a replacement, and every state a start can find.
 
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tempfile::TempDir;
 
 use super::*;
+use crate::catalog::{Change, Row};
 use crate::catalog::model::{ModelRows, WriteFault};
 
 const OPEN: RootTokenPolicy = RootTokenPolicy { required: false, is_memory: false, replace: false };
@@ -107,6 +112,67 @@ async fn a_token_that_others_know_is_not_adopted() {
         assert!(matches!(error, RootTokenError::Exposed { .. }), "{error}");
         assert_eq!(stored(&*world.catalog).await.expect("readable"), None);
     }
+}
+
+/// Whoever owns a file can put another token into it, also if this process runs as root and could read everybody's.
+#[test]
+fn a_token_that_somebody_else_has_put_there_is_not_adopted() {
+    for (user, owner, is_adopted) in [(1000, 1000, true), (0, 0, true), (0, 1000, false), (1000, 0, false)] {
+        assert_eq!(is_of(user, owner, 0o100_600), is_adopted, "{user} finds what {owner} has put there");
+    }
+}
+
+/// A catalog behind whose writes a folder takes the file's place, over which no file can be renamed.
+struct InTheWay(Arc<dyn Catalog>, PathBuf);
+
+impl Catalog for InTheWay {
+    fn get(&self, key: Bytes) -> BoxFuture<'_, Result<Option<Bytes>, CatalogError>> {
+        self.0.get(key)
+    }
+
+    fn write(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CatalogError>> {
+        let get_in_the_way = |_: &_| {
+            fs::remove_file(&self.1).expect("the old file");
+            fs::create_dir(&self.1).expect("a folder");
+        };
+        self.0.write(changes).inspect(get_in_the_way).boxed()
+    }
+
+    fn scan(&self, keys: Range<Bytes>, rows_max: usize) -> BoxFuture<'_, Result<Vec<Row>, CatalogError>> {
+        self.0.scan(keys, rows_max)
+    }
+
+    fn writer_epoch(&self) -> u64 {
+        self.0.writer_epoch()
+    }
+
+    fn closed(&self) -> BoxFuture<'_, CatalogError> {
+        self.0.closed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), CatalogError>> {
+        self.0.close()
+    }
+}
+
+/// The row is written and the file cannot take its name: the old token is dead, which its connections must hear, and the new one
+/// is beside the file for the next start.
+#[tokio::test]
+async fn a_replacement_whose_file_cannot_take_its_name_has_killed_the_old_token() {
+    let world = World::new();
+    world.start(REQUIRED).await.expect("made");
+    let (file, old) = (world.file(), stored(&*world.catalog).await.expect("readable").expect("a row"));
+    let mut gone = None;
+    let catalog = InTheWay(Arc::clone(&world.catalog), file.path().to_owned());
+    let error = replace(&catalog, &file, 2, &mut gone).await.expect_err("it has no name");
+    assert!(matches!(error, RootTokenError::File { action: "rename", .. }), "{error}");
+    assert_eq!(gone, Some(old.public_id));
+    let row = stored(&*world.catalog).await.expect("readable").expect("a row");
+    assert_ne!(row.public_id, old.public_id);
+    fs::remove_dir(file.path()).expect("out of the way");
+    world.start(REQUIRED).await.expect("goes on from there");
+    assert_eq!(stored(&*world.catalog).await.expect("readable"), Some(row));
+    world.assert_sound().await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use riverrun_core::access::SYSTEM_BASIN;
 use riverrun_core::control::keys;
+use riverrun_core::event::LoadFailure;
 use riverrun_protocol::access::ResourceSet;
 use riverrun_protocol::config::{BasinConfig, BasinConfigPatch, Retention};
 use riverrun_protocol::error::{ErrorCode, Outcome};
@@ -11,7 +12,7 @@ use riverrun_protocol::types::{BasinName, RequestToken};
 
 use super::process::{Process, code, create, provisioned};
 use crate::catalog::model::WriteFault;
-use crate::names::EVERYTHING;
+use crate::names::{CALLS_MAX, EVERYTHING};
 use crate::names::model::Told;
 use crate::publish::fixtures::{basin, target};
 
@@ -165,4 +166,48 @@ async fn e4_a_stream_is_known_by_its_id_from_the_same_write_on() {
     let process = Process::with_basin().await;
     let info = provisioned(process.create("s").await).info;
     assert!(process.rows.rows().contains_key(&keys::id(info.id)));
+}
+
+/// During an outage of the catalog calls gather up to a bound; what is refused at it was not done and may be repeated.
+#[tokio::test(start_paused = true)]
+async fn calls_beyond_the_bound_are_refused_at_once_and_nothing_of_them_is_done() {
+    let process = Process::with_basin().await;
+    process.create("there").await.expect("created");
+    let before = process.rows.rows();
+    let waiting: Vec<_> = (0..CALLS_MAX).map(|_| process.names.place().expect("a place")).collect();
+    let other = BasinName::new("other-basin").expect("a name");
+    let patch = BasinConfigPatch { create_stream_on_read: Some(true), ..BasinConfigPatch::default() };
+    let refused = [
+        process.create_basin(other).await,
+        process.names.reconfigure_basin(ReconfigureBasin { basin: basin(), patch }).await,
+        process.names.ensure_basin(EnsureBasin { basin: basin(), config: BasinConfig::default() }).await,
+        process.names.delete_basin(basin()).await,
+        process.create("s").await,
+        process.ensure("s", Retention::Age(9)).await,
+        process.reconfigure("there", Retention::Age(9)).await,
+        process.delete("there").await,
+    ];
+    for answer in refused {
+        let error = answer.expect_err("no place");
+        assert_eq!((error.code, error.outcome), (ErrorCode::Overloaded, Outcome::NotDone), "{error}");
+    }
+    let load = process.shards.append(&process.names, &target("new")).await;
+    assert!(matches!(load, Err(LoadFailure::Unavailable(_))), "{load:?}");
+    assert_eq!(process.rows.rows(), before);
+    drop(waiting);
+    process.create("s").await.expect("there is room again");
+    process.shards.append(&process.names, &target("new")).await.expect("created");
+    process.assert_consistent();
+}
+
+/// The place of a call whose outcome is unknown is taken until it is known, not until its caller is told.
+#[tokio::test(start_paused = true)]
+async fn a_call_keeps_its_place_until_it_has_ended() {
+    let process = Process::with_basin().await;
+    process.rows.fail_next_write(WriteFault::RequestLost);
+    process.create("s").await.expect_err("unknown");
+    assert_eq!(process.names.calls.available_permits(), CALLS_MAX - 1);
+    assert_eq!(code(process.create("s").await), ErrorCode::AlreadyExists, "behind the first, which was done");
+    tokio::task::yield_now().await;
+    assert_eq!(process.names.calls.available_permits(), CALLS_MAX);
 }

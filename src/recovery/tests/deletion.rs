@@ -1,9 +1,11 @@
 //! Streams that are deleted while journals and chunks still hold their records.
 
-use riverrun_core::control::{IdRow, keys};
+use riverrun_core::chunk::StreamState;
+use riverrun_core::control::{IdRow, StateRow, keys};
 use riverrun_protocol::types::StreamId;
 
 use super::node::{Node, World};
+use crate::catalog::Catalog;
 use crate::publish::fixtures::{batch, target};
 use crate::recovery::RecoveryError;
 
@@ -87,6 +89,31 @@ async fn e6_a_tombstone_outlives_every_chunk_that_names_its_id() {
         node.publish_all().await.expect("nothing to publish");
         assert!(is_tombstone(&world, id));
     }
+}
+
+/// A sweep writes where an emptied stream stood while the stream is being purged: its row must not stay for ever.
+#[tokio::test]
+async fn e6_where_a_purged_stream_stood_is_forgotten_at_the_next_start() {
+    let mut world = World::default();
+    let mut node = world.start(1).await;
+    for stream in ["a", "b"] {
+        node.append(&mut world, stream, &["1"]).await;
+    }
+    let (gone, stays) = (node.stream_id("a").await, node.stream_id("b").await);
+    node.publish_all().await.expect("published");
+    delete(&mut world, &node, "a").await;
+    node.purged(&world, "a").await;
+    drop(node);
+    let states = [gone, stays].map(|id| {
+        let state = StreamState { stream_id: id, ..StreamState::default() };
+        (keys::state(id), StateRow { last_write_ms: 1, state }.encode())
+    });
+    world.rows.open().put_batch(states.into()).await.expect("as a sweep does it, behind the purge");
+    let node = world.start(1).await;
+    let is_there = |id| world.rows.rows().contains_key(&keys::state(id));
+    assert!(!is_there(gone) && is_there(stays));
+    assert_eq!(node.recovered.index.next_seq_num(gone), None);
+    world.assert_nothing_lost(&node).await;
 }
 
 /// An id that nothing ever knew is still damage.

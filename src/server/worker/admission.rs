@@ -12,7 +12,7 @@ use riverrun_protocol::response::StatusReport;
 use super::{Worker, deliver};
 use crate::access::audit::Kind;
 use crate::access::{Admitted, Rated, append_bytes};
-use crate::server::connection::{PAUSE_MAX, PAUSED_MAX, Route};
+use crate::server::connection::Route;
 use crate::server::listener;
 use crate::server::mail::Output;
 use crate::server::side::{Secret, SideOrder};
@@ -160,22 +160,20 @@ impl Worker {
             self.pause(id, debt);
             return false;
         }
-        connection.paused_since = None;
+        connection.pause.input_taken();
         connection.rated.charge(now, append_bytes(batch));
         true
     }
 
     fn pause(&mut self, id: ConnectionId, debt: Duration) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        let now = self.now.monotonic;
-        let since = *connection.paused_since.get_or_insert(now);
-        if now.saturating_sub(since) >= PAUSED_MAX {
-            let message = "others used up the access token's rate for too long: try again later";
-            return self.end_with(id, ErrorCode::Overloaded, message.to_owned());
+        match connection.pause.begin(self.now.monotonic, debt) {
+            Some(until) => self.paused.push(Reverse((until, id))),
+            None => {
+                let message = "others used up the access token's rate for too long: try again later";
+                self.end_with(id, ErrorCode::Overloaded, message.to_owned());
+            }
         }
-        let until = now + debt.min(PAUSE_MAX);
-        connection.paused_until = Some(until);
-        self.paused.push(Reverse((until, id)));
     }
 
     /// Looks again at connections whose pause is over. One that still owes begins the next.
@@ -183,10 +181,9 @@ impl Worker {
         while let Some(Reverse((until, id))) = self.paused.peek().copied().filter(|p| p.0.0 <= self.now.monotonic) {
             self.paused.pop();
             let Some(connection) = self.connections.get_mut(&id.0) else { continue };
-            if connection.paused_until != Some(until) {
+            if !connection.pause.end(until) {
                 continue;
             }
-            connection.paused_until = None;
             if listener::has_hung_up(&connection.socket) {
                 self.forget(id);
                 continue;

@@ -1,8 +1,9 @@
 //! The audit stream: what was asked for and decided, chained, written by nobody but the broker (reliability.md 5.1).
 
 use riverrun_core::access::{AUDIT_STREAM, AuditChain, SYSTEM_BASIN};
+use riverrun_protocol::access::TokenRates;
 use riverrun_protocol::error::ErrorCode;
-use riverrun_protocol::request::{Read, ReadParams, ReadStart, Request, StreamRef};
+use riverrun_protocol::request::{IssueAccessToken, Read, ReadParams, ReadStart, Request, StreamRef};
 use riverrun_protocol::response::Response;
 
 use crate::raw::{Raw, target, token};
@@ -104,4 +105,30 @@ fn it_cannot_be_used_to_fill_the_disk() {
     };
     until("a record that tells how many were left out", counted);
     assert_chained(&records(&mut everyone));
+}
+
+/// What its rate refused was not done, and everybody could fill the stream with it.
+#[test]
+fn a_call_that_was_not_carried_out_is_not_recorded() {
+    let data = Data::new();
+    let server = data.serve(&["--auth", "required"]);
+    let mut raw = root(&data, &server);
+    raw.create_basin("demo-basin");
+    let rates = TokenRates { requests_per_sec: Some(5), append_bytes_per_sec: None };
+    let secret = raw.issue(&IssueAccessToken { rates, ..token("team", "a/") });
+    let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
+    let (mut done, mut refused) = (0, 0);
+    while refused < 20 {
+        match holder.call(&Request::GetBasinConfig(target("demo-basin", "a/1").basin)) {
+            Ok(_) => done += 1,
+            Err(error) => {
+                assert_eq!(error.code, ErrorCode::Overloaded, "{error}");
+                refused += 1;
+            }
+        }
+    }
+    raw.create_basin("last-basin");
+    recorded(&mut raw, &[r#""operation":"create-basin""#, "last-basin"]);
+    let of_holder = |record: &&String| record.contains(r#""principal":"token:team""#);
+    assert_eq!(records(&mut raw).iter().filter(of_holder).count(), done);
 }

@@ -24,4 +24,5 @@ mod recreate;
 mod root_token;
 mod rubbish;
 mod stop;
+mod strangers;
 mod support;

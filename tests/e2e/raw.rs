@@ -35,12 +35,17 @@ pub enum Said {
 }
 
 impl Raw {
-    /// Says hello with this token; `Err` is what the server refused it with, and then the connection is over.
-    pub fn connect(addr: &str, token: &str) -> Result<Self, ErrorFrame> {
+    /// Says nothing yet.
+    pub fn stranger(addr: &str) -> Self {
         let socket = TcpStream::connect(addr).expect("it listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         socket.set_nodelay(true).expect("no delay");
-        let mut raw = Self { socket, received: BytesMut::new(), id: 0 };
+        Self { socket, received: BytesMut::new(), id: 0 }
+    }
+
+    /// Says hello with this token; `Err` is what the server refused it with, and then the connection is over.
+    pub fn connect(addr: &str, token: &str) -> Result<Self, ErrorFrame> {
+        let mut raw = Self::stranger(addr);
         raw.send(0, &Request::Hello(Hello::new(token, "raw/1")));
         match raw.next() {
             Said::Answer(0, response) if matches!(*response, Response::HelloAccepted(_)) => Ok(raw),
@@ -53,8 +58,13 @@ impl Raw {
     }
 
     pub fn send(&mut self, id: u64, request: &Request<'_>) {
+        self.send_all(&[(id, request)]);
+    }
+
+    /// All in one write.
+    pub fn send_all(&mut self, requests: &[(u64, &Request<'_>)]) {
         let mut bytes = BytesMut::new();
-        request.write(id, &mut bytes);
+        requests.iter().for_each(|(id, request)| request.write(*id, &mut bytes));
         self.socket.write_all(&bytes).expect("sent");
     }
 
@@ -139,7 +149,7 @@ impl Raw {
     }
 }
 
-fn batch(body: &str) -> BytesMut {
+pub fn batch(body: &str) -> BytesMut {
     encode(&[Record::new(body.to_owned())]).expect("a batch")
 }
 

@@ -32,7 +32,7 @@ pub fn settings(store: StoreTraits) -> Settings {
         // local disk a durable put then takes as long as its object does, where an interval would add half of itself.
         flush_interval: None,
         manifest_poll_interval: MANIFEST_POLL,
-        // A memtable is small, so that start replays little; `SlateCatalog` also flushes it every so many writes.
+        // A memtable is small, so that start replays little; `SlateCatalog` also flushes it every so many flushes of the log.
         l0_sst_size_bytes: 4 << 20,
         max_unflushed_bytes: 64 << 20,
         l0_flush_parallelism: 1,

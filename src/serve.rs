@@ -7,6 +7,7 @@ use clap::Args;
 use miette::miette;
 use riverrun_protocol::config::StorageClass;
 use riverrun_protocol::types::Level;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Auth, Door, ROOT_TOKEN_FILE};
@@ -113,6 +114,7 @@ impl ServeArgs {
 pub fn run(args: &ServeArgs) -> miette::Result<()> {
     start_logging();
     end_process_on_panic();
+    raise_descriptors();
     let broker = Broker::start(args.config()).map_err(|error| report(&error))?;
     print_banner(&broker);
     let failure = wait(&broker)?;
@@ -161,6 +163,15 @@ fn signals<T>(other: impl Future<Output = T>) -> miette::Result<Option<T>> {
             other = other => Some(other),
         })
     })
+}
+
+/// To as many as the system allows: the soft limit is there for programs that use select(2), and a broker has a descriptor per
+/// client. Where it cannot be raised, the number of connections follows it.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, current = ?limit.current, "cannot raise the number of open files");
+    }
 }
 
 /// A thread that panics leaves a broker half dead; a restart is quick and always possible (reliability.md D20).

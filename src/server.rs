@@ -17,6 +17,7 @@ mod mail;
 mod mailbox;
 mod output;
 mod pause;
+mod room;
 mod shard_calls;
 mod shared;
 mod side;

@@ -7,4 +7,4 @@
 mod limits;
 mod sender;
 
-pub use sender::{AuditQueue, AuditSender, Kind, queue};
+pub use sender::{AuditQueue, AuditSender, Call, Kind, queue};

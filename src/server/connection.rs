@@ -1,12 +1,12 @@
 //! One client connection: its socket, what was received and not yet handled, what waits to be sent.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use riverrun_core::access::Principal;
 use riverrun_core::event::ConnectionId;
-use riverrun_core::limits::{CONNECTION_FORWARD_BYTES_MAX, LARGE_FRAME_BYTES_MIN};
+use riverrun_core::limits::{CONNECTION_FORWARD_BYTES_MAX, DEAD_SESSIONS_MAX, LARGE_FRAME_BYTES_MIN};
 use riverrun_protocol::frame::{FrameHeader, FrameKind};
 use riverrun_protocol::limits::{self, FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
 
@@ -49,6 +49,11 @@ pub enum Route {
 }
 
 impl Route {
+    /// Its inputs are on their way and reach nobody.
+    fn is_dead(&self) -> bool {
+        matches!(self, Self::Refused | Self::AppendSession { failed: true, .. })
+    }
+
     /// An append session that its inputs still reach.
     pub fn takes_inputs(&self) -> bool {
         matches!(self, Self::AppendSession { closing: false, failed: false, .. })
@@ -101,6 +106,8 @@ pub struct Connection {
     pub sending: bool,
     /// Requests in progress and open sessions, by id (bounded by `CONNECTION_REQUESTS_MAX`).
     pub routes: HashMap<u64, Route>,
+    /// Append sessions that were refused or failed, in this order; some of them were closed since.
+    dead_sessions: VecDeque<u64>,
     /// Shards that know of this connection and want to hear of its end.
     pub known_to: BTreeSet<u16>,
     /// Waits for its output to be sent so that it can move to this shard.
@@ -135,12 +142,25 @@ impl Connection {
             output: Output::default(),
             sending: false,
             routes: HashMap::new(),
+            dead_sessions: VecDeque::new(),
             known_to: BTreeSet::new(),
             moving_to: None,
             told_of_drain: false,
             closing: false,
             ended: false,
             deadline: None,
+        }
+    }
+
+    /// An append session was refused, or has failed. It keeps its id until the client closes it, because inputs are on their way; but
+    /// a client need not close it, so that of too many the first is forgotten. Its late inputs are then told that there is none.
+    pub fn keep_dead(&mut self, frame_id: u64) {
+        self.dead_sessions.push_back(frame_id);
+        if self.dead_sessions.len() > DEAD_SESSIONS_MAX
+            && let Some(first) = self.dead_sessions.pop_front()
+            && self.routes.get(&first).is_some_and(Route::is_dead)
+        {
+            self.routes.remove(&first);
         }
     }
 
@@ -278,6 +298,32 @@ mod tests {
         connection.greeted = true;
         connection.expect_frames();
         assert_eq!(connection.receive_bytes_next, usize::MAX);
+    }
+
+    /// PROTOCOL.md: a client may leave failed sessions unclosed, and takes a new id for every other.
+    #[test]
+    fn sessions_that_nobody_closes_do_not_use_up_the_connections_ids() {
+        let mut connection = connection(true);
+        let failed = Route::AppendSession { shard: 0, closing: false, failed: true };
+        connection.routes.insert(0, Route::ReadSession { shard: 0 });
+        for id in 1..10 * DEAD_SESSIONS_MAX as u64 {
+            connection.routes.insert(id, if id % 2 == 0 { Route::Refused } else { failed });
+            connection.keep_dead(id);
+            assert!(connection.routes.contains_key(&id) && connection.routes.len() <= 1 + DEAD_SESSIONS_MAX);
+        }
+        assert!(connection.routes.contains_key(&0), "a living session is never forgotten");
+    }
+
+    /// An id that was closed and used again is not the dead session that it was.
+    #[test]
+    fn a_living_session_under_an_old_id_is_kept() {
+        let mut connection = connection(true);
+        connection.keep_dead(1);
+        connection.routes.insert(1, Route::AppendSession { shard: 0, closing: false, failed: false });
+        for id in 2..3 * DEAD_SESSIONS_MAX as u64 {
+            connection.keep_dead(id);
+        }
+        assert!(connection.routes.contains_key(&1));
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use riverrun_core::access::PublicId;
 use riverrun_core::event::{BatchBytes, ConnectionId, Event, ShardRequest};
+use riverrun_protocol::access::Operation;
 use riverrun_protocol::error::ErrorFrame;
+use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::{Push, Response};
 
 use crate::access::Admitted;
@@ -47,6 +49,12 @@ pub enum Mail {
         connection: ConnectionId,
         id: u64,
         outcome: Result<Admitted, ErrorFrame>,
+    },
+    /// A connection that lives here brought records that it may not append.
+    Denied {
+        connection: ConnectionId,
+        operation: Operation,
+        target: StreamRef,
     },
     /// An access token is dead.
     TokenGone(PublicId),

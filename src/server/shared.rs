@@ -128,6 +128,10 @@ impl Shared {
         *published = (*counters, ring, connections);
     }
 
+    pub fn connections_of(&self, shard: u16) -> usize {
+        self.shards[usize::from(shard)].counters.lock().expect("no holder panics").2
+    }
+
     pub fn count_sweep(&self, swept: Swept) {
         let mut collected = self.collected.lock().expect("no holder panics");
         collected.sweeps += 1;

@@ -18,7 +18,7 @@ use super::inherited::Inherited;
 use super::mail::{Mail, Output};
 use super::mailbox::Postbox;
 use super::sorting::ControlRequest;
-use crate::access::audit::{AuditSender, Kind};
+use crate::access::audit::{AuditSender, Call, Kind};
 use crate::access::{Admitted, Tokens};
 use crate::loader::Loader;
 use crate::names::Names;
@@ -54,6 +54,8 @@ pub enum SideOrder {
         id: u64,
         principal: Principal,
         request: ControlRequest,
+        /// For the audit stream.
+        call: Option<Call>,
     },
     Authenticate {
         shard: u16,
@@ -140,17 +142,19 @@ impl Side {
             SideOrder::Authenticate { shard, connection, id, token, address, monotonic } => {
                 let tell = |outcome: Result<Admitted, ErrorFrame>| {
                     if outcome.is_err() {
-                        let (who, what) = ("unknown".to_owned(), "the account".to_owned());
-                        self.audit.note(self.clock.now(), who, "hello", what, Kind::Denied, address);
+                        self.audit.note(self.clock.now(), denied_hello(address));
                     }
                     self.shards[usize::from(shard)].post(Mail::Authenticated { connection, id, outcome });
                 };
                 self.tokens.authenticate(&token.0, monotonic, tell).await;
             }
             SideOrder::CheckAgain { principal } => self.tokens.check_again(&principal).await,
-            SideOrder::Control { shard, connection, id, principal, request } => {
+            SideOrder::Control { shard, connection, id, principal, request, call } => {
                 let home = self.shards[usize::from(shard)].clone();
+                let (audit, clock) = (self.audit.clone(), self.clock);
                 let answer = move |outcome: Result<Response, ErrorFrame>| {
+                    let ended = outcome.as_ref().map(drop);
+                    call.into_iter().for_each(|call| audit.ended(clock.now(), call, ended));
                     let output = outcome.map_or_else(Output::Fail, Output::Reply);
                     home.post(Mail::Output { from: None, connection, id, output });
                 };
@@ -193,4 +197,10 @@ impl Side {
     fn happened(&self, shard: u16, event: Event<'static>) {
         self.shards[usize::from(shard)].post(Mail::Happened(event));
     }
+}
+
+/// Nobody knows whose.
+fn denied_hello(address: String) -> Call {
+    let (principal, resource) = ("unknown".to_owned(), "the account".to_owned());
+    Call { principal, operation: "hello", resource, kind: Kind::Denied, address }
 }

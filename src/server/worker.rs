@@ -10,7 +10,7 @@ mod receive;
 mod send;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,14 +24,13 @@ use super::connection::{Connection, HELLO_DEADLINE};
 use super::listener;
 use super::mail::Mail;
 use super::mailbox::{Mailbox, Postbox};
+use super::room::Room;
 use super::shard_calls::ShardCalls;
 use super::shared::Shared;
 use super::side::SideOrders;
 use crate::uring::{Completion, Ring, Socket};
 use journal::JournalWrites;
 
-/// Connections of one shard. Beyond it new ones are refused with `Overloaded`.
-pub const CONNECTIONS_MAX: usize = 20_000;
 /// How often deadlines of connections are looked at.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long, and how often, a broken shard waits for its last answers to be taken.
@@ -62,6 +61,7 @@ pub struct WorkerParts {
     pub calls: ShardCalls,
     pub shared: Arc<Shared>,
     pub clock: Clock,
+    pub room: Room,
 }
 
 #[derive(Debug)]
@@ -82,6 +82,9 @@ pub struct Worker {
     actions_spare: Vec<Action>,
     to_send: Vec<ConnectionId>,
     connections: HashMap<u64, Connection>,
+    room: Room,
+    /// Connections that have not been let in.
+    strangers: HashSet<u64>,
     serial: u64,
     journal: JournalWrites,
     accepting: bool,
@@ -118,6 +121,8 @@ impl Worker {
             actions_spare: Vec::new(),
             to_send: Vec::new(),
             connections: HashMap::new(),
+            room: parts.room,
+            strangers: HashSet::new(),
             serial: 0,
             journal: JournalWrites::default(),
             accepting: false,
@@ -223,6 +228,7 @@ impl Worker {
                 self.tell(Event::JournalFileReady { file: id, bytes });
             }
             Mail::Authenticated { connection, id, outcome } => self.on_authenticated(connection, id, outcome),
+            Mail::Denied { connection, operation, target } => self.note_denied(connection, operation, &target),
             Mail::TokenGone(public_id) => self.on_token_gone(public_id),
             Mail::Moved(moved) => self.adopt(*moved),
             Mail::Stop => self.stop(),
@@ -292,6 +298,7 @@ impl Worker {
             Ok(socket) => {
                 let peer = listener::prepare(&socket);
                 let id = self.new_connection(socket, peer);
+                self.strangers.insert(id.0);
                 self.refuse_if_full(id);
                 self.receive(id);
             }

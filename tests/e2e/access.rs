@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use riverrun_core::access::TokenSecret;
 use riverrun_protocol::access::{Operation, OperationGroups, Operations, ResourceSet, TokenRates, TokenScope};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
+use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
 use riverrun_protocol::request::{IssueAccessToken, ListAccessTokens, ListStreams, Request};
 use riverrun_protocol::response::Response;
 use riverrun_protocol::types::TokenId;
@@ -153,6 +154,7 @@ fn f3_auto_prefix_is_a_private_namespace() {
     let long = "s".repeat(506);
     let error = tenant.append(&target("demo-basin", &long), "x").expect_err("too long behind the prefix");
     assert_eq!(error.code, ErrorCode::Invalid);
+    assert!(!error.message.contains(|c: char| c.is_ascii_digit()), "how long the prefix is stays unsaid: {error}");
 }
 
 #[test]
@@ -168,6 +170,23 @@ fn a_refused_append_session_is_refused_once_and_its_id_is_free_again_when_closed
     holder.send(7, &Request::OpenAppendSession(target("demo-basin", "a/b")));
     assert!(matches!(holder.next(), Said::Error(7, error) if error.code == ErrorCode::PermissionDenied));
     assert!(matches!(holder.next(), Said::Answer(7, answer) if matches!(*answer, Response::AppendSessionOpened(_))));
+}
+
+/// PROTOCOL.md: a client need not close what was refused, and takes a new id for the next.
+#[test]
+fn sessions_refused_without_end_leave_the_connection_usable() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let secret = root.issue(&token("team", "a/"));
+    let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
+    for id in 1..=3 * CONNECTION_REQUESTS_MAX as u64 {
+        holder.send(id, &Request::OpenAppendSession(target("demo-basin", "b")));
+        assert!(matches!(holder.next(), Said::Error(of, error) if of == id && error.code == ErrorCode::PermissionDenied));
+    }
+    let id = 3 * CONNECTION_REQUESTS_MAX as u64 + 1;
+    holder.send(id, &Request::OpenAppendSession(target("demo-basin", "a/b")));
+    assert!(matches!(holder.next(), Said::Answer(of, _) if of == id), "what is allowed is still taken");
 }
 
 /// What ends a connection, and when it came.

@@ -1,12 +1,15 @@
 //! The audit stream: what was asked for and decided, chained, written by nobody but the broker (reliability.md 5.1).
 
 use riverrun_core::access::{AUDIT_STREAM, AuditChain, SYSTEM_BASIN};
-use riverrun_protocol::access::TokenRates;
+use riverrun_protocol::access::{Operation, OperationGroups, Operations, TokenRates, TokenScope};
+use riverrun_protocol::batch::{Record, encode};
 use riverrun_protocol::error::ErrorCode;
-use riverrun_protocol::request::{IssueAccessToken, Read, ReadParams, ReadStart, Request, StreamRef};
+use riverrun_protocol::request::{
+    Append, AppendConditions, IssueAccessToken, Read, ReadParams, ReadStart, Request, SessionAppend, StreamRef,
+};
 use riverrun_protocol::response::Response;
 
-use crate::raw::{Raw, target, token};
+use crate::raw::{Raw, Said, target, token};
 use crate::support::{Data, Server, until};
 
 fn stream() -> StreamRef {
@@ -131,4 +134,37 @@ fn a_call_that_was_not_carried_out_is_not_recorded() {
     recorded(&mut raw, &[r#""operation":"create-basin""#, "last-basin"]);
     let of_holder = |record: &&String| record.contains(r#""principal":"token:team""#);
     assert_eq!(records(&mut raw).iter().filter(of_holder).count(), done);
+}
+
+/// What only the stream's shard sees, and what only the tokens' rules do, is denied like everything else.
+#[test]
+fn what_is_denied_behind_the_door_is_recorded_as_denied() {
+    let data = Data::new();
+    let server = data.serve(&["--auth", "required", "--shards", "2"]);
+    let mut raw = root(&data, &server);
+    raw.create_basin("demo-basin");
+    let narrow = TokenScope {
+        groups: OperationGroups::default(),
+        operations: Operations::NONE.with(Operation::Append).with(Operation::IssueAccessToken),
+        ..token("x", "a/").scope
+    };
+    let secret = raw.issue(&IssueAccessToken { scope: narrow, ..token("team", "a/") });
+    let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
+    let beyond = holder.call(&Request::IssueAccessToken(token("beyond", ""))).expect_err("more than it has");
+    assert_eq!(beyond.code, ErrorCode::PermissionDenied, "{beyond}");
+    let trim = encode(&[Record::trim(0)]).expect("a batch");
+    let conditions = AppendConditions::default();
+    let append = Append { target: target("demo-basin", "a/once"), conditions: conditions.clone(), batch: &trim };
+    assert_eq!(holder.call(&Request::Append(append)).expect_err("no trimming").code, ErrorCode::PermissionDenied);
+    holder.send(70, &Request::OpenAppendSession(target("demo-basin", "a/session")));
+    holder.send(70, &Request::SessionAppend(SessionAppend { conditions, batch: &trim }));
+    until("the session's end", || matches!(holder.next(), Said::Error(70, e) if e.code == ErrorCode::PermissionDenied));
+    for (operation, resource) in
+        [("issue-access-token", "`beyond`"), ("trim", "stream `a/once`"), ("trim", "stream `a/session`")]
+    {
+        let who = format!(r#""principal":"token:team","operation":"{operation}""#);
+        recorded(&mut raw, &[&who, resource, r#""denied""#]);
+    }
+    let allowed = |record: &String| record.contains(r#""principal":"token:team""#) && record.contains(r#""allowed""#);
+    assert!(!records(&mut raw).iter().any(allowed), "nothing that it asked for was done");
 }

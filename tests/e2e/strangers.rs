@@ -9,7 +9,7 @@ use riverrun_protocol::request::{Append, AppendConditions, Hello, Request};
 use riverrun_protocol::response::Response;
 
 use crate::raw::{Raw, Said, batch, target};
-use crate::support::{Data, Server};
+use crate::support::{Data, Server, until};
 
 /// Enough that some belong to either of two shards.
 const STREAMS: u64 = 16;
@@ -97,4 +97,45 @@ fn strangers_do_not_fill_the_log() {
     let log = server.terminate();
     let lines = log.lines().count();
     assert!(lines < 60, "{lines} lines for 300 strangers:\n{log}");
+}
+
+#[test]
+fn a_hello_that_breaks_a_rule_is_the_connections_last_word() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    let mut stranger = Raw::stranger(&server.addr);
+    let backwards = Hello { version_min: 2, version_max: 1, ..Hello::new("", "raw/1") };
+    stranger.send_all(&[(0, &Request::Hello(backwards)), (1, &Request::Hello(Hello::new("", "raw/1")))]);
+    let Said::Error(0, error) = stranger.next() else { panic!("let in") };
+    assert_eq!((error.code, error.outcome), (ErrorCode::Invalid, Outcome::NotDone), "{error}");
+    assert_eq!(stranger.next(), Said::End);
+}
+
+/// F28: whoever only dials takes neither the places nor the descriptors of those who have said hello, nor those of files.
+#[test]
+fn f28_silent_strangers_harm_nobody_who_is_there() {
+    let data = Data::new();
+    let server = Server::start_within(256, &data.data(), &["--shards", "1"]);
+    let mut producer = Raw::connect(&server.addr, "").expect("open");
+    producer.create_basin("demo-basin");
+    let silent: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(&server.addr).expect("it listens")).collect();
+    let refused = |mut socket: &TcpStream| {
+        socket.set_nonblocking(true).expect("set");
+        matches!(socket.read(&mut [0; 16]), Ok(bytes) if bytes > 0)
+    };
+    until("those who are too many are told so", || silent.iter().any(refused));
+    let mut chunks = 0;
+    until("what is appended meanwhile is published", || {
+        for n in 0..16 {
+            producer.append(&target("demo-basin", &format!("s{n}")), &"x".repeat(100_000)).expect("appended");
+        }
+        chunks = data.chunks().len();
+        chunks > 3
+    });
+    drop(silent);
+    until("there is room again", || {
+        let mut stranger = Raw::stranger(&server.addr);
+        stranger.send(0, &Request::Hello(Hello::new("", "raw/1")));
+        matches!(stranger.next(), Said::Answer(0, _))
+    });
 }

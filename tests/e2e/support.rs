@@ -96,6 +96,14 @@ impl Server {
         Self::spawn(riverrun(), data, arguments)
     }
 
+    /// As `start`, with at most so many descriptors.
+    pub fn start_within(descriptors: u32, data: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {descriptors} && exec \"$@\""), "sh", env!("CARGO_BIN_EXE_riverrun")]);
+        command.env("RUST_LOG", "info,slatedb=warn,opendal=warn");
+        Self::spawn(command, data, arguments).unwrap_or_else(|stderr| panic!("the broker did not start:\n{stderr}"))
+    }
+
     fn spawn(mut command: Command, data: &Path, arguments: &[&str]) -> Result<Self, String> {
         let begun = Instant::now();
         command.args(["serve", "--journal-file-bytes", "4194304"]).arg("--data").arg(data).args(arguments);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use riverrun_core::Now;
 use riverrun_core::access::{AuditRecord, Decision};
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::limits::{CHANGES, DENIED, LOOKS, Limits};
@@ -23,6 +24,16 @@ pub enum Kind {
     /// Allowed, and it changes nothing.
     Look,
     Denied,
+}
+
+/// Who asked for what to be done to what, and from where.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub principal: String,
+    pub operation: &'static str,
+    pub resource: String,
+    pub kind: Kind,
+    pub address: String,
 }
 
 #[derive(Clone, Debug)]
@@ -73,15 +84,20 @@ pub fn queue() -> (AuditSender, AuditQueue) {
 }
 
 impl AuditSender {
-    pub fn note(
-        &self,
-        now: Now,
-        principal: String,
-        operation: &'static str,
-        resource: String,
-        kind: Kind,
-        address: String,
-    ) {
+    /// A call of the control plane has ended. One that was refused as it stood had no effect and is nobody's business; what was
+    /// denied while it was carried out, because more was asked for than the asker has, is recorded as denied.
+    pub fn ended(&self, now: Now, call: Call, outcome: Result<(), &ErrorFrame>) {
+        match outcome {
+            Err(error) if matches!(error.code, ErrorCode::PermissionDenied | ErrorCode::Authn) => {
+                self.note(now, Call { kind: Kind::Denied, ..call });
+            }
+            Err(error) if error.outcome == Outcome::NotDone => {}
+            Ok(()) | Err(_) => self.note(now, call),
+        }
+    }
+
+    pub fn note(&self, now: Now, call: Call) {
+        let Call { principal, operation, resource, kind, address } = call;
         let limits = self.state.limits(kind);
         let admitted = limits.lock().expect("no holder panics").admit(&principal, now.monotonic);
         let Some(suppressed) = admitted else { return };
@@ -107,8 +123,33 @@ mod tests {
     use super::*;
 
     fn note(sender: &AuditSender, principal: usize, kind: Kind) {
-        let (who, what) = (principal.to_string(), "the account".to_owned());
-        sender.note(Now::default(), who, "none", what, kind, String::new());
+        sender.note(Now::default(), call(principal, kind));
+    }
+
+    fn call(principal: usize, kind: Kind) -> Call {
+        let (principal, resource) = (principal.to_string(), "the account".to_owned());
+        Call { principal, operation: "none", resource, kind, address: String::new() }
+    }
+
+    #[tokio::test]
+    async fn what_is_recorded_of_a_call_is_what_became_of_it() {
+        let (sender, mut queue) = queue();
+        let failed = |code, outcome| Err(ErrorFrame { outcome, ..ErrorFrame::new(code, "") });
+        for (outcome, recorded) in [
+            (Ok(()), Some(Decision::Allowed)),
+            (failed(ErrorCode::AlreadyExists, Outcome::NotDone), None),
+            (failed(ErrorCode::Overloaded, Outcome::NotDone), None),
+            (failed(ErrorCode::Unavailable, Outcome::MaybeDone), Some(Decision::Allowed)),
+            (failed(ErrorCode::PermissionDenied, Outcome::NotDone), Some(Decision::Denied)),
+            (failed(ErrorCode::Authn, Outcome::NotDone), Some(Decision::Denied)),
+        ] {
+            sender.ended(Now::default(), call(0, Kind::Change), outcome.as_ref().map(|()| ()));
+            note(&sender, 1, Kind::Look);
+            let mut records = Vec::new();
+            assert!(queue.take(&mut records, 10).await);
+            let of_call = records.iter().find(|record| record.principal == "0").map(|record| record.decision);
+            assert_eq!(of_call, recorded, "{outcome:?}");
+        }
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use riverrun_protocol::access::Operation;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::{Push, Response};
@@ -28,6 +29,13 @@ pub enum Action {
         connection: ConnectionId,
         id: u64,
         error: ErrorFrame,
+    },
+    /// A batch had records of a kind that whoever sent it may not append. It is refused by a `Fail` of its own: this is for the
+    /// audit stream.
+    Denied {
+        connection: ConnectionId,
+        operation: Operation,
+        target: StreamRef,
     },
     /// Send what was given so far, then close.
     CloseConnection {

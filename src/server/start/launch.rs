@@ -34,6 +34,7 @@ use crate::server::internal::{self, Internal};
 use crate::server::journal_files::{self, JournalFiles, JournalOrder, SyncMethod};
 use crate::server::mail::Mail;
 use crate::server::mailbox::{Mailbox, Postbox, mailbox};
+use crate::server::room::Room;
 use crate::server::shard_calls::ShardCalls;
 use crate::server::shared::{Facts, Shared};
 use crate::server::side::{Side, SideOrders, side_orders};
@@ -261,6 +262,7 @@ fn start_shards(
     wiring: &Wiring,
     features: Features,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let room = Room::of_process(shards.len());
     let parts = shards.into_iter().zip(mailboxes).zip(listeners).enumerate();
     parts
         .map(|(n, ((shard, mailbox), listener))| {
@@ -274,6 +276,7 @@ fn start_shards(
                 calls: wiring.calls.clone(),
                 shared: wiring.shared.clone(),
                 clock,
+                room,
             };
             let failure = wiring.failure.clone();
             let thread = std::thread::Builder::new().name(format!("shard-{n}"));

@@ -3,14 +3,15 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use riverrun_core::access::{self, Namespace, Principal, PublicId};
+use riverrun_core::access::{self, Namespace, Principal, PublicId, Resource};
 use riverrun_core::event::{AppendRights, ConnectionId};
+use riverrun_protocol::access::Operation;
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
-use riverrun_protocol::request::{Hello, Request};
+use riverrun_protocol::request::{Hello, Request, StreamRef};
 use riverrun_protocol::response::StatusReport;
 
 use super::{Worker, deliver};
-use crate::access::audit::Kind;
+use crate::access::audit::{Call, Kind};
 use crate::access::{Admitted, Rated, append_bytes};
 use crate::server::connection::Route;
 use crate::server::listener;
@@ -85,7 +86,11 @@ impl Worker {
         }
         let entered = principal.namespace().map_or(Ok(()), |namespace| namespace.enter(request));
         let refusal = match entered {
-            Err(error) => deliver::error(ErrorCode::Invalid, format!("behind the token's prefix: {error}")),
+            // Neither the prefix nor its length is the holder's to know.
+            Err(_) => deliver::error(
+                ErrorCode::Invalid,
+                "with the access token's prefix in front this is no valid name: a shorter one may be".to_owned(),
+            ),
             Ok(()) => match access::admit(principal, request) {
                 Ok(rights) => return Some(rights),
                 Err(denied) => {
@@ -98,19 +103,34 @@ impl Worker {
         None
     }
 
-    pub(super) fn note(&self, id: ConnectionId, note: Note) {
-        let Some(connection) = self.connections.get(&id.0) else { return };
-        let Some(principal) = &connection.principal else { return };
-        let (who, address) = (principal.to_string(), connection.peer.clone());
-        self.shared.audit().note(self.now, who, note.operation, note.resource, note.kind, address);
+    /// Who asks for it, and from where.
+    pub(super) fn call(&self, id: ConnectionId, note: Note) -> Option<Call> {
+        let connection = self.connections.get(&id.0)?;
+        let (principal, address) = (connection.principal.as_ref()?.to_string(), connection.peer.clone());
+        Some(Call { principal, operation: note.operation, resource: note.resource, kind: note.kind, address })
+    }
+
+    fn note(&self, id: ConnectionId, note: Note) {
+        if let Some(call) = self.call(id, note) {
+            self.shared.audit().note(self.now, call);
+        }
+    }
+
+    /// What only the stream's shard could see: the kinds of the records in a batch.
+    pub(super) fn note_denied(&self, id: ConnectionId, operation: Operation, target: &StreamRef) {
+        let (operation, resource) = (operation.name(), Resource::Stream(target).to_string());
+        self.note(id, Note { operation, resource, kind: Kind::Denied });
     }
 
     /// A refused append session keeps its id until the client closes it, because its inputs are on the way already;
     /// they are covered by this one answer.
     fn refuse_new(&mut self, id: ConnectionId, frame_id: u64, is_session: bool, error: &ErrorFrame) {
         let is_free = self.connections.get(&id.0).is_some_and(|c| !c.routes.contains_key(&frame_id));
-        if is_session && is_free && !self.take_route(id, frame_id, Route::Refused) {
-            return;
+        if is_session && is_free {
+            if !self.take_route(id, frame_id, Route::Refused) {
+                return;
+            }
+            self.connections.get_mut(&id.0).into_iter().for_each(|c| c.keep_dead(frame_id));
         }
         self.fail_inside(id, frame_id, error.clone());
     }
@@ -152,6 +172,8 @@ impl Worker {
     pub(super) fn may_take_input(&mut self, id: ConnectionId, frame_id: u64, batch: &[u8]) -> bool {
         let Some(connection) = self.connections.get_mut(&id.0) else { return true };
         if connection.rated.is_unlimited() || !connection.routes.get(&frame_id).is_some_and(Route::takes_inputs) {
+            // Whatever waited in its place waits no more.
+            connection.pause.input_taken();
             return true;
         }
         let now = self.now.monotonic;
@@ -242,7 +264,7 @@ impl Note {
         Self { operation: demand.operation(), resource: demand.resource(), kind }
     }
 
-    /// Calls of the control plane are noted when they are carried out, and no others but denied ones.
+    /// Calls of the control plane are noted when it is known what became of them, and no others but denied ones.
     pub(super) fn of_control_call(request: &Request<'_>) -> Option<Self> {
         access::is_control_call(request).then(|| Self::of(request))
     }

@@ -2,6 +2,8 @@
 
 use riverrun_core::event::ConnectionId;
 use riverrun_core::{Action, Event};
+use riverrun_protocol::access::Operation;
+use riverrun_protocol::request::StreamRef;
 
 use super::Worker;
 use crate::server::internal;
@@ -26,6 +28,7 @@ impl Worker {
             Action::Reply { connection, id, response } => self.say(connection, id, Output::Reply(response)),
             Action::Push { connection, id, push } => self.say(connection, id, Output::Push(push)),
             Action::Fail { connection, id, error } => self.say(connection, id, Output::Fail(error)),
+            Action::Denied { connection, operation, target } => self.tell_home_of_denial(connection, operation, target),
             Action::CloseConnection { connection } => self.flow(connection, Flow::Close),
             Action::StopReceiving { connection } => self.flow(connection, Flow::StopReceiving),
             Action::ResumeReceiving { connection } => self.flow(connection, Flow::ResumeReceiving),
@@ -68,6 +71,15 @@ impl Worker {
         frame.put(None, id, &output);
         self.tell(Event::OutputSent { connection, bytes: frame.bytes() as u64 });
         self.shared.answer_inside(id, output);
+    }
+
+    /// Who was denied is known where the connection lives.
+    fn tell_home_of_denial(&mut self, connection: ConnectionId, operation: Operation, target: StreamRef) {
+        let home = connection.home_shard();
+        if home == self.index {
+            return self.note_denied(connection, operation, &target);
+        }
+        self.peers[usize::from(home)].post(Mail::Denied { connection, operation, target });
     }
 
     fn flow(&mut self, connection: ConnectionId, flow: Flow) {

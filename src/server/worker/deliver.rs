@@ -9,7 +9,7 @@ use riverrun_protocol::request::{Hello, Request};
 use riverrun_protocol::response::{HelloAccepted, Push, Response};
 
 use super::admission::Note;
-use super::{CONNECTIONS_MAX, Worker};
+use super::Worker;
 use crate::server::connection::{Route, Target};
 use crate::server::mail::{Flow, ForwardedRequest, Mail, Output};
 use crate::server::shared::AGENT;
@@ -102,6 +102,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         connection.greeted = true;
         connection.deadline = None;
+        self.strangers.remove(&id.0);
         let accepted = HelloAccepted {
             version: VERSION,
             features: 0,
@@ -139,11 +140,12 @@ impl Worker {
         }
         let Some(principal) = self.connections.get(&id.0).and_then(|c| c.principal.clone()) else { return };
         if self.take_route(id, frame_id, Route::Once(Target::Control)) {
-            note.into_iter().for_each(|note| self.note(id, note));
             if let Some(connection) = self.connections.get_mut(&id.0) {
                 connection.control_calls += 1;
             }
-            self.side.order(SideOrder::Control { shard: self.index, connection: id, id: frame_id, principal, request });
+            let call = note.and_then(|note| self.call(id, note));
+            let shard = self.index;
+            self.side.order(SideOrder::Control { shard, connection: id, id: frame_id, principal, request, call });
         }
     }
 
@@ -277,7 +279,8 @@ impl Worker {
 
     /// A body that is no request: bad bytes end the connection, a broken rule ends only the request.
     fn refuse_request(&mut self, id: ConnectionId, header: FrameHeader, cause: &DecodeError) -> bool {
-        if !self.connections.get(&id.0).is_some_and(|c| c.greeted) && header.kind != FrameKind::Hello as u8 {
+        let is_stranger = !self.connections.get(&id.0).is_some_and(|c| c.greeted);
+        if is_stranger && header.kind != FrameKind::Hello as u8 {
             return self.refuse_before_hello(id);
         }
         if cause.code == ErrorCode::BadFrame {
@@ -291,7 +294,10 @@ impl Worker {
         } else {
             self.fail_here(id, header.id, &refusal);
         }
-        true
+        if is_stranger {
+            self.close_after_output(id);
+        }
+        !is_stranger
     }
 
     fn refuse_before_hello(&mut self, id: ConnectionId) -> bool {
@@ -320,9 +326,14 @@ impl Worker {
         self.close_after_output(id);
     }
 
+    /// Established connections are not harmed by those who come, nor by those who only dial.
     pub(super) fn refuse_if_full(&mut self, id: ConnectionId) {
-        if self.connections.len() > CONNECTIONS_MAX {
-            let message = format!("this shard already holds {CONNECTIONS_MAX} connections: try again later");
+        let (held, strangers) = (self.connections.len(), self.strangers.len());
+        if held > self.room.connections_max || strangers > self.room.strangers_max {
+            let message = format!(
+                "this shard holds {held} connections, {strangers} of them without a hello: try again later, or allow the \
+                 broker more descriptors (ulimit -n)"
+            );
             self.fail_here(id, 0, &error(ErrorCode::Overloaded, message));
             self.close_after_output(id);
         }

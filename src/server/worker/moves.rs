@@ -15,12 +15,12 @@ use crate::server::connection::Connection;
 use crate::server::mail::{Mail, MovedConnection};
 
 impl Worker {
-    /// Decides to move. True: the frame at hand and what follows are to be kept for the new shard.
+    /// Decides to move, if the other shard has room as of its last turn. True: the frame at hand and what follows are to be kept for the new shard.
     pub(super) fn begin_move(&mut self, id: ConnectionId, shard: u16) -> bool {
-        let Some(connection) = self.connections.get_mut(&id.0) else { return false };
-        if !connection.routes.is_empty() {
+        let has_room = self.shared.connections_of(shard) < self.room.connections_max;
+        let Some(connection) = self.connections.get_mut(&id.0).filter(|c| has_room && c.routes.is_empty()) else {
             return false;
-        }
+        };
         connection.moving_to = Some(shard);
         true
     }

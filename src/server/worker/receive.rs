@@ -255,6 +255,7 @@ impl Worker {
     /// The peer has closed, or cannot be reached: nothing more can be said.
     pub(super) fn forget(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id.0) else { return };
+        self.strangers.remove(&id.0);
         // Completes what is still in flight; the socket closes with its last operation.
         listener::shut_down(&connection.socket, Shutdown::Both);
         for &shard in &connection.known_to {

@@ -55,6 +55,10 @@ impl Worker {
             }
             (Some(Route::AppendSession { .. }), Output::Reply(_)) => false,
         };
+        let is_session = matches!(connection.routes.get(&frame_id), Some(Route::AppendSession { .. }));
+        if is_session && !over && matches!(output, Output::Fail(_)) {
+            connection.keep_dead(frame_id);
+        }
         if over {
             let route = connection.routes.remove(&frame_id);
             if route == Some(Route::Once(Target::Control)) {

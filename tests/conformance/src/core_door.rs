@@ -126,6 +126,7 @@ impl CoreDoor {
             // Everything that arrives is delivered at once, and nothing here waits for these.
             Action::StopReceiving { .. }
             | Action::ResumeReceiving { .. }
+            | Action::Denied { .. }
             | Action::InheritedPublished
             | Action::StreamConfigured { .. } => {}
         }

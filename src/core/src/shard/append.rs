@@ -15,8 +15,9 @@ use super::load::Deferred;
 use super::stream::{Stream, StreamKey};
 use super::streams::Located;
 use super::timestamps::Timestamps;
+use super::rights::Missing;
 use super::{Shard, Turn, conditions, rights};
-use crate::action::LoadCause;
+use crate::action::{Action, LoadCause};
 use crate::event::{AppendRights, BatchBytes};
 use crate::limits::{CONNECTION_WAITING_BYTES_MAX, CONNECTION_WAITING_BYTES_SHARE, SHARD_WAITING_BYTES_MAX};
 
@@ -94,11 +95,14 @@ impl Shard {
         connection: ConnectionKey,
         id: u64,
         target: &StreamRef,
-        input: Result<Input<'_>, ErrorFrame>,
+        input: Result<Input<'_>, BadInput>,
     ) {
         let input = match input {
             Ok(input) => input,
-            Err(error) => return self.refuse_append(turn, connection, AckTo::Request(connection, id), error),
+            Err(bad) => {
+                self.tell_of_denial(turn, connection, &bad, target);
+                return self.refuse_append(turn, connection, AckTo::Request(connection, id), bad.into());
+            }
         };
         let located = self.locate(turn, connection, target, LoadCause::Append, input.waiting_bytes());
         self.connections[connection].begin(id, InProgress::Request);
@@ -109,6 +113,20 @@ impl Shard {
                 let input = self.keep(input);
                 self.defer(turn, load, connection, Deferred::Append { id, input });
             }
+        }
+    }
+
+    /// What somebody tried and may not do is for the audit stream, whatever else becomes of it.
+    pub(super) fn tell_of_denial(
+        &self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        bad: &BadInput,
+        target: &StreamRef,
+    ) {
+        if let BadInput::Denied(missing) = bad {
+            let (connection, operation) = (self.connections[connection].id, missing.operation);
+            turn.actions.push(Action::Denied { connection, operation, target: target.clone() });
         }
     }
 
@@ -354,14 +372,30 @@ impl Shard {
     }
 }
 
+/// Why a batch is refused before anything is looked up.
+#[derive(Debug)]
+pub(super) enum BadInput {
+    Malformed(ErrorFrame),
+    Denied(Missing),
+}
+
+impl From<BadInput> for ErrorFrame {
+    fn from(bad: BadInput) -> Self {
+        match bad {
+            BadInput::Malformed(error) => error,
+            BadInput::Denied(missing) => missing.into(),
+        }
+    }
+}
+
 /// Structure, limits, sums, command syntax (`s2-semantics.md` A3-A5, B5) and rights, before anything is looked up.
 pub(super) fn ingest<'a>(
     bytes: BatchBytes<'a>,
     conditions: AppendConditions,
     allowed: AppendRights,
-) -> Result<Input<'a>, ErrorFrame> {
-    let facts = batch::check_ingest(bytes.batch())?;
-    rights::check(allowed, &facts)?;
+) -> Result<Input<'a>, BadInput> {
+    let facts = batch::check_ingest(bytes.batch()).map_err(|error| BadInput::Malformed(error.into()))?;
+    rights::check(allowed, &facts).map_err(BadInput::Denied)?;
     Ok(Input { bytes, conditions, facts })
 }
 

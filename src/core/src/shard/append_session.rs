@@ -5,7 +5,7 @@ use riverrun_protocol::request::{AppendConditions, StreamRef};
 use riverrun_protocol::response::{Response, SessionOpened};
 
 use super::acks::AckTo;
-use super::append::ingest;
+use super::append::{BadInput, ingest};
 use super::connection::{ConnectionKey, InProgress};
 use super::load::Deferred;
 use super::slab::Key;
@@ -23,6 +23,8 @@ pub(super) struct AppendSession {
     id: u64,
     /// Of whoever opened it.
     rights: AppendRights,
+    /// Its stream, where the rights are not all there are: what is denied is told of by name.
+    limited_on: Option<Box<StreamRef>>,
     place: Place,
     /// Inputs that were neither acknowledged nor discarded.
     unanswered: usize,
@@ -66,8 +68,9 @@ impl Shard {
             Located::Open(stream) => Place::Open(stream),
             Located::Loading(load) => Place::Loading(load),
         };
+        let limited_on = (rights != AppendRights::ALL).then(|| Box::new(target.clone()));
         let (end, discards_waiting) = (End::NotYet, false);
-        let session = AppendSession { connection, id, rights, place, unanswered: 0, end, discards_waiting };
+        let session = AppendSession { connection, id, rights, limited_on, place, unanswered: 0, end, discards_waiting };
         let key = self.append_sessions.insert(session);
         self.connections[connection].begin(id, InProgress::AppendSession(key));
         match located {
@@ -165,7 +168,10 @@ impl Shard {
     ) {
         let input = match ingest(bytes, conditions, self.append_sessions[key].rights) {
             Ok(input) => input,
-            Err(error) => return self.refuse_input_unheard(turn, key, error),
+            Err(bad) => {
+                self.tell_of_denied_input(turn, key, &bad);
+                return self.refuse_input_unheard(turn, key, bad.into());
+            }
         };
         let session = &mut self.append_sessions[key];
         session.unanswered += 1;
@@ -176,6 +182,13 @@ impl Shard {
                 let input = self.keep(input);
                 self.defer(turn, load, connection, Deferred::Input { session: key, input });
             }
+        }
+    }
+
+    fn tell_of_denied_input(&self, turn: &mut Turn<'_>, key: AppendSessionKey, bad: &BadInput) {
+        let session = &self.append_sessions[key];
+        if let Some(target) = &session.limited_on {
+            self.tell_of_denial(turn, session.connection, bad, target);
         }
     }
 

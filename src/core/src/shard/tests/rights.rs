@@ -1,7 +1,8 @@
 //! F2: each kind of record needs the right of its own.
 
+use riverrun_protocol::access::Operation;
 use riverrun_protocol::batch::Record;
-use riverrun_protocol::error::ErrorCode;
+use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::request::AppendConditions;
 
 use super::client::{Said, batch, batch_of, connection, data, fence, target, trim};
@@ -19,6 +20,7 @@ fn is_refused(rights: AppendRights, records: &[Record]) -> bool {
     let is_refused = heard == [Said::refused(ErrorCode::PermissionDenied)];
     assert!(is_refused || heard == [Said::ack(0, records.len() as u64)], "{heard:?}");
     assert_eq!(w.store.streams.is_empty(), is_refused, "what is refused creates nothing");
+    assert_eq!(!w.denied.is_empty(), is_refused, "the audit stream is told of what is refused, and of nothing else");
     is_refused
 }
 
@@ -47,7 +49,8 @@ fn f2_each_kind_of_record_needs_its_right() {
 fn f2_the_refusal_names_what_is_missing() {
     let facts = |records: &[Record]| riverrun_protocol::batch::check_ingest(&batch_of(records)).unwrap();
     let rights = AppendRights { fence: false, ..AppendRights::ALL };
-    let error = crate::shard::rights::check(rights, &facts(&[data("a"), fence("t")])).unwrap_err();
+    let missing = crate::shard::rights::check(rights, &facts(&[data("a"), fence("t")])).unwrap_err();
+    let error = ErrorFrame::from(missing);
     assert!(error.message.contains("`fence`"), "{}", error.message);
 }
 
@@ -62,4 +65,5 @@ fn f2_b10_a_session_has_the_rights_of_its_opening_and_is_poisoned_without_them()
     w.input(c, 1, &batch(&["never"]));
     let denied = Said::refused(ErrorCode::PermissionDenied);
     assert_eq!(w.heard(c, 1), [Said::Opened { tail: 0 }, Said::ack(0, 1), denied]);
+    assert_eq!(w.denied, [(Operation::Trim, target("s"))]);
 }

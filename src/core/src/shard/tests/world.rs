@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use riverrun_protocol::access::Operation;
 use riverrun_protocol::batch::Batch;
 use riverrun_protocol::error::ErrorFrame;
+use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::{Push, ReadBatches, Response};
 use riverrun_protocol::types::{Position, StreamId};
 
@@ -60,6 +62,8 @@ pub(super) struct World {
     unsent: BTreeMap<ConnectionId, u64>,
     pub(super) stopped: BTreeSet<ConnectionId>,
     pub(super) fatal: Option<String>,
+    /// What the audit stream is told of.
+    pub(super) denied: Vec<(Operation, StreamRef)>,
     pub(super) drained: bool,
     told: Vec<Told>,
     pub(super) inherited_published: bool,
@@ -101,6 +105,7 @@ impl World {
             unsent: BTreeMap::new(),
             stopped: BTreeSet::new(),
             fatal: None,
+            denied: Vec::new(),
             drained: false,
             told: Vec::new(),
             inherited_published: false,
@@ -398,6 +403,7 @@ impl World {
             Action::LoadPages { load, stream_id, chunk, from, bytes_max } => {
                 self.page_loads.push_back((load, stream_id, chunk, from, bytes_max));
             }
+            Action::Denied { operation, target, .. } => self.denied.push((operation, target)),
             Action::Fatal { reason } => assert_eq!(self.fatal.replace(reason), None, "said once"),
             Action::Drained => assert!(!std::mem::replace(&mut self.drained, true), "said once"),
             Action::StreamClosed { call, outcome } => self.told.push(Told::Closed { call: call.0, outcome }),

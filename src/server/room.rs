@@ -1,0 +1,47 @@
+//! How many connections a shard holds. Every socket is a descriptor, and so is every journal, chunk and catalog file that is opened:
+//! connections must leave some for those, or strangers could stop publishing by dialling (reliability.md F28).
+
+use rustix::process::{Resource, getrlimit};
+
+/// Connections of one shard, however many descriptors there are.
+const CONNECTIONS_MAX: usize = 20_000;
+/// Descriptors for everything else: files, rings, bells, the runtime's own.
+const DESCRIPTORS_KEPT: usize = 512;
+
+/// One shard's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Beyond it new ones are refused with `Overloaded`, and connections of other shards do not move here.
+    pub connections_max: usize,
+    /// Of these, connections that have not been let in: the others are for those who have.
+    pub strangers_max: usize,
+}
+
+impl Room {
+    /// As this process may have.
+    pub fn of_process(shards: usize) -> Self {
+        let descriptors = getrlimit(Resource::Nofile).current;
+        Self::new(descriptors.map_or(usize::MAX, |d| usize::try_from(d).unwrap_or(usize::MAX)), shards)
+    }
+
+    fn new(descriptors: usize, shards: usize) -> Self {
+        let kept = DESCRIPTORS_KEPT.min(descriptors / 2);
+        let connections_max = ((descriptors - kept) / shards.max(1)).clamp(2, CONNECTIONS_MAX);
+        Self { connections_max, strangers_max: connections_max / 2 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f28_connections_leave_descriptors_for_files() {
+        for (descriptors, shards) in [(256, 1), (256, 2), (1024, 2), (20_000, 2), (1 << 20, 64), (usize::MAX, 1)] {
+            let Room { connections_max, strangers_max } = Room::new(descriptors, shards);
+            let kept = descriptors - connections_max * shards;
+            assert!(kept >= DESCRIPTORS_KEPT.min(descriptors / 2), "{kept} of {descriptors} are left");
+            assert!(strangers_max >= 1 && strangers_max < connections_max && connections_max <= CONNECTIONS_MAX);
+        }
+    }
+}

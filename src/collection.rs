@@ -109,7 +109,7 @@ impl Collector {
             done
         };
         let swept = Swept {
-            streams_expired: note(expiry::expire(parts).await),
+            streams_expired: note(Ok(expiry::expire(parts).await)),
             chunks_died: note(Ok(chunks::bury(parts).await)),
             chunks_deleted: note(chunks::delete(parts).await),
             streams_deleted: note(empty::delete_empty(parts).await),

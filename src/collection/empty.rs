@@ -21,8 +21,8 @@ const DELETION_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Returns how many were deleted.
 pub async fn delete_empty(parts: &CollectorParts) -> Result<Outcome, CollectError> {
-    note_emptied(parts).await?;
     let mut outcome = Outcome::default();
+    note_emptied(parts, &mut outcome).await;
     let mut keys = Bytes::from_static(keys::DUE_PREFIX)..keys::due_until(parts.now_ms());
     let mut seen = HashSet::new();
     loop {
@@ -36,33 +36,52 @@ pub async fn delete_empty(parts: &CollectorParts) -> Result<Outcome, CollectErro
 }
 
 /// Streams that lost their last record have a `due` row from now on, if they ask for one.
-async fn note_emptied(parts: &CollectorParts) -> Result<(), CollectError> {
-    let emptied = parts.index.take_emptied(PAGE_ROWS);
-    let noted = note(parts, &emptied).await;
-    if noted.is_err() {
-        parts.index.give_back_emptied(emptied);
+async fn note_emptied(parts: &CollectorParts, outcome: &mut Outcome) {
+    let mut not_noted = Vec::new();
+    loop {
+        let emptied = parts.index.take_emptied(PAGE_ROWS);
+        if emptied.is_empty() {
+            return parts.index.give_back_emptied(not_noted);
+        }
+        not_noted.extend(note(parts, emptied, outcome).await);
     }
-    noted
 }
 
-async fn note(parts: &CollectorParts, emptied: &[StreamId]) -> Result<(), CollectError> {
-    let mut changes = Vec::new();
-    for id in emptied {
-        let Some(target) = target_of(parts, *id).await? else { continue };
-        let row = DueRow { target };
-        let entry = entry_of(parts, *id, &row).await?;
-        let verdict = entry.map(|entry| judge_empty(&entry, parts.index.stored_records(*id), parts.now_ms()));
-        let at_ms = match verdict {
-            Some(EmptyVerdict::LookAgainAt(at_ms)) => at_ms,
-            Some(EmptyVerdict::Ask { .. }) => parts.now_ms(),
-            Some(EmptyVerdict::Forget) | None => continue,
-        };
-        changes.push(Change::Put(keys::due(at_ms, *id), row.encode()));
+/// Returns those that are still to be noted.
+async fn note(parts: &CollectorParts, emptied: Vec<StreamId>, outcome: &mut Outcome) -> Vec<StreamId> {
+    let (mut changes, mut not_noted) = (Vec::new(), Vec::new());
+    for id in &emptied {
+        match due_row(parts, *id).await {
+            Ok(change) => changes.extend(change),
+            Err(error) => {
+                outcome.count(Err(error));
+                not_noted.push(*id);
+            }
+        }
     }
-    match changes.is_empty() {
-        true => Ok(()),
-        false => Ok(parts.catalog.write(changes).await?),
+    if changes.is_empty() {
+        return not_noted;
     }
+    match parts.catalog.write(changes).await {
+        Ok(()) => not_noted,
+        Err(error) => {
+            outcome.count(Err(error.into()));
+            emptied
+        }
+    }
+}
+
+/// `None` if it does not ask for one.
+async fn due_row(parts: &CollectorParts, id: StreamId) -> Result<Option<Change>, CollectError> {
+    let Some(target) = target_of(parts, id).await? else { return Ok(None) };
+    let row = DueRow { target };
+    let Some(entry) = entry_of(parts, id, &row).await? else { return Ok(None) };
+    let at_ms = match judge_empty(&entry, parts.index.stored_records(id), parts.now_ms()) {
+        EmptyVerdict::LookAgainAt(at_ms) => at_ms,
+        EmptyVerdict::Ask { .. } => parts.now_ms(),
+        EmptyVerdict::Forget => return Ok(None),
+    };
+    Ok(Some(Change::Put(keys::due(at_ms, id), row.encode())))
 }
 
 /// True if it was deleted. A second row of the same stream is one too many.

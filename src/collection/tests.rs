@@ -4,9 +4,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::FutureExt;
-use riverrun_core::chunk::{ChunkId, ChunkInput};
+use riverrun_core::chunk::{ChunkId, ChunkInput, StreamState};
 use riverrun_core::control::{DueRow, IdRow, StateRow, StreamEntry, keys};
 use riverrun_protocol::batch::Batch;
+use riverrun_protocol::config::Retention;
 
 use super::*;
 use crate::catalog::Change;
@@ -224,15 +225,21 @@ fn due_at(world: &World) -> Vec<u64> {
 async fn e8_a_stream_that_was_never_written_goes_after_its_min_age() {
     let world = World::new();
     let node = world.start().await;
-    let one = deleting_when_empty(1, 30);
-    node.put_stream(&one).await;
-    put_due(&node, &one, one.first_due_ms(NOW_MS).expect("on")).await;
-    world.set_now(NOW_MS + 29_999);
-    assert_eq!(node.sweep().await, Swept::default());
-    world.set_now(NOW_MS + 30_000);
-    assert_eq!(node.sweep().await.streams_deleted, 1);
-    assert_eq!(*node.streams.deleted.lock().unwrap(), [one.id]);
-    assert!(due_at(&world).is_empty());
+    let mut one = StreamEntry::clone(&deleting_when_empty(1, 30));
+    // As long as its records would have had, had it been written to when it was made; or at once, where they would stay for ever.
+    for (retention, age_ms) in [(Retention::Infinite, 0), (Retention::Age(100), 100_000)] {
+        one.config.retention = retention;
+        one.created_at_ms = NOW_MS;
+        world.set_now(NOW_MS);
+        node.put_stream(&one).await;
+        put_due(&node, &one, one.first_due_ms(NOW_MS).expect("on")).await;
+        world.set_now(NOW_MS + age_ms + 29_999);
+        assert_eq!(node.sweep().await, Swept::default());
+        world.set_now(due_at(&world)[0].max(NOW_MS + age_ms + 30_000));
+        assert_eq!(node.sweep().await.streams_deleted, 1, "{retention:?}");
+        assert_eq!(std::mem::take(&mut *node.streams.deleted.lock().unwrap()), [one.id]);
+        assert!(due_at(&world).is_empty());
+    }
 }
 
 #[tokio::test]
@@ -245,16 +252,102 @@ async fn e8_never_while_something_is_alive_or_in_use_or_young() {
     put_due(&node, &one, NOW_MS + 30_000).await;
     world.set_now(NOW_MS + 30_000);
     assert_eq!(node.sweep().await.streams_deleted, 0);
-    assert_eq!(due_at(&world), [NOW_MS + 100_000], "not before its records have expired");
+    assert_eq!(due_at(&world), [NOW_MS + 130_000], "not before its records have been gone for as long");
 
-    *node.streams.in_use.lock().unwrap() = true;
     world.set_now(NOW_MS + 100_000);
+    assert_eq!(node.sweep().await.streams_deleted, 0, "it has only just become empty");
+    *node.streams.in_use.lock().unwrap() = true;
+    world.set_now(NOW_MS + 130_000);
     assert_eq!(node.sweep().await.streams_deleted, 0, "the shard has the last word");
-    assert_eq!(due_at(&world), [NOW_MS + 130_000]);
+    assert_eq!(due_at(&world), [NOW_MS + 160_000]);
 
     *node.streams.in_use.lock().unwrap() = false;
-    world.set_now(NOW_MS + 130_000);
+    world.set_now(NOW_MS + 160_000);
     assert_eq!(node.sweep().await.streams_deleted, 1);
+}
+
+/// E8: since when it is empty is not forgotten with the process, nor with the chunk that held its last record.
+#[tokio::test]
+async fn e8_how_long_it_has_been_empty_outlives_a_restart() {
+    let world = World::new();
+    let node = world.start().await;
+    let one = deleting_when_empty(1, 100);
+    node.put_stream(&one).await;
+    node.publish_batch(0, &one, expiring_batch(one.id, 0, &["a"], NOW_MS + 300_000)).await;
+    world.set_now(NOW_MS + 300_000);
+    assert_eq!(node.sweep().await.streams_expired, 1);
+    world.set_now(NOW_MS + 300_000 + GRACE_MS);
+    assert_eq!(node.sweep().await.chunks_deleted, 1);
+
+    let again = world.start().await;
+    world.set_now(NOW_MS + 399_999);
+    assert_eq!(again.sweep().await.streams_deleted, 0);
+    world.set_now(NOW_MS + 400_000 + 1000);
+    assert_eq!(again.sweep().await.streams_deleted, 1);
+}
+
+/// Interrupted anywhere by a catalog that comes back: every shard hears of what has expired in its streams before the chunks go.
+#[tokio::test]
+async fn e8_no_shard_misses_an_expiry_because_of_an_outage() {
+    for steps in 0..12 {
+        let world = World::new();
+        let node = world.start().await;
+        let streams = [entry(1, "s"), entry(2, "t")];
+        for (number, stream) in (0..).zip(&streams) {
+            node.put_stream(stream).await;
+            node.publish_batch(number, stream, expiring_batch(stream.id, 0, &["a"], NOW_MS + 1)).await;
+        }
+        world.set_now(NOW_MS + 1);
+        world.rows.stop_after(Some(steps));
+        let _ = node.collector.sweep().await;
+        world.rows.stop_after(None);
+        node.sweep().await;
+        let mut raised = node.streams.raised.lock().unwrap().clone();
+        raised.sort();
+        raised.dedup();
+        assert_eq!(raised, streams.map(|stream| (stream.id, 1)), "after {steps} steps");
+    }
+}
+
+/// One row that cannot be read keeps no other stream from being deleted.
+#[tokio::test]
+async fn e8_an_unreadable_row_of_one_stream_keeps_no_other() {
+    let world = World::new();
+    let node = world.start().await;
+    let (broken, sound) = (entry(1, "broken"), deleting_when_empty(2, 30));
+    node.put_stream(&broken).await;
+    node.put_stream(&sound).await;
+    for (number, stream) in [(0, &broken), (1, &sound)] {
+        node.publish_batch(number, stream, expiring_batch(stream.id, 0, &["a"], NOW_MS + 1)).await;
+    }
+    node.catalog.put_batch(vec![(keys::id(broken.id), "rubbish".into())]).await.expect("written");
+    let mut swept = Swept::default();
+    for at_ms in [1, 30_001, 31_001, 32_001] {
+        world.set_now(NOW_MS + at_ms);
+        let (now, outcome) = node.collector.sweep().await;
+        outcome.expect_err("it is said each time");
+        swept.streams_expired += now.streams_expired;
+        swept.streams_deleted += now.streams_deleted;
+    }
+    assert_eq!((swept.streams_expired, swept.streams_deleted), (1, 1));
+}
+
+/// A start finds every drained stream at once; one sweep gets to the last of them.
+#[tokio::test]
+async fn e8_one_sweep_looks_at_every_stream_that_was_emptied() {
+    let world = World::new();
+    let node = world.start().await;
+    let last = deleting_when_empty(0xff, 30);
+    node.put_stream(&last).await;
+    let state = |id: StreamId| StateRow { quiet_since_ms: NOW_MS, state: StreamState { stream_id: id, ..StreamState::default() } };
+    for n in 0..3 * PAGE_ROWS as u64 {
+        let mut id = [0; 16];
+        id[8..].copy_from_slice(&n.to_be_bytes());
+        node.index.adopt_state(&state(StreamId(id)));
+    }
+    node.index.adopt_state(&state(last.id));
+    node.sweep().await;
+    assert_eq!(due_at(&world), [NOW_MS + 30_000]);
 }
 
 #[tokio::test]
@@ -297,7 +390,8 @@ async fn e8_two_due_rows_of_one_stream_become_one() {
     let world = World::new();
     let node = world.start().await;
     *node.streams.in_use.lock().unwrap() = true;
-    let one = deleting_when_empty(1, 1);
+    let mut one = StreamEntry::clone(&deleting_when_empty(1, 1));
+    one.config.retention = Retention::Infinite;
     node.put_stream(&one).await;
     put_due(&node, &one, NOW_MS + 1_000).await;
     put_due(&node, &one, NOW_MS + 1_001).await;

@@ -79,19 +79,19 @@ impl ChunkIndex {
             Some(stream) => LoadedStream {
                 state: stream.state().clone(),
                 chunks: stream.chunks(),
-                last_write_ms: stream.stored_records().last_write_ms,
+                quiet_since_ms: stream.stored_records().quiet_since_ms,
                 entry,
             },
             None => {
                 let state = StreamState { stream_id: entry.id, ..StreamState::default() };
-                LoadedStream { entry, state, chunks: Vec::new(), last_write_ms: None }
+                LoadedStream { entry, state, chunks: Vec::new(), quiet_since_ms: None }
             }
         }
     }
 
-    /// When the newest record in any chunk arrived; 0 where there is none.
+    /// When the newest record in any chunk arrived, or expired; 0 where there is none.
     pub fn newest_write_ms(&self) -> u64 {
-        self.read().streams.values().map(|stream| stream.state_row().last_write_ms).max().unwrap_or(0)
+        self.read().streams.values().map(|stream| stream.state_row().quiet_since_ms).max().unwrap_or(0)
     }
 
     /// Streams that chunks, or state rows, know.
@@ -107,6 +107,11 @@ impl ChunkIndex {
     /// What a state row of this stream would say now.
     pub fn state_row(&self, stream_id: StreamId) -> Option<StateRow> {
         self.read().streams.get(&stream_id).map(IndexedStream::state_row)
+    }
+
+    /// What it will say when the records below this number have expired.
+    pub fn state_row_from(&self, stream_id: StreamId, start_seq_num: u64) -> Option<StateRow> {
+        self.read().streams.get(&stream_id).map(|stream| stream.state_row_from(start_seq_num))
     }
 
     pub fn stored_records(&self, stream_id: StreamId) -> StoredRecords {
@@ -138,9 +143,7 @@ impl ChunkIndex {
     /// Streams that were emptied since the last call: by a trim, by expiry, or before this process began.
     pub fn take_emptied(&self, streams_max: usize) -> Vec<StreamId> {
         let mut known = self.write();
-        let taken: Vec<StreamId> = known.emptied.iter().take(streams_max).copied().collect();
-        known.emptied.retain(|id| !taken.contains(id));
-        taken
+        std::iter::from_fn(|| known.emptied.pop_first()).take(streams_max).collect()
     }
 
     /// They are still to be looked at.

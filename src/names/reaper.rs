@@ -19,32 +19,34 @@ const PAGE_ROWS: usize = 1000;
 const AT_ONCE: usize = 16;
 
 impl Names {
-    /// Runs until the process is over.
+    /// Runs until the process is over. What keeps one of the two from being done keeps nothing of the other.
     pub async fn reap(self: Arc<Self>) {
-        if self.until_done(|| self.purge_left_behind()).await.is_err() {
-            return;
-        }
-        while self.until_done(|| self.delete_marked_basins()).await.is_ok() {
-            self.reaper.notified().await;
-        }
+        let purge = self.until_done(|| self.purge_left_behind());
+        let delete = async {
+            while self.until_done(|| self.delete_marked_basins()).await.is_ok() {
+                self.reaper.notified().await;
+            }
+        };
+        let _ = futures::join!(purge, delete);
     }
 
     /// No shard of this process holds anything of a stream that an older one deleted: it is never loaded, and recovery drops what
     /// journals hold of it.
     pub(crate) async fn purge_left_behind(&self) -> Result<(), NameError> {
+        let mut outcome = Ok(());
         let mut pages = keys_under(keys::PENDING_STREAM_PREFIX);
         while let Some(rows) = self.page(&mut pages).await? {
-            each(rows, |(key, value)| async move {
+            let purged = each(rows, |(key, value)| async move {
                 let Some(id) = keys::parse_pending_stream(&key) else { return Ok(()) };
                 let pending = PendingStream::decode(&value)?;
                 match pending.epoch < self.catalog.writer_epoch() {
                     true => self.purge(id, &pending).await,
                     false => Ok(()),
                 }
-            })
-            .await?;
+            });
+            outcome = outcome.and(purged.await);
         }
-        Ok(())
+        outcome
     }
 
     pub(super) async fn delete_marked_basins(&self) -> Result<(), NameError> {

@@ -160,6 +160,8 @@ impl Worker {
                 return Ok(());
             }
             self.wait()?;
+            // What the tokio side had said before a client was answered comes before what that client says then.
+            self.take_mail();
             self.feed_starved();
             while let Some(completion) = self.ring.pop() {
                 self.on_completion(completion);

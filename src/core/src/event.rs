@@ -196,7 +196,7 @@ pub struct LoadedStream {
     /// Ordered by position, without overlap.
     pub chunks: Vec<ChunkRange>,
     /// When it was last written to, by the wall clock, where that is known.
-    pub last_write_ms: Option<u64>,
+    pub quiet_since_ms: Option<u64>,
 }
 
 /// The part of one stream that one chunk holds.

@@ -9,7 +9,8 @@ use riverrun_protocol::types::StreamId;
 pub struct IndexedStream {
     /// As of the newest chunk or state row; its trim point is the highest of all that were seen.
     state: StreamState,
-    last_write_ms: u64,
+    /// When the newest record arrived, or when the last that expired did.
+    quiet_since_ms: u64,
     /// In order of position; all of them reach above the trim point.
     ranges: Vec<IndexedRange>,
 }
@@ -24,7 +25,7 @@ struct IndexedRange {
 impl IndexedStream {
     pub fn new(id: StreamId) -> Self {
         let state = StreamState { stream_id: id, ..StreamState::default() };
-        Self { state, last_write_ms: 0, ranges: Vec::new() }
+        Self { state, quiet_since_ms: 0, ranges: Vec::new() }
     }
 
     /// Chunks may be taken in in any order, and a stream whose storage class was changed has them in two sequences: the state
@@ -39,12 +40,12 @@ impl IndexedStream {
     }
 
     pub fn adopt(&mut self, row: &StateRow) -> Vec<ChunkId> {
-        self.adopt_state(&row.state, row.last_write_ms);
+        self.adopt_state(&row.state, row.quiet_since_ms);
         self.prune()
     }
 
-    fn adopt_state(&mut self, state: &StreamState, last_write_ms: u64) {
-        self.last_write_ms = self.last_write_ms.max(last_write_ms);
+    fn adopt_state(&mut self, state: &StreamState, quiet_since_ms: u64) {
+        self.quiet_since_ms = self.quiet_since_ms.max(quiet_since_ms);
         let trim_point = self.state.trim_point.max(state.trim_point);
         if state.next.seq_num >= self.state.next.seq_num {
             self.state = state.clone();
@@ -55,8 +56,14 @@ impl IndexedStream {
 
     /// Never above the tail: what is not in the store yet is not known to have expired.
     pub fn raise_start(&mut self, start_seq_num: u64) -> Vec<ChunkId> {
+        self.quiet_since_ms = self.quiet_since_ms.max(self.last_expiry_below(start_seq_num));
         self.state.trim_point = self.state.trim_point.max(start_seq_num.min(self.state.next.seq_num));
         self.prune()
+    }
+
+    fn last_expiry_below(&self, seq_num: u64) -> u64 {
+        let below = self.ranges.iter().take_while(|range| range.range.end_seq_num <= seq_num);
+        below.map(|range| range.expires_at_ms).max().unwrap_or(0)
     }
 
     /// The terminal trim of a deletion has the highest number there is.
@@ -70,7 +77,15 @@ impl IndexedStream {
     }
 
     pub fn state_row(&self) -> StateRow {
-        StateRow { last_write_ms: self.last_write_ms, state: self.state.clone() }
+        StateRow { quiet_since_ms: self.quiet_since_ms, state: self.state.clone() }
+    }
+
+    /// As it will be when the records below this number have expired.
+    pub fn state_row_from(&self, start_seq_num: u64) -> StateRow {
+        let mut row = self.state_row();
+        row.state.trim_point = row.state.trim_point.max(start_seq_num);
+        row.quiet_since_ms = row.quiet_since_ms.max(self.last_expiry_below(start_seq_num));
+        row
     }
 
     pub fn chunks(&self) -> Vec<ChunkRange> {
@@ -98,7 +113,7 @@ impl IndexedStream {
         let forever = self.ranges.iter().any(|range| range.expires_at_ms == 0);
         let last = self.ranges.iter().map(|range| range.expires_at_ms).max();
         StoredRecords {
-            last_write_ms: (self.last_write_ms > 0).then_some(self.last_write_ms),
+            quiet_since_ms: (self.quiet_since_ms > 0).then_some(self.quiet_since_ms),
             alive: !self.ranges.is_empty(),
             expire_at_ms: last.filter(|_| !forever),
         }

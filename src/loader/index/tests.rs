@@ -198,11 +198,11 @@ fn the_newest_write_is_known_from_chunks_and_from_where_emptied_streams_stood() 
     assert_eq!(index.newest_write_ms(), 0, "nothing was ever written");
     add_batch(&index, 0, 1, &expiring_batch(entry(1, "s").id, 0, &["a"], NOW_MS + 10));
     let in_chunk = index.newest_write_ms();
-    assert_eq!(Some(in_chunk), index.stored_records(entry(1, "s").id).last_write_ms);
+    assert_eq!(Some(in_chunk), index.stored_records(entry(1, "s").id).quiet_since_ms);
     assert!(in_chunk > 0);
-    for (last_write_ms, newest) in [(in_chunk - 1, in_chunk), (in_chunk + 7, in_chunk + 7)] {
+    for (quiet_since_ms, newest) in [(in_chunk - 1, in_chunk), (in_chunk + 7, in_chunk + 7)] {
         let state = StreamState { stream_id: entry(2, "t").id, ..StreamState::default() };
-        index.adopt_state(&StateRow { last_write_ms, state });
+        index.adopt_state(&StateRow { quiet_since_ms, state });
         assert_eq!(index.newest_write_ms(), newest);
     }
 }

@@ -1,11 +1,15 @@
 //! What is left to be done when a process ends, and what nobody waits for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use riverrun_core::control::keys;
 use riverrun_protocol::error::ErrorCode;
 use riverrun_protocol::response::Response;
+use riverrun_protocol::types::StreamId;
 
 use super::process::{Process, code, provisioned};
+use crate::catalog::Catalog;
 use crate::catalog::model::WriteFault;
 use crate::publish::fixtures::basin;
 
@@ -105,4 +109,24 @@ async fn e6_a_purge_without_an_answer_leaves_the_names_next_stream_alone() {
     let second = provisioned(process.create("s").await).info.id;
     assert_ne!(first, second);
     process.assert_consistent();
+}
+
+/// A row that cannot be read is said and tried again; it keeps no basin from going.
+#[tokio::test(start_paused = true)]
+async fn e6_an_unreadable_row_keeps_nothing_else_from_going() {
+    let process = Process::with_basin().await;
+    process.create("s").await.expect("created");
+    process.shards.let_leave(false);
+    process.delete("s").await.expect("deleted");
+    process.names.delete_basin(basin()).await.expect("marked");
+    let unreadable = keys::pending_stream(StreamId([0; 16]));
+    process.rows.open().put_batch(vec![(unreadable.clone(), "rubbish".into())]).await.expect("written");
+
+    let process = process.restarted();
+    let reaping = tokio::spawn(process.names.clone().reap());
+    while process.basin().is_some() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(!reaping.is_finished() && process.rows.rows().contains_key(&unreadable));
+    reaping.abort();
 }

@@ -106,7 +106,7 @@ async fn e6_where_a_purged_stream_stood_is_forgotten_at_the_next_start() {
     drop(node);
     let states = [gone, stays].map(|id| {
         let state = StreamState { stream_id: id, ..StreamState::default() };
-        (keys::state(id), StateRow { last_write_ms: 1, state }.encode())
+        (keys::state(id), StateRow { quiet_since_ms: 1, state }.encode())
     });
     world.rows.open().put_batch(states.into()).await.expect("as a sweep does it, behind the purge");
     let node = world.start(1).await;

@@ -6,6 +6,7 @@
 //! ```
 
 use bytes::Bytes;
+use riverrun_protocol::config::Retention;
 use riverrun_protocol::request::StreamRef;
 
 use super::StreamEntry;
@@ -44,6 +45,15 @@ impl StreamEntry {
         (secs > 0 && self.deleted_at_ms.is_none()).then(|| secs.saturating_mul(1000))
     }
 
+    /// A stream that was never written to counts as one whose first record came with its creation (E8): whoever makes streams ahead
+    /// of time has as long as their records would have had.
+    fn unwritten_until_ms(&self) -> u64 {
+        match self.config.retention {
+            Retention::Age(secs) => self.created_at_ms.saturating_add(secs.saturating_mul(1000)),
+            Retention::Infinite => self.created_at_ms,
+        }
+    }
+
     /// When to look for the first time, if at all: after its creation, or after the setting was switched on.
     pub fn first_due_ms(&self, now_ms: u64) -> Option<u64> {
         self.delete_on_empty_min_age_ms().map(|min_age_ms| now_ms.saturating_add(min_age_ms))
@@ -53,8 +63,8 @@ impl StreamEntry {
 /// What is known of a stream's records without asking its shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct StoredRecords {
-    /// The newest record's arrival, as far as chunks tell.
-    pub last_write_ms: Option<u64>,
+    /// When the newest record arrived, or when the last that expired did, as far as chunks tell.
+    pub quiet_since_ms: Option<u64>,
     /// Something in chunks is alive; and the time at which all of it will have expired, `None` = never by itself.
     pub alive: bool,
     pub expire_at_ms: Option<u64>,
@@ -73,16 +83,16 @@ pub enum EmptyVerdict {
 /// A look at a stream whose time has come. Deletion may be late, never early (`s2-semantics.md` E8).
 pub fn judge_empty(entry: &StreamEntry, stored: StoredRecords, now_ms: u64) -> EmptyVerdict {
     let Some(min_age_ms) = entry.delete_on_empty_min_age_ms() else { return EmptyVerdict::Forget };
-    let unwritten_since = stored.last_write_ms.unwrap_or(entry.created_at_ms).max(entry.created_at_ms);
-    let old_enough = unwritten_since.saturating_add(min_age_ms);
-    let empty_at = match (stored.alive, stored.expire_at_ms) {
-        (false, _) => old_enough,
-        (true, Some(expired)) => old_enough.max(expired),
+    let quiet_since = stored.quiet_since_ms.unwrap_or_else(|| entry.unwritten_until_ms()).max(entry.created_at_ms);
+    let empty_since = match (stored.alive, stored.expire_at_ms) {
+        (false, _) => quiet_since,
+        (true, Some(expired)) => quiet_since.max(expired),
         (true, None) => return EmptyVerdict::Forget,
     };
-    match empty_at <= now_ms && !stored.alive {
+    let due_at = empty_since.saturating_add(min_age_ms);
+    match due_at <= now_ms && !stored.alive {
         true => EmptyVerdict::Ask { min_age_ms },
-        false => EmptyVerdict::LookAgainAt(empty_at.max(now_ms.saturating_add(EMPTY_LOOK_PAUSE_MIN_MS))),
+        false => EmptyVerdict::LookAgainAt(due_at.max(now_ms.saturating_add(EMPTY_LOOK_PAUSE_MIN_MS))),
     }
 }
 

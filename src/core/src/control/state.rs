@@ -16,14 +16,14 @@ const KIND: Kind = Kind { tag: 25, name: "stream state row", version: 1 };
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StateRow {
     /// Arrival of the newest record.
-    pub last_write_ms: u64,
+    pub quiet_since_ms: u64,
     pub state: StreamState,
 }
 
 impl StateRow {
     pub fn encode(&self) -> Bytes {
         KIND.encode(|out| {
-            out.put_u64_le(self.last_write_ms);
+            out.put_u64_le(self.quiet_since_ms);
             let mut state = Vec::new();
             self.state.encode(&mut state);
             out.put_prefixed(&state);
@@ -32,7 +32,7 @@ impl StateRow {
 
     pub fn decode(value: &[u8]) -> Result<Self, StoredError> {
         KIND.decode(value, |reader, _| {
-            Ok(Self { last_write_ms: reader.u64()?, state: StreamState::decode(reader.prefixed()?)? })
+            Ok(Self { quiet_since_ms: reader.u64()?, state: StreamState::decode(reader.prefixed()?)? })
         })
     }
 }

@@ -10,7 +10,6 @@ use super::acks::{AckTo, PendingAck, PendingAppend};
 use super::commands::Effects;
 use super::conditions::Refusal;
 use super::connection::{ConnectionKey, InProgress};
-use super::deletion::deletion_pending;
 use super::load::Deferred;
 use super::stream::{Stream, StreamKey};
 use super::streams::Located;
@@ -212,9 +211,7 @@ impl Shard {
 
     fn check_accept(&self, key: StreamKey, input: &Input<'_>) -> Result<(), Refusal> {
         let stream = &self.streams[key];
-        if !stream.is_open() {
-            return Err(deletion_pending().into());
-        }
+        stream.check_open()?;
         conditions::check(stream, &input.conditions, &input.facts)
     }
 

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use riverrun_protocol::batch::{self, Record};
-use riverrun_protocol::error::{ErrorCode, ErrorFrame};
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::request::{AppendConditions, StreamRef};
 use riverrun_protocol::types::StreamId;
 
@@ -44,6 +44,17 @@ pub(super) enum TerminalTrim {
 impl Stream {
     pub(super) fn is_open(&self) -> bool {
         self.life == Life::Open
+    }
+
+    /// # Errors
+    /// That it is being deleted, once that is certain. A closed stream may be opened again, also by a crash, if the catalog does not
+    /// take its deletion: until it has, nobody is told of one (`s2-semantics.md` B9), but to come back.
+    pub(super) fn check_open(&self) -> Result<(), ErrorFrame> {
+        match &self.life {
+            Life::Open => Ok(()),
+            Life::Closed { .. } if self.entry.deleted_at_ms.is_none() => Err(closed_for_now()),
+            Life::Closed { .. } | Life::Deleted { .. } => Err(deletion_pending()),
+        }
     }
 
     /// Its last record is stable: whoever has read that has read everything.
@@ -91,7 +102,7 @@ impl Shard {
             Life::Closed { calls } => calls.push(call),
             life @ Life::Open => *life = Life::Closed { calls: vec![call] },
         }
-        self.refuse_waiting_of(turn, key, &deletion_pending());
+        self.refuse_waiting_of(turn, key, &closed_for_now());
         self.answer_closed(turn, key);
     }
 
@@ -231,6 +242,11 @@ impl Shard {
 
 pub(super) fn answer_not_closed(turn: &mut Turn<'_>, call: CallId, why: NotClosed) {
     turn.actions.push(Action::StreamClosed { call, outcome: Err(why) });
+}
+
+fn closed_for_now() -> ErrorFrame {
+    let why = "the stream is closed while it is decided whether it is deleted: try again in a moment";
+    ErrorFrame { outcome: Outcome::NotDone, ..ErrorFrame::new(ErrorCode::Unavailable, why) }
 }
 
 /// `s2-semantics.md` E6, E11.

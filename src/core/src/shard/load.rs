@@ -11,7 +11,7 @@ use super::acks::AckTo;
 use super::append::{OwnedInput, overloaded};
 use super::append_session::AppendSessionKey;
 use super::connection::ConnectionKey;
-use super::deletion::{answer_not_closed, deletion_pending};
+use super::deletion::answer_not_closed;
 use super::history::PagesWanted;
 use super::reader::ReaderKey;
 use super::stream::{Stream, StreamKey};
@@ -181,7 +181,7 @@ impl Shard {
     ) -> Result<Located, ErrorFrame> {
         let found = self.streams.find(target);
         if let Some(Located::Open(key)) = found {
-            return if self.streams[key].is_open() { Ok(Located::Open(key)) } else { Err(deletion_pending()) };
+            return self.streams[key].check_open().map(|()| Located::Open(key));
         }
         self.loads.check_room()?;
         self.check_waiting(connection, bytes)?;
@@ -390,7 +390,7 @@ fn is_about_existence(failure: &LoadFailure) -> bool {
 /// (`s2-semantics.md` E8).
 fn with_last_write(loaded: LoadedStream, now_ms: u64) -> LoadedStream {
     let unknown = (loaded.state.next.seq_num > 0).then_some(now_ms);
-    LoadedStream { last_write_ms: loaded.last_write_ms.or(unknown), ..loaded }
+    LoadedStream { quiet_since_ms: loaded.quiet_since_ms.or(unknown), ..loaded }
 }
 
 fn fail_closes(turn: &mut Turn<'_>, closes: Vec<(CallId, CloseWhen)>, failure: &LoadFailure) {

@@ -112,12 +112,12 @@ pub(super) struct Share {
 
 impl Stream {
     pub(super) fn new(loaded: LoadedStream) -> Self {
-        let LoadedStream { entry, state, chunks, last_write_ms } = loaded;
+        let LoadedStream { entry, state, chunks, quiet_since_ms } = loaded;
         let tail = state.next;
         let mut stream = Self {
             class: entry.config.storage_class,
             life: if entry.deleted_at_ms.is_some() { Life::Closed { calls: Vec::new() } } else { Life::Open },
-            last_write_ms: last_write_ms.unwrap_or(entry.created_at_ms),
+            last_write_ms: quiet_since_ms.unwrap_or(entry.created_at_ms),
             expired_to: 0,
             last_put: None,
             fence: Fence::of(&state),

@@ -62,8 +62,8 @@ impl Model {
         }
         let (state, chunks) = self.stored.get(&verdict.entry.id).cloned().unwrap_or_default();
         // Of one that was never written the age counts from its creation (E8).
-        let last_write_ms = chunks.is_empty().then_some(verdict.entry.created_at_ms);
-        Ok(LoadedStream { entry: Arc::new(verdict.entry), state, chunks, last_write_ms })
+        let quiet_since_ms = chunks.is_empty().then_some(verdict.entry.created_at_ms);
+        Ok(LoadedStream { entry: Arc::new(verdict.entry), state, chunks, quiet_since_ms })
     }
 
     pub(super) fn store(&mut self, chunk: &Arc<ChunkInput>) -> Event<'static> {

@@ -40,7 +40,7 @@ impl Store {
             deleted_at_ms: None,
             creation: None,
         });
-        let loaded = LoadedStream { entry, state: StreamState::default(), chunks: Vec::new(), last_write_ms: None };
+        let loaded = LoadedStream { entry, state: StreamState::default(), chunks: Vec::new(), quiet_since_ms: None };
         self.streams.insert((basin.to_owned(), name.to_owned()), loaded);
         id
     }

@@ -339,7 +339,10 @@ async fn e8_one_sweep_looks_at_every_stream_that_was_emptied() {
     let node = world.start().await;
     let last = deleting_when_empty(0xff, 30);
     node.put_stream(&last).await;
-    let state = |id: StreamId| StateRow { quiet_since_ms: NOW_MS, state: StreamState { stream_id: id, ..StreamState::default() } };
+    let state = |id: StreamId| StateRow {
+        quiet_since_ms: NOW_MS,
+        state: StreamState { stream_id: id, ..StreamState::default() },
+    };
     for n in 0..3 * PAGE_ROWS as u64 {
         let mut id = [0; 16];
         id[8..].copy_from_slice(&n.to_be_bytes());

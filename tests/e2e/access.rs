@@ -182,7 +182,9 @@ fn sessions_refused_without_end_leave_the_connection_usable() {
     let mut holder = Raw::connect(&server.addr, &secret).expect("issued");
     for id in 1..=3 * CONNECTION_REQUESTS_MAX as u64 {
         holder.send(id, &Request::OpenAppendSession(target("demo-basin", "b")));
-        assert!(matches!(holder.next(), Said::Error(of, error) if of == id && error.code == ErrorCode::PermissionDenied));
+        assert!(
+            matches!(holder.next(), Said::Error(of, error) if of == id && error.code == ErrorCode::PermissionDenied)
+        );
     }
     let id = 3 * CONNECTION_REQUESTS_MAX as u64 + 1;
     holder.send(id, &Request::OpenAppendSession(target("demo-basin", "a/b")));

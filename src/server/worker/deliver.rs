@@ -8,8 +8,8 @@ use riverrun_protocol::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, CONNECTION_R
 use riverrun_protocol::request::{Hello, Request};
 use riverrun_protocol::response::{HelloAccepted, Push, Response};
 
-use super::admission::Note;
 use super::Worker;
+use super::admission::Note;
 use crate::server::connection::{Route, Target};
 use crate::server::mail::{Flow, ForwardedRequest, Mail, Output};
 use crate::server::shared::AGENT;

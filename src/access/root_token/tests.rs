@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use tempfile::TempDir;
 
 use super::*;
-use crate::catalog::{Change, Row};
 use crate::catalog::model::{ModelRows, WriteFault};
+use crate::catalog::{Change, Row};
 
 const OPEN: RootTokenPolicy = RootTokenPolicy { required: false, is_memory: false, replace: false };
 const REQUIRED: RootTokenPolicy = RootTokenPolicy { required: true, ..OPEN };

@@ -12,8 +12,8 @@ use riverrun_protocol::types::{BasinName, RequestToken};
 
 use super::process::{Process, code, create, provisioned};
 use crate::catalog::model::WriteFault;
-use crate::names::{CALLS_MAX, EVERYTHING};
 use crate::names::model::Told;
+use crate::names::{CALLS_MAX, EVERYTHING};
 use crate::publish::fixtures::{basin, target};
 
 #[tokio::test]

@@ -114,7 +114,7 @@ impl State {
                 self.items.push_back(Item::Heartbeat(tail));
                 Ok(())
             }
-            Push::Draining => Err("Draining within a session".to_owned()),
+            Push::Draining | Push::Throttled { .. } => Err(format!("{} within a session", push.kind())),
         }
     }
 

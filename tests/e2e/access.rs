@@ -180,7 +180,7 @@ fn last_words(mut raw: Raw) -> (ErrorFrame, Instant) {
                 return (error, at);
             }
             Said::End => panic!("it ended without a word"),
-            Said::Answer(..) | Said::Push(_) | Said::Error(..) => {}
+            Said::Answer(..) | Said::Push(_) | Said::Throttled(_) | Said::Error(..) => {}
         }
     }
 }
@@ -268,7 +268,14 @@ fn a_rate_refuses_calls_and_slows_sessions() {
     });
     let begun = Instant::now();
     (0..25).for_each(|_| session.append_in_session(1, "x"));
-    (0..25).for_each(|n| assert!(matches!(session.next(), Said::Answer(1, _)), "ack {n}: every input was taken"));
+    let mut pauses = 0;
+    for n in 0..25 {
+        let (said, told) = session.next_behind_pauses();
+        assert!(matches!(said, Said::Answer(1, _)), "ack {n}: every input was taken");
+        assert!(told.iter().all(|ms| (1..=101).contains(ms)), "{told:?}");
+        pauses += told.len();
+    }
+    assert!(pauses > 0, "it was told why it waits");
     // The last of 25 is handled once the 24 before it are paid for, down to one second's worth.
     assert!(begun.elapsed() >= Duration::from_millis(1300), "{:?}", begun.elapsed());
 }
@@ -320,7 +327,9 @@ fn a_debt_is_not_left_behind_by_another_connection() {
     assert_eq!((error.code, error.outcome), (ErrorCode::Overloaded, Outcome::NotDone), "{error}");
     assert!((1..=2009).contains(&error.retry_after_ms), "{error:?}");
     other.append_in_session(1, "x");
-    assert!(matches!(other.next(), Said::Answer(1, _)), "taken once the debt is paid");
+    let (said, told) = other.next_behind_pauses();
+    assert!(matches!(said, Said::Answer(1, _)), "taken once the debt is paid");
+    assert!(matches!(told[..], [1000..=2009]), "{told:?}");
     assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 

@@ -42,6 +42,7 @@ mod stream_config;
 mod stream_list;
 mod stream_provisioned;
 mod tail;
+mod throttled;
 
 /// The single answer to a request; the frame's id is the request's.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -189,6 +190,11 @@ pub enum Push {
     },
     /// The server is going away: finish what is in flight, then reconnect. Id 0.
     Draining,
+    /// The connection's token has used more than its rate (`s2-semantics.md` F): nothing is read from the connection until it is
+    /// looked at again, after this long. What was sent is still taken, in order. Id 0.
+    Throttled {
+        retry_after_ms: u32,
+    },
 }
 
 impl Push {
@@ -203,6 +209,9 @@ impl Push {
             Some(FrameKind::Records) => parse_records(name, body).map(Self::Records),
             Some(FrameKind::Heartbeat) => whole(name, &body, heartbeat::parse).map(|tail| Self::Heartbeat { tail }),
             Some(FrameKind::Draining) => whole(name, &body, draining::parse).map(|()| Self::Draining),
+            Some(FrameKind::Throttled) => {
+                whole(name, &body, throttled::parse).map(|retry_after_ms| Self::Throttled { retry_after_ms })
+            }
             _ => Err(DecodeError::unsupported(0, format!("kind {kind:#04x} is no push that this version knows"))),
         }
     }
@@ -212,6 +221,7 @@ impl Push {
             Self::Records(_) => FrameKind::Records,
             Self::Heartbeat { .. } => FrameKind::Heartbeat,
             Self::Draining => FrameKind::Draining,
+            Self::Throttled { .. } => FrameKind::Throttled,
         }
     }
 
@@ -228,6 +238,7 @@ impl Push {
             Self::Records(batches) => batches.write_prefix(out),
             Self::Heartbeat { tail } => heartbeat::write_body(*tail, out),
             Self::Draining => draining::write_body(out),
+            Self::Throttled { retry_after_ms } => throttled::write_body(*retry_after_ms, out),
         });
     }
 
@@ -235,7 +246,7 @@ impl Push {
     pub fn parts(&self) -> &[Bytes] {
         match self {
             Self::Records(batches) => &batches.parts,
-            Self::Heartbeat { .. } | Self::Draining => &[],
+            Self::Heartbeat { .. } | Self::Draining | Self::Throttled { .. } => &[],
         }
     }
 }
@@ -304,7 +315,7 @@ mod tests {
 
     #[test]
     fn kinds_of_another_class_are_unsupported() {
-        for kind in [0x00, 0x01, 0x40, 0x44, 0x80, 0x84, 0xff] {
+        for kind in [0x00, 0x01, 0x40, 0x44, 0x80, 0x85, 0xff] {
             assert_eq!(Response::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
             assert_eq!(Push::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
         }

@@ -8,6 +8,9 @@ pub const PAUSE_MAX: Duration = Duration::from_secs(3);
 /// Whoever could not pay for a single input in this time, because others who share the rate always came first, is told so. Longer
 /// than the deepest debt.
 pub const PAUSED_MAX: Duration = Duration::from_secs(90);
+/// A pause that ends less than this behind the last one that the peer was told of is not told: of many that share a rate, each
+/// begins a new one whenever another has paid.
+pub const PAUSE_TOLD_MIN: Duration = Duration::from_millis(100);
 
 /// Its own connection's only; a moment is time since the process began.
 #[derive(Debug, Default)]
@@ -15,6 +18,8 @@ pub struct Pause {
     until: Option<Duration>,
     /// Since when the next input has waited, over any number of pauses.
     since: Option<Duration>,
+    /// The latest end of a pause that the peer was told of.
+    told_until: Option<Duration>,
 }
 
 impl Pause {
@@ -30,6 +35,15 @@ impl Pause {
         let is_allowed = now.saturating_sub(since) < PAUSED_MAX;
         self.until = is_allowed.then(|| now + debt.min(PAUSE_MAX));
         self.until
+    }
+
+    /// Whether the peer is to be told of the pause that ends at this moment; it is, then.
+    pub fn is_to_be_told(&mut self, until: Duration) -> bool {
+        let is_news = self.told_until.is_none_or(|told| until >= told + PAUSE_TOLD_MIN);
+        if is_news {
+            self.told_until = Some(until);
+        }
+        is_news
     }
 
     /// Ends the pause that was to end at this moment; false: it is not the one that is on.
@@ -87,6 +101,14 @@ mod tests {
     fn a_short_debt_is_a_short_pause() {
         let debt = Duration::from_millis(20);
         assert_eq!(Pause::default().begin(LONG, debt), Some(LONG + debt));
+    }
+
+    #[test]
+    fn a_long_pause_is_told_at_once_and_short_ones_in_a_row_now_and_then() {
+        let (mut pause, short) = (Pause::default(), Duration::from_millis(1));
+        let told = (1..=1000).filter(|n| pause.is_to_be_told(LONG + short * *n)).count();
+        assert_eq!(told, 10, "in a second of them");
+        assert!(pause.is_to_be_told(LONG + Duration::from_secs(1) + PAUSE_MAX));
     }
 
     /// Of a connection whose number was given out again, or that was resumed for another reason.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use riverrun_client::{AckTicket, AppendSession, Client, ClientConfig, Record};
 use riverrun_core::access::TokenSecret;
 use riverrun_protocol::access::{Operation, OperationGroups, Operations, ResourceSet, TokenRates, TokenScope};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
@@ -201,7 +202,7 @@ fn last_words(mut raw: Raw) -> (ErrorFrame, Instant) {
                 return (error, at);
             }
             Said::End => panic!("it ended without a word"),
-            Said::Answer(..) | Said::Push(_) | Said::Error(..) => {}
+            Said::Answer(..) | Said::Push(_) | Said::Throttled(_) | Said::Error(..) => {}
         }
     }
 }
@@ -289,7 +290,14 @@ fn a_rate_refuses_calls_and_slows_sessions() {
     });
     let begun = Instant::now();
     (0..25).for_each(|_| session.append_in_session(1, "x"));
-    (0..25).for_each(|n| assert!(matches!(session.next(), Said::Answer(1, _)), "ack {n}: every input was taken"));
+    let mut pauses = 0;
+    for n in 0..25 {
+        let (said, told) = session.next_behind_pauses();
+        assert!(matches!(said, Said::Answer(1, _)), "ack {n}: every input was taken");
+        assert!(told.iter().all(|ms| (1..=101).contains(ms)), "{told:?}");
+        pauses += told.len();
+    }
+    assert!(pauses > 0, "it was told why it waits");
     // The last of 25 is handled once the 24 before it are paid for, down to one second's worth.
     assert!(begun.elapsed() >= Duration::from_millis(1300), "{:?}", begun.elapsed());
 }
@@ -341,8 +349,51 @@ fn a_debt_is_not_left_behind_by_another_connection() {
     assert_eq!((error.code, error.outcome), (ErrorCode::Overloaded, Outcome::NotDone), "{error}");
     assert!((1..=2009).contains(&error.retry_after_ms), "{error:?}");
     other.append_in_session(1, "x");
-    assert!(matches!(other.next(), Said::Answer(1, _)), "taken once the debt is paid");
+    let (said, told) = other.next_behind_pauses();
+    assert!(matches!(said, Said::Answer(1, _)), "taken once the debt is paid");
+    assert!(matches!(told[..], [1000..=2009]), "{told:?}");
     assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+/// A client that gives up soon. What it is held up for below takes longer than any of its patience.
+async fn impatient(server: &Server, secret: &str) -> Client {
+    let config = ClientConfig {
+        request_timeout: Duration::from_secs(3),
+        keep_alive_interval: Duration::from_secs(1),
+        silence_max: Duration::from_secs(2),
+        token: Some(secret.into()),
+        ..ClientConfig::default()
+    };
+    Client::connect(&server.addr, config).await.expect("it gets in")
+}
+
+async fn submit(session: &AppendSession, body_bytes: usize) -> AckTicket {
+    session.submit(&[Record::new(vec![b'x'; body_bytes])]).await.expect("room in the window")
+}
+
+/// A window that takes 5 s at the token's rate, then one input that takes 7 s: the client is told that nothing is read meanwhile.
+#[test]
+fn f_a_client_outwaits_its_tokens_rate() {
+    let data = Data::new();
+    let (server, mut root) = guarded(&data);
+    root.create_basin("demo-basin");
+    let rates = TokenRates { requests_per_sec: None, append_bytes_per_sec: Some(1000) };
+    let secret = root.issue(&IssueAccessToken { rates, ..token("slow", "a/") });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let stream = impatient(&server, &secret).await.stream("demo-basin", "a/1").expect("valid");
+        let session = stream.append_session().await.expect("opened");
+        let begun = Instant::now();
+        let mut tickets = Vec::new();
+        for body_bytes in [&[492; 12][..], &[6992, 1, 1]].concat() {
+            tickets.push(submit(&session, body_bytes).await);
+        }
+        for (n, ticket) in tickets.into_iter().enumerate() {
+            ticket.await.unwrap_or_else(|error| panic!("input {n} after {:?}: {error}", begun.elapsed()));
+        }
+        assert!(begun.elapsed() >= Duration::from_secs(12), "{:?}", begun.elapsed());
+        session.close().await.expect("every input was acked");
+    });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use riverrun_protocol::request::{
     Append, AppendConditions, CreateBasin, Hello, IssueAccessToken, OpenReadSession, ReadParams, ReadStart, Request,
     SessionAppend, StreamRef,
 };
-use riverrun_protocol::response::Response;
+use riverrun_protocol::response::{Push, Response};
 use riverrun_protocol::types::{BasinName, StreamName, TokenId};
 
 use crate::support::PATIENCE;
@@ -31,6 +31,8 @@ pub enum Said {
     Answer(u64, Box<Response>),
     Error(u64, ErrorFrame),
     Push(u64),
+    /// Nothing is read from the connection for so many ms.
+    Throttled(u32),
     End,
 }
 
@@ -83,6 +85,17 @@ impl Raw {
         }
     }
 
+    /// As `next`, and for how many milliseconds it was told before that that nothing is read.
+    pub fn next_behind_pauses(&mut self) -> (Said, Vec<u32>) {
+        let mut pauses = Vec::new();
+        loop {
+            match self.next() {
+                Said::Throttled(retry_after_ms) => pauses.push(retry_after_ms),
+                said => return (said, pauses),
+            }
+        }
+    }
+
     fn receive(&mut self) -> bool {
         let mut buffer = [0; 65536];
         match self.socket.read(&mut buffer) {
@@ -104,7 +117,7 @@ impl Raw {
             match self.next() {
                 Said::Answer(id, response) if id == self.id => return Ok(*response),
                 Said::Error(id, error) if id == self.id || id == 0 => return Err(error),
-                Said::Push(_) | Said::Answer(..) | Said::Error(..) => {}
+                Said::Push(_) | Said::Throttled(_) | Said::Answer(..) | Said::Error(..) => {}
                 Said::End => panic!("no answer to {request:?}"),
             }
         }
@@ -157,9 +170,12 @@ fn said(kind: u8, id: u64, body: Bytes) -> Said {
     if kind == FrameKind::Error as u8 {
         return Said::Error(id, ErrorFrame::parse(&body).expect("an error"));
     }
-    match Response::parse(kind, body) {
-        Ok(response) => Said::Answer(id, Box::new(response)),
-        Err(_) => Said::Push(id),
+    if let Ok(response) = Response::parse(kind, body.clone()) {
+        return Said::Answer(id, Box::new(response));
+    }
+    match Push::parse(kind, body) {
+        Ok(Push::Throttled { retry_after_ms }) if id == 0 => Said::Throttled(retry_after_ms),
+        _ => Said::Push(id),
     }
 }
 

@@ -20,7 +20,8 @@ use std::time::Duration;
 pub struct ClientConfig {
     /// For the TCP connection and the hello together.
     pub connect_timeout: Duration,
-    /// For one answer: of a call, and of each input of an append session. A read that waits has its wait on top.
+    /// For one answer to a call, and for the next ack of an append session, not counting the time in which the server says that
+    /// it reads nothing because the token's rate is used up. A read that waits has its wait on top.
     pub request_timeout: Duration,
     /// For calls that are safe to repeat, and for connecting. Never used to repeat what may have been done.
     pub retry: RetryPolicy,

@@ -39,6 +39,9 @@ const REQUESTS_INFLIGHT_MAX: usize = CONNECTION_REQUESTS_MAX - 16;
 
 const UNSETTLED: u32 = u32::MAX;
 
+/// A server that throttles says so again every few seconds; one that announces more is not waited for on its word alone.
+const THROTTLED_MAX: Duration = Duration::from_secs(30);
+
 /// A handle to a connection; its task ends when the last handle is gone and everything queued is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
@@ -59,7 +62,7 @@ pub(crate) struct Shared {
     /// One permit per call in progress, or given up and still in the queue.
     calls: Arc<Semaphore>,
     opened: Instant,
-    /// When the last byte arrived, in ms since `opened`.
+    /// When the last byte arrived, or until when the server reads nothing as it said, in ms since `opened`.
     heard_ms: AtomicU64,
 }
 
@@ -87,7 +90,19 @@ impl Shared {
     }
 
     fn heard(&self) {
-        self.heard_ms.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.heard_until(Instant::now());
+    }
+
+    fn heard_until(&self, at: Instant) {
+        let ms = at.saturating_duration_since(self.opened).as_millis() as u64;
+        self.heard_ms.fetch_max(ms, Ordering::Relaxed);
+    }
+
+    /// The server will read nothing for so long: the time counts as silence no more than it counts against a session's inputs.
+    fn on_throttled(&self, retry_after: Duration) {
+        let until = Instant::now() + retry_after.min(THROTTLED_MAX);
+        self.heard_until(until);
+        self.registry.sessions().into_iter().for_each(|(_, session)| session.on_throttled(until));
     }
 
     fn silence(&self) -> Duration {
@@ -132,6 +147,10 @@ impl Connection {
     /// Sends one request and waits for its one answer. `batch` follows the request's own fields.
     ///
     /// Dropping the future before the request's first byte is written takes it back.
+    ///
+    /// On a connection that the server throttles, a call waits behind the inputs of sessions, and unlike theirs its time goes
+    /// on: whoever set it wants to hear by then, and hears whether the request may have been sent. The openings of sessions
+    /// are the same.
     pub(crate) async fn call(&self, request: &Request<'_>, batch: Bytes, timeout: Duration) -> Result<Response, Error> {
         let deadline = after(Instant::now(), timeout);
         let permit = timeout_at(deadline, self.shared.calls.clone().acquire_owned()).await;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
 use riverrun_client::{
@@ -255,6 +255,26 @@ async fn i5_silence_makes_the_session_reconnect() {
     };
     let (next, ()) = tokio::join!(session.next_batch(), serving);
     assert_eq!(next.expect("more").expect("sound").first_seq_num(), 0);
+}
+
+/// Its credit may be used up, and what it grants is not read.
+#[tokio::test]
+async fn f_a_throttled_session_s_silence_begins_when_the_server_reads_again() {
+    let server = FakeServer::start().await;
+    let config = ReadSessionConfig { silence_max: Duration::from_millis(500), ..ReadSessionConfig::default() };
+    let Pair { mut session, mut peer, id, .. } = pair_with(&server, eager(), ReadOptions::default(), config).await;
+    let throttled = Instant::now();
+    peer.push(0, &Push::Throttled { retry_after_ms: 500 }).await;
+    peer.push(id, &push(&[batch(0..1)], None)).await;
+    session.next_batch().await.expect("more").expect("sound");
+    let serving = async {
+        assert_eq!(peer.expect_id(FrameKind::CloseReadSession).await, id);
+        assert!(throttled.elapsed() >= Duration::from_secs(1), "{:?}", throttled.elapsed());
+        let again = peer.open_read_session(9).await;
+        peer.push(again, &push(&[batch(1..2)], None)).await;
+    };
+    let (next, ()) = tokio::join!(session.next_batch(), serving);
+    assert_eq!(next.expect("more").expect("sound").first_seq_num(), 1);
 }
 
 #[tokio::test]

@@ -92,6 +92,7 @@ frame_kinds! {
     Records = 0x81,
     Heartbeat = 0x82,
     Draining = 0x83,
+    Throttled = 0x84,
     Error = 0xff,
 }
 

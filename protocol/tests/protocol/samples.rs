@@ -318,6 +318,7 @@ pub fn pushes() -> Vec<(String, Push)> {
         Push::Records(ReadBatches { tail: Some(at(44)), parts: vec![stamped().freeze()] }),
         Push::Heartbeat { tail: at(44) },
         Push::Draining,
+        Push::Throttled { retry_after_ms: 0x2ee },
     ];
     all.into_iter().map(|push| (name_of(push.kind(), ""), push)).collect()
 }

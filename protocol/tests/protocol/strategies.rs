@@ -393,6 +393,7 @@ pub fn push() -> impl Strategy<Value = Push> {
         read_batches(1).prop_map(Push::Records),
         position().prop_map(|tail| Push::Heartbeat { tail }),
         Just(Push::Draining),
+        any::<u32>().prop_map(|retry_after_ms| Push::Throttled { retry_after_ms }),
     ]
 }
 

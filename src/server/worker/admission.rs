@@ -8,7 +8,7 @@ use riverrun_core::event::{AppendRights, ConnectionId};
 use riverrun_protocol::access::Operation;
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::request::{Hello, Request, StreamRef};
-use riverrun_protocol::response::StatusReport;
+use riverrun_protocol::response::{Push, StatusReport};
 
 use super::{Worker, deliver};
 use crate::access::audit::{Call, Kind};
@@ -160,7 +160,7 @@ impl Worker {
         let bytes = if batch.is_empty() { 0 } else { append_bytes(batch) };
         let taken = if is_session { rated.admit_session(now) } else { rated.admit(now, bytes) };
         let Err(refusal) = taken else { return true };
-        let retry_after_ms = u32::try_from(refusal.retry_after.as_millis()).unwrap_or(u32::MAX).saturating_add(1);
+        let retry_after_ms = whole_ms(refusal.retry_after);
         let message = format!("the access token's rate is used up: try again in {retry_after_ms} ms");
         let error = ErrorFrame { retry_after_ms, ..deliver::error(ErrorCode::Overloaded, message) };
         self.refuse_new(id, frame_id, is_session, &error);
@@ -190,11 +190,23 @@ impl Worker {
     fn pause(&mut self, id: ConnectionId, debt: Duration) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         match connection.pause.begin(self.now.monotonic, debt) {
-            Some(until) => self.paused.push(Reverse((until, id))),
+            Some(until) => {
+                self.paused.push(Reverse((until, id)));
+                self.tell_of_pause(id, until);
+            }
             None => {
                 let message = "others used up the access token's rate for too long: try again later";
                 self.end_with(id, ErrorCode::Overloaded, message.to_owned());
             }
+        }
+    }
+
+    /// Whoever waits for acks cannot tell a connection that is not read from a server that is gone, and would give up.
+    fn tell_of_pause(&mut self, id: ConnectionId, until: Duration) {
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if connection.pause.is_to_be_told(until) {
+            let retry_after_ms = whole_ms(until.saturating_sub(self.now.monotonic));
+            self.put_out(None, id, 0, Output::Push(Push::Throttled { retry_after_ms }));
         }
     }
 
@@ -247,6 +259,11 @@ impl Worker {
         let known_to = std::mem::take(&mut connection.known_to);
         known_to.into_iter().for_each(|shard| self.tell_shard_of_end(shard, id));
     }
+}
+
+/// For a client to wait: never too short.
+fn whole_ms(wait: Duration) -> u32 {
+    u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// What the audit stream is to say of a request.

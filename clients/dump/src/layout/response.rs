@@ -157,3 +157,8 @@ pub fn heartbeat<W: Walk>(w: &mut W) -> Walked {
     no_options(w)?;
     position(w, "tail")
 }
+
+pub fn throttled<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    w.plain("retry_after_ms", 4).map(drop)
+}

@@ -61,6 +61,7 @@ pub fn of_kind(kind: FrameKind) -> Frame {
         K::Records => batches(1..4).prop_map(|all| push(&Push::Records(all))).boxed(),
         K::Heartbeat => position().prop_map(|tail| push(&Push::Heartbeat { tail })).boxed(),
         K::Draining => Just(push(&Push::Draining)).boxed(),
+        K::Throttled => any::<u32>().prop_map(|retry_after_ms| push(&Push::Throttled { retry_after_ms })).boxed(),
         K::Error => any_error(),
     }
 }

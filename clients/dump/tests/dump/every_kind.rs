@@ -72,6 +72,7 @@ fn one_line_of_every_kind() {
         <- Records id=7 455B tail=26@1700000000026 batches=2 records=5 payload=43B metered=83B seq=21..26 time=1700000000022..=1700000000026
         <- Heartbeat id=7 36B tail=40@1700000000040
         <- Draining id=7 20B
+        <- Throttled id=7 24B retry_after_ms=750
         <- Error id=7 63B code=unwritten outcome=not_done retry_after_ms=250 tail=40@1700000000040 message="nothing there yet"
         "#);
 }

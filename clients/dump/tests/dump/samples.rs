@@ -145,6 +145,7 @@ pub fn sample(kind: FrameKind) -> Bytes {
         K::Records => push(&Push::Records(read_batches())),
         K::Heartbeat => push(&Push::Heartbeat { tail: at(40) }),
         K::Draining => push(&Push::Draining),
+        K::Throttled => push(&Push::Throttled { retry_after_ms: 750 }),
         K::Error => error(&unwritten()),
     }
 }

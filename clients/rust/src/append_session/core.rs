@@ -39,6 +39,9 @@ struct State {
     sent: usize,
     /// Where the last acked batch ended.
     acked_to: u64,
+    /// When the last ack came, or until when the server reads nothing as it said: who waits for an ack has all its time left from
+    /// then on. How long an input waits behind others depends on the window and the rate, and says nothing of the server.
+    moved: Option<Instant>,
     /// Over, but the server still keeps its id, and does until it hears that no more inputs come.
     abandoned: bool,
 }
@@ -81,6 +84,7 @@ impl Core {
             waiting: VecDeque::new(),
             sent: 0,
             acked_to: 0,
+            moved: None,
             abandoned: false,
         };
         Self {
@@ -162,6 +166,7 @@ impl Core {
             return Err(format!("an ack of {start}..{end} for {records} records behind {}", state.acked_to));
         }
         state.acked_to = ack.end.seq_num;
+        state.moved = state.moved.max(Some(Instant::now()));
         state.sent -= 1;
         if let Some(done) = state.waiting.pop_front() {
             self.room_bytes.add_permits(done.room.bytes as usize);
@@ -242,13 +247,14 @@ impl State {
         }
     }
 
-    /// Whether something that is due has been due for longer than `limit`.
+    /// Whether something is due, and nothing has come for longer than `limit`.
     fn is_overdue(&self, now: Instant, limit: Duration) -> bool {
         let since = match (&self.phase, self.waiting.front()) {
             (_, Some(oldest)) => oldest.submitted,
             (Phase::Closing { since, .. }, None) => *since,
             (Phase::Open | Phase::Ended { .. }, None) => return false,
         };
+        let since = self.moved.map_or(since, |moved| moved.max(since));
         now.saturating_duration_since(since) > limit
     }
 }
@@ -273,6 +279,11 @@ impl Session for Core {
 
     fn on_disconnect(&self, cause: &Disconnect) {
         self.lose(self.lock(), cause);
+    }
+
+    fn on_throttled(&self, until: Instant) {
+        let mut state = self.lock();
+        state.moved = state.moved.max(Some(until));
     }
 
     fn on_tick(&self, now: Instant) -> Next {

@@ -5,6 +5,7 @@
 //! frames share buffers, which live for as long as anyone holds one of them.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use riverrun_protocol::error::{DecodeError, ErrorCode, ErrorFrame};
@@ -143,6 +144,10 @@ impl<'a> Inlet<'a> {
         match frame {
             Inbound::Push { push: Push::Draining, .. } => {
                 self.shared.draining.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Inbound::Push { push: Push::Throttled { retry_after_ms }, .. } => {
+                self.shared.on_throttled(Duration::from_millis((*retry_after_ms).into()));
                 Ok(())
             }
             Inbound::Error(error) => Err(Disconnect::Refused(Refusal::from(error))),

@@ -42,6 +42,9 @@ pub(crate) trait Session: Debug + Send + Sync {
     /// The connection is gone: nothing will be written or received any more.
     fn on_disconnect(&self, cause: &Disconnect);
 
+    /// The server reads nothing from the connection until then: whoever waits for an answer to what was sent goes on waiting.
+    fn on_throttled(&self, _until: Instant) {}
+
     /// About once a second.
     fn on_tick(&self, now: Instant) -> Next;
 }

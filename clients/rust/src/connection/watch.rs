@@ -115,6 +115,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn f_a_server_that_reads_nothing_as_it_said_is_not_silent_meanwhile() {
+        for (said, silent_at) in [(Duration::from_secs(3), 18), (Duration::MAX, 45)] {
+            let (shared, _sender, _queue, watch) = watched();
+            let started = Instant::now();
+            shared.on_throttled(said);
+            assert_eq!(watch.run().await, Disconnect::Silent(Duration::from_secs(15)));
+            assert_eq!(started.elapsed(), Duration::from_secs(silent_at), "{said:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_server_that_answers_its_pings_is_kept() {
         let (shared, _sender, mut queue, watch) = watched();
         let mut watching = Box::pin(watch.run());

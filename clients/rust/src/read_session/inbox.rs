@@ -45,6 +45,8 @@ struct State {
     opened: bool,
     /// As the server counts it, or more where a grant is still on its way to it.
     credit: i64,
+    /// Until then the server reads nothing, as it said; so nothing of what was granted.
+    throttled_until: Option<Instant>,
     /// Nobody will pick anything up any more.
     abandoned: bool,
 }
@@ -58,6 +60,7 @@ impl Inbox {
             reader: None,
             opened: false,
             credit: credit_bytes.min(i64::MAX as u64) as i64,
+            throttled_until: None,
             abandoned: false,
         };
         Self { state: Mutex::new(state) }
@@ -80,6 +83,10 @@ impl Inbox {
     pub(super) fn grant(&self, bytes: u64) {
         let mut state = self.lock();
         state.credit = state.credit.saturating_add(bytes.min(i64::MAX as u64) as i64);
+    }
+
+    pub(super) fn throttled_until(&self) -> Option<Instant> {
+        self.lock().throttled_until
     }
 
     /// Forgets what is there and whatever may still come. `true`: the server has not ended it yet.
@@ -114,7 +121,7 @@ impl State {
                 self.items.push_back(Item::Heartbeat(tail));
                 Ok(())
             }
-            Push::Draining => Err("Draining within a session".to_owned()),
+            Push::Draining | Push::Throttled { .. } => Err(format!("{} within a session", push.kind())),
         }
     }
 
@@ -160,6 +167,11 @@ impl Session for Inbox {
         let mut state = self.lock();
         state.end(End::Lost(cause.clone()));
         state.wake();
+    }
+
+    fn on_throttled(&self, until: Instant) {
+        let mut state = self.lock();
+        state.throttled_until = state.throttled_until.max(Some(until));
     }
 
     fn on_tick(&self, _now: Instant) -> Next {

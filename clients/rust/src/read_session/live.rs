@@ -123,10 +123,15 @@ impl Live {
         connection.send(*id, &Request::GrantCredit(GrantCredit { bytes }), 0, Track::None);
     }
 
+    /// A server that reads nothing, as it said, does not know of the credit that it was granted, and may have none left.
+    fn heard_at(&self) -> Instant {
+        self.line.inbox.throttled_until().map_or(self.heard, |until| until.max(self.heard))
+    }
+
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         while self.silence.as_mut().poll(cx).is_ready() {
             // Set anew only when it rings, not with each frame.
-            let due = after(self.heard, self.silence_max);
+            let due = after(self.heard_at(), self.silence_max);
             if due <= Instant::now() {
                 return Poll::Ready(Error::disconnected(true, Disconnect::Silent(self.silence_max)));
             }

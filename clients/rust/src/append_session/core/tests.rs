@@ -161,6 +161,41 @@ async fn i4_an_ack_that_does_not_come_in_time_fails_the_session() {
     assert_eq!(pair.outcomes(), [Err(Outcome::MaybeDone), Err(Outcome::NotDone), Err(Outcome::NotDone)]);
 }
 
+/// A window may hold more than the token's rate lets through in the time for one ack.
+#[tokio::test(start_paused = true)]
+async fn a_window_deeper_than_the_timeout_is_no_failure_while_acks_come() {
+    let core = core(AppendSessionConfig::default());
+    let mut tickets: Vec<Ticket> = (0..20).map(|_| submit(&core).expect("open")).collect();
+    assert!((0..20).all(|_| core.claim().is_some()));
+    for (n, ticket) in tickets.iter_mut().enumerate() {
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(core.on_tick(Instant::now()), Next::More, "behind {n} acks");
+        assert_eq!(core.on_frame(ack(2 * n as u64, 2 * n as u64 + 2)), Ok(Next::More));
+        assert!(ticket.try_recv().expect("acked").is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_acks_that_cease_fail_the_session() {
+    let pair = pair(2);
+    tokio::time::advance(Duration::from_secs(8)).await;
+    assert_eq!(pair.core.on_frame(ack(0, 2)), Ok(Next::More));
+    let acked = Instant::now();
+    assert_eq!(pair.core.on_tick(acked + Duration::from_secs(10)), Next::More);
+    assert_eq!(pair.core.on_tick(acked + Duration::from_millis(10_001)), Next::Ended);
+    assert_eq!(pair.outcomes(), [Ok(0), Err(Outcome::MaybeDone), Err(Outcome::NotDone)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f_the_time_in_which_a_server_reads_nothing_as_it_said_does_not_count() {
+    let Pair { core, .. } = pair(1);
+    let until = Instant::now() + Duration::from_secs(60);
+    core.on_throttled(until);
+    core.on_throttled(until - Duration::from_secs(57));
+    assert_eq!(core.on_tick(until + Duration::from_secs(10)), Next::More);
+    assert_eq!(core.on_tick(until + Duration::from_millis(10_001)), Next::Ended);
+}
+
 #[test]
 fn an_idle_session_is_never_overdue() {
     let core = core(AppendSessionConfig::default());

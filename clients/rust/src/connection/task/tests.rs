@@ -4,15 +4,16 @@ use std::task::{Context, Poll, Waker};
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::request::{Ping, Request};
-use riverrun_protocol::response::{HelloAccepted, Response};
+use riverrun_protocol::response::{HelloAccepted, Push, Response};
 use tokio::io::ReadBuf;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::*;
 use crate::config::ClientConfig;
-use crate::connection::head;
 use crate::connection::outbox::Track;
+use crate::connection::{Inbound, Next, Session, head};
 use crate::error::Error;
 
 fn hello() -> HelloAccepted {
@@ -141,6 +142,47 @@ async fn a_connection_that_takes_nothing_is_out_of_use_and_ends_soon() {
     tokio::task::yield_now().await;
     assert!(rig.shared.draining.load(Ordering::Relaxed));
     tokio::time::timeout(FAREWELL_MAX * 2, task).await.expect("it ends").expect("no panic");
+}
+
+/// Remembers until when it was told to wait.
+#[derive(Debug, Default)]
+struct Spy(Mutex<Option<Instant>>);
+
+impl Session for Spy {
+    fn on_frame(&self, frame: Inbound) -> Result<Next, String> {
+        Err(format!("{frame:?}"))
+    }
+
+    fn on_disconnect(&self, _: &Disconnect) {}
+
+    fn on_throttled(&self, until: Instant) {
+        *self.0.lock().expect("unpoisoned") = Some(until);
+    }
+
+    fn on_tick(&self, _: Instant) -> Next {
+        Next::More
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f_every_session_hears_that_the_server_reads_nothing() {
+    let mut rig = rig();
+    let spies = [3, 4].map(|id| {
+        let spy = Arc::new(Spy::default());
+        rig.shared.registry.insert(id, Slot::Session(spy.clone())).expect("open");
+        spy
+    });
+    let (mut peer, socket) = tokio::io::duplex(100);
+    let mut arrived = BytesMut::new();
+    Push::Throttled { retry_after_ms: 2500 }.write(0, &mut arrived);
+    peer.write_all(&arrived).await.expect("room enough");
+    let (read, write) = tokio::io::split(socket);
+    let task = rig.serve(read, write);
+    tokio::task::yield_now().await;
+    assert!(rig.shared.registry.is_open());
+    let until = Instant::now() + Duration::from_millis(2500);
+    assert!(spies.iter().all(|spy| *spy.0.lock().expect("unpoisoned") == Some(until)));
+    task.abort();
 }
 
 /// Ctrl-Z, and `fg` after longer than any silence that is put up with: the tick and the server's bytes are there at once.

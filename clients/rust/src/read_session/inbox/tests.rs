@@ -92,6 +92,8 @@ fn frames_that_do_not_belong_are_violations() {
     let inbox = opened(100);
     assert!(inbox.on_frame(Inbound::Response(Response::Pong { nonce: 0 })).is_err());
     assert!(inbox.on_frame(Inbound::Push { push: Push::Draining, body_bytes: 4 }).is_err());
+    let throttled = Push::Throttled { retry_after_ms: 1 };
+    assert!(inbox.on_frame(Inbound::Push { push: throttled, body_bytes: 8 }).is_err());
     let refused = ErrorFrame::new(ErrorCode::StreamNotFound, "gone");
     assert_eq!(inbox.on_frame(Inbound::Error(refused)), Ok(Next::Ended));
 }

@@ -438,7 +438,7 @@ impl World {
         let said = match push {
             Push::Records(batches) => self.said_records(batches, false),
             Push::Heartbeat { tail } => Said::Heartbeat { tail: tail.seq_num },
-            Push::Draining => panic!("the driver says it"),
+            Push::Draining | Push::Throttled { .. } => panic!("the driver says it"),
         };
         self.hear(connection, id, said, frame.len());
     }

@@ -27,46 +27,12 @@ use crate::publish::Publisher;
 /// Work for the tokio side. Bounded where it arises: by chunks in flight, loads in flight and requests per connection.
 #[derive(Debug)]
 pub enum SideOrder {
-    StoreChunk {
-        shard: u16,
-        chunk: Arc<ChunkInput>,
-    },
-    InheritedPublished {
-        shard: u16,
-    },
-    LoadStream {
-        shard: u16,
-        load: LoadId,
-        target: StreamRef,
-        cause: LoadCause,
-    },
-    LoadPages {
-        shard: u16,
-        load: LoadId,
-        stream_id: StreamId,
-        chunk: ChunkId,
-        from: PagesFrom,
-        bytes_max: usize,
-    },
-    Control {
-        shard: u16,
-        connection: ConnectionId,
-        id: u64,
-        principal: Principal,
-        request: ControlRequest,
-    },
-    Authenticate {
-        shard: u16,
-        connection: ConnectionId,
-        id: u64,
-        token: Secret,
-        address: String,
-        monotonic: Duration,
-    },
-    /// A connection came to another shard: is its token still alive?
-    CheckAgain {
-        principal: Principal,
-    },
+    StoreChunk { shard: u16, chunk: Arc<ChunkInput> },
+    InheritedPublished { shard: u16 },
+    LoadStream { shard: u16, load: LoadId, target: StreamRef, cause: LoadCause },
+    LoadPages { shard: u16, load: LoadId, stream_id: StreamId, chunk: ChunkId, from: PagesFrom, bytes_max: usize },
+    Control { shard: u16, connection: ConnectionId, id: u64, principal: Principal, request: ControlRequest },
+    Authenticate { shard: u16, connection: ConnectionId, id: u64, token: Secret, address: String, monotonic: Duration },
 }
 
 /// What a client gave as its token. Its `Debug` does not show it.
@@ -147,7 +113,6 @@ impl Side {
                 };
                 self.tokens.authenticate(&token.0, monotonic, tell).await;
             }
-            SideOrder::CheckAgain { principal } => self.tokens.check_again(&principal).await,
             SideOrder::Control { shard, connection, id, principal, request } => {
                 let home = self.shards[usize::from(shard)].clone();
                 let answer = move |outcome: Result<Response, ErrorFrame>| {

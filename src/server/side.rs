@@ -149,8 +149,8 @@ impl Side {
             ControlRequest::IssueAccessToken(issue) => tokens.issue(principal, issue).await,
             ControlRequest::ListAccessTokens(list) => tokens.list(principal, &list).await,
             // Whoever takes away its own token hears of it before it is cut off.
-            ControlRequest::RevokeAccessToken(id) => return tokens.revoke(id, answer).await,
-            ControlRequest::RotateRootToken => return tokens.rotate_root(answer).await,
+            ControlRequest::RevokeAccessToken(id) => return tokens.revoke(principal, id, answer).await,
+            ControlRequest::RotateRootToken => return tokens.rotate_root(principal, answer).await,
         };
         answer(outcome);
     }

@@ -8,6 +8,7 @@ mod clock;
 mod collector;
 mod connection;
 mod failure;
+mod gone;
 mod inherited;
 mod internal;
 pub mod journal_files;

@@ -91,32 +91,24 @@ impl Rated {
         self.0.is_empty()
     }
 
-    /// One request that can be refused, with this many bytes to append.
+    /// Whether there is room for one request that can be refused, with this many bytes to append. Takes nothing.
     ///
     /// # Errors
-    /// One of the limits is used up; nothing was taken of any.
-    pub fn admit(&self, now: Duration, bytes: u64) -> Result<(), Refusal> {
+    /// One of the limits is used up.
+    pub fn room(&self, now: Duration, bytes: u64) -> Result<(), Refusal> {
         let now = nanos(now);
-        let costs = || self.0.iter().flat_map(|bucket| bucket.costs(bytes));
-        let waits = costs().filter_map(|(bucket, cost)| admit_cost(bucket.load(Ordering::Relaxed), now, cost).err());
-        if let Some(wait) = waits.max() {
-            return Err(Refusal { retry_after: Duration::from_nanos(wait) });
-        }
-        // Between the look and the taking another shard may have taken too: by at most one request each, which is paid
-        // for later.
-        for (bucket, cost) in costs() {
-            take(bucket, now, cost);
-        }
-        Ok(())
+        let costs = self.0.iter().flat_map(|bucket| bucket.costs(bytes));
+        let waits = costs.filter_map(|(bucket, cost)| admit_cost(bucket.load(Ordering::Relaxed), now, cost).err());
+        waits.max().map_or(Ok(()), |wait| Err(Refusal { retry_after: Duration::from_nanos(wait) }))
     }
 
-    /// The opening of a session, whose inputs cannot be refused: not while anything is owed.
+    /// The same for the opening of a session, whose inputs cannot be refused: not while anything is owed.
     ///
     /// # Errors
-    /// As [`Rated::admit`].
-    pub fn admit_session(&self, now: Duration) -> Result<(), Refusal> {
+    /// As [`Rated::room`].
+    pub fn room_for_session(&self, now: Duration) -> Result<(), Refusal> {
         match self.debt(now) {
-            Duration::ZERO => self.admit(now, 0),
+            Duration::ZERO => self.room(now, 0),
             retry_after => Err(Refusal { retry_after }),
         }
     }
@@ -129,7 +121,8 @@ impl Rated {
         Duration::from_nanos(debts.map(|bucket| debt_ns(bucket.load(Ordering::Relaxed), now)).max().unwrap_or(0))
     }
 
-    /// One input of a session, which is taken in any case.
+    /// One request for which there was room, or one input of a session, which is taken in any case. Between the look
+    /// and this another shard may have taken too: by at most one request each, which is paid for later.
     pub fn charge(&self, now: Duration, bytes: u64) {
         let now = nanos(now);
         for (bucket, cost) in self.0.iter().flat_map(|bucket| bucket.costs(bytes)) {

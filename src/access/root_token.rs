@@ -16,7 +16,7 @@ use riverrun_core::control::{RootTokenRow, keys};
 use riverrun_core::stored::StoredError;
 
 use super::new_secret;
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, Change};
 
 /// In the data folder.
 pub const ROOT_TOKEN_FILE: &str = "root-token";
@@ -229,7 +229,7 @@ pub async fn prepare(
     now_ms: u64,
 ) -> Result<(), RootTokenError> {
     if policy.replace {
-        return replace(catalog, file, now_ms, &mut None).await;
+        return replace(catalog, file, now_ms).await;
     }
     match stored(catalog).await? {
         Some(row) if settle(file, &row)? => Ok(()),
@@ -243,30 +243,54 @@ pub async fn prepare(
         // A crash came between the file and the row; or the store is a new one, and this is its operator's token.
         None => match to_adopt(&file.path)? {
             Some(secret) => store(catalog, &secret, now_ms).await,
-            None => replace(catalog, file, now_ms, &mut None).await,
+            None => replace(catalog, file, now_ms).await,
         },
     }
 }
 
-/// Makes a new root token. From when this returns the old one is dead. Once it may be, also if a later step fails, `gone`
-/// is set to it.
-pub async fn replace(
-    catalog: &dyn Catalog,
-    file: &RootFile,
-    now_ms: u64,
-    gone: &mut Option<PublicId>,
-) -> Result<(), RootTokenError> {
-    file.check_ours()?;
-    let old = stored(catalog).await?;
-    if let Some(row) = &old {
-        // What is beside the file may be the token that works: it must not be written over.
-        settle(file, row)?;
+/// Makes a new root token. From when this returns the old one is dead.
+async fn replace(catalog: &dyn Catalog, file: &RootFile, now_ms: u64) -> Result<(), RootTokenError> {
+    let replacement = Replacement::begin(catalog, file, now_ms).await?;
+    catalog.write(replacement.changes()).await?;
+    replacement.finish()
+}
+
+/// A new root token beside the file, of which the catalog does not know yet.
+#[derive(Debug)]
+pub struct Replacement {
+    file: RootFile,
+    row: RootTokenRow,
+    old: Option<PublicId>,
+}
+
+impl Replacement {
+    /// Whoever stops here has changed nothing.
+    pub async fn begin(catalog: &dyn Catalog, file: &RootFile, now_ms: u64) -> Result<Self, RootTokenError> {
+        file.check_ours()?;
+        let old = stored(catalog).await?;
+        if let Some(row) = &old {
+            // What is beside the file may be the token that works: it must not be written over.
+            settle(file, row)?;
+        }
+        let secret = new_secret().map_err(RootTokenError::Random)?;
+        file.write_new(&secret)?;
+        let row = RootTokenRow::new(&secret, now_ms);
+        Ok(Self { file: file.clone(), row, old: old.map(|old| old.public_id) })
     }
-    let secret = new_secret().map_err(RootTokenError::Random)?;
-    file.write_new(&secret)?;
-    *gone = old.map(|old| old.public_id);
-    store(catalog, &secret, now_ms).await?;
-    file.take_new()
+
+    /// Of the token that is dead once the changes are written.
+    pub fn old(&self) -> Option<PublicId> {
+        self.old
+    }
+
+    pub fn changes(&self) -> Vec<Change> {
+        vec![Change::Put(keys::ROOT_TOKEN.into(), self.row.encode())]
+    }
+
+    /// Behind the changes: the new token takes the file's name.
+    pub fn finish(self) -> Result<(), RootTokenError> {
+        self.file.take_new()
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::{Catalog, CatalogError, Change, Row};
 pub struct ModelRows {
     state: Mutex<State>,
     epoch: watch::Sender<u64>,
+    stalled: watch::Sender<Stalled>,
 }
 
 #[derive(Debug, Default)]
@@ -35,9 +36,17 @@ pub enum WriteFault {
     RequestLost,
 }
 
+/// Which calls wait, without an end, until it is mended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stalled {
+    Nothing,
+    Writes,
+    Everything,
+}
+
 impl Default for ModelRows {
     fn default() -> Self {
-        Self { state: Mutex::default(), epoch: watch::Sender::new(0) }
+        Self { state: Mutex::default(), epoch: watch::Sender::new(0), stalled: watch::Sender::new(Stalled::Nothing) }
     }
 }
 
@@ -58,6 +67,16 @@ impl ModelRows {
     /// From the `steps`-th call on nothing is done and nothing answers. `None` mends it.
     pub fn stop_after(&self, steps: Option<u64>) {
         self.state().steps_left = steps;
+    }
+
+    /// [`Stalled::Nothing`] mends it: what waits is done then.
+    pub fn stall(&self, stalled: Stalled) {
+        self.stalled.send_replace(stalled);
+    }
+
+    async fn pass(&self, stalled_max: Stalled) {
+        // The sender lives as long as `self`.
+        let _ = self.stalled.subscribe().wait_for(|stalled| *stalled <= stalled_max).await;
     }
 
     pub fn clear_faults(&self) {
@@ -114,15 +133,24 @@ impl ModelCatalog {
 
 impl Catalog for ModelCatalog {
     fn get(&self, key: Bytes) -> BoxFuture<'_, Result<Option<Bytes>, CatalogError>> {
-        async move { Ok(self.state()?.rows.get(&key).cloned()) }.boxed()
+        async move {
+            self.rows.pass(Stalled::Writes).await;
+            Ok(self.state()?.rows.get(&key).cloned())
+        }
+        .boxed()
     }
 
     fn write(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CatalogError>> {
-        async move { self.change(changes) }.boxed()
+        async move {
+            self.rows.pass(Stalled::Nothing).await;
+            self.change(changes)
+        }
+        .boxed()
     }
 
     fn scan(&self, keys: Range<Bytes>, rows_max: usize) -> BoxFuture<'_, Result<Vec<Row>, CatalogError>> {
         async move {
+            self.rows.pass(Stalled::Writes).await;
             let state = self.state()?;
             if keys.start >= keys.end {
                 return Ok(Vec::new());

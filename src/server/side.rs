@@ -65,10 +65,6 @@ pub enum SideOrder {
         address: String,
         monotonic: Duration,
     },
-    /// A connection came to another shard: is its token still alive?
-    CheckAgain {
-        principal: Principal,
-    },
 }
 
 /// What a client gave as its token. Its `Debug` does not show it.
@@ -148,7 +144,6 @@ impl Side {
                 };
                 self.tokens.authenticate(&token.0, monotonic, tell).await;
             }
-            SideOrder::CheckAgain { principal } => self.tokens.check_again(&principal).await,
             SideOrder::Control { shard, connection, id, principal, request, call } => {
                 let home = self.shards[usize::from(shard)].clone();
                 let (audit, clock) = (self.audit.clone(), self.clock);
@@ -188,8 +183,8 @@ impl Side {
             ControlRequest::IssueAccessToken(issue) => tokens.issue(principal, issue).await,
             ControlRequest::ListAccessTokens(list) => tokens.list(principal, &list).await,
             // Whoever takes away its own token hears of it before it is cut off.
-            ControlRequest::RevokeAccessToken(id) => return tokens.revoke(id, answer).await,
-            ControlRequest::RotateRootToken => return tokens.rotate_root(answer).await,
+            ControlRequest::RevokeAccessToken(id) => return tokens.revoke(principal, id, answer).await,
+            ControlRequest::RotateRootToken => return tokens.rotate_root(principal, answer).await,
         };
         answer(outcome);
     }

@@ -21,6 +21,7 @@ use riverrun_core::{Action, Event, Now, Shard};
 
 use super::clock::Clock;
 use super::connection::{Connection, HELLO_DEADLINE};
+use super::gone::GoneTokens;
 use super::listener;
 use super::mail::Mail;
 use super::mailbox::{Mailbox, Postbox};
@@ -92,6 +93,8 @@ pub struct Worker {
     next_sweep: Duration,
     /// Connections that are not read from before they have paid, by when that is.
     paused: BinaryHeap<Reverse<(Duration, ConnectionId)>>,
+    /// Tokens that were taken away a short while ago.
+    gone: GoneTokens,
     /// Connections that found no receive buffer.
     starved: Vec<ConnectionId>,
     /// Forwarded appends of this turn, and their bytes.
@@ -129,6 +132,7 @@ impl Worker {
             accept_again_at: None,
             next_sweep: now.monotonic + SWEEP_INTERVAL,
             paused: BinaryHeap::new(),
+            gone: GoneTokens::default(),
             starved: Vec::new(),
             handled: Vec::new(),
             draining: false,

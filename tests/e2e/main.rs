@@ -1,6 +1,7 @@
 //! End to end: what a user sees, with the real binary over real sockets. One file per behaviour.
 
 mod access;
+mod access_moves;
 mod audit;
 mod clock_jumps;
 mod conformance;

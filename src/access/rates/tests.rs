@@ -47,6 +47,16 @@ fn a_limit_that_a_token_does_not_have_is_never_owed() {
 }
 
 #[test]
+fn a_look_takes_nothing() {
+    let rates = TokenRates { append_bytes_per_sec: None, requests_per_sec: Some(1) };
+    let rated = Buckets::default().of(&limited(1, rates), Duration::ZERO);
+    (0..1000).for_each(|_| rated.room(Duration::ZERO, 0).expect("nothing is taken"));
+    rated.charge(Duration::ZERO, 0);
+    let refusal = rated.room(Duration::ZERO, 0).expect_err("the one of this second");
+    assert_eq!(refusal.retry_after, Duration::from_secs(1));
+}
+
+#[test]
 fn buckets_that_nobody_needs_are_forgotten_however_many_come_at_a_time() {
     let buckets = Buckets::default();
     let _held = buckets.of(&limited(u16::MAX, THOUSAND), Duration::ZERO);

@@ -63,13 +63,13 @@ async fn a_replacement_cut_off_before_or_behind_the_row_leaves_one_that_works() 
         world.start(REQUIRED).await.expect("made");
         let old = world.assert_sound().await;
         world.rows.fail_next_write(fault);
-        replace(&*world.catalog, &world.file(), 2, &mut None).await.expect_err("cut off");
+        replace(&*world.catalog, &world.file(), 2).await.expect_err("cut off");
         world.start(REQUIRED).await.expect("one of the two works");
         let row = stored(&*world.catalog).await.expect("readable").expect("a row");
         assert!(holds(&world.file().path, &row).expect("readable"), "{fault:?}");
         let now = fs::read_to_string(world.file().path()).expect("readable");
         assert_eq!(now == old, fault == WriteFault::RequestLost, "{fault:?}");
-        replace(&*world.catalog, &world.file(), 3, &mut None).await.expect("goes on from there");
+        replace(&*world.catalog, &world.file(), 3).await.expect("goes on from there");
         world.assert_sound().await;
     }
 }
@@ -79,9 +79,9 @@ async fn a_second_replacement_does_not_write_over_a_token_that_may_work() {
     let world = World::new();
     world.start(REQUIRED).await.expect("made");
     world.rows.fail_next_write(WriteFault::AnswerLost);
-    replace(&*world.catalog, &world.file(), 2, &mut None).await.expect_err("cut off behind the row");
+    replace(&*world.catalog, &world.file(), 2).await.expect_err("cut off behind the row");
     world.rows.fail_next_write(WriteFault::RequestLost);
-    replace(&*world.catalog, &world.file(), 3, &mut None).await.expect_err("cut off before the row");
+    replace(&*world.catalog, &world.file(), 3).await.expect_err("cut off before the row");
     world.start(REQUIRED).await.expect("the first replacement's works");
 }
 
@@ -162,11 +162,12 @@ async fn a_replacement_whose_file_cannot_take_its_name_has_killed_the_old_token(
     let world = World::new();
     world.start(REQUIRED).await.expect("made");
     let (file, old) = (world.file(), stored(&*world.catalog).await.expect("readable").expect("a row"));
-    let mut gone = None;
     let catalog = InTheWay(Arc::clone(&world.catalog), file.path().to_owned());
-    let error = replace(&catalog, &file, 2, &mut gone).await.expect_err("it has no name");
+    let replacement = Replacement::begin(&catalog, &file, 2).await.expect("a new one beside the file");
+    assert_eq!(replacement.old(), Some(old.public_id));
+    catalog.write(replacement.changes()).await.expect("written");
+    let error = replacement.finish().expect_err("it has no name");
     assert!(matches!(error, RootTokenError::File { action: "rename", .. }), "{error}");
-    assert_eq!(gone, Some(old.public_id));
     let row = stored(&*world.catalog).await.expect("readable").expect("a row");
     assert_ne!(row.public_id, old.public_id);
     fs::remove_dir(file.path()).expect("out of the way");
@@ -211,7 +212,7 @@ async fn a_store_in_memory_makes_one_only_if_it_must_and_replaces_only_its_own()
     assert!(!file.path().exists());
     start(MEMORY).await.expect("made");
     let first = world.assert_sound().await;
-    replace(&*world.catalog, &file, 2, &mut None).await.expect("its own");
+    replace(&*world.catalog, &file, 2).await.expect("its own");
     assert_ne!(world.assert_sound().await, first);
 }
 
@@ -224,10 +225,10 @@ async fn a_store_in_memory_leaves_the_file_of_another_store_alone() {
     start(RootTokenPolicy { required: false, ..MEMORY }).await.expect("nothing to do");
     assert_eq!(stored(&*world.catalog).await.expect("readable"), None, "nobody needs it");
     start(MEMORY).await.expect("adopted");
-    let replaced = replace(&*world.catalog, &file, 2, &mut None).await.expect_err("it made none");
+    let replaced = replace(&*world.catalog, &file, 2).await.expect_err("it made none");
     assert!(matches!(replaced, RootTokenError::Foreign { .. }), "{replaced}");
     start(RootTokenPolicy { replace: true, ..MEMORY }).await.expect_err("it made none");
     assert_eq!(fs::read_to_string(file.path()).expect("readable"), mine.reveal());
     fs::rename(file.path(), file.new_path()).expect("as a replacement that was cut off leaves it");
-    replace(&*world.catalog, &file, 2, &mut None).await.expect_err("it may be the one that works");
+    replace(&*world.catalog, &file, 2).await.expect_err("it may be the one that works");
 }

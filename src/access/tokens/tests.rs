@@ -1,11 +1,16 @@
 //! Tokens over a catalog that fails on command.
 
-use std::sync::Mutex;
+mod stalls;
 
+use riverrun_core::access::TokenSecret;
 use riverrun_protocol::access::{OperationGroups, Operations, ResourceSet, TokenRates, TokenScope};
+use riverrun_protocol::error::ErrorCode;
+use riverrun_protocol::request::IssueAccessToken;
+use tokio::time::Instant;
 
+use super::super::root_token::{self, RootTokenPolicy};
 use super::*;
-use crate::catalog::model::{ModelRows, WriteFault};
+use crate::catalog::model::{ModelRows, Stalled, WriteFault};
 
 const ROOT: Principal = Principal::Everyone { local: true };
 
@@ -58,10 +63,33 @@ impl World {
     }
 
     async fn revoke(&self, id: &str) -> Answer {
-        let (sender, told) = tokio::sync::oneshot::channel();
-        let tell = |answer| drop(sender.send(answer));
-        self.tokens.revoke(TokenId::new(id).expect("an id"), tell).await;
-        told.await.expect("told")
+        self.revoke_as(&ROOT, id).await.0
+    }
+
+    /// Also: which cuts came before the answer.
+    async fn revoke_as(&self, asker: &Principal, id: &str) -> (Answer, Vec<PublicId>) {
+        let mut told = None;
+        let tell = |answer| told = Some((answer, self.cuts()));
+        self.tokens.revoke(asker, TokenId::new(id).expect("an id"), tell).await;
+        told.expect("told")
+    }
+
+    async fn rotate_root(&self) -> Answer {
+        let mut told = None;
+        self.tokens.rotate_root(&ROOT, |answer| told = Some(answer)).await;
+        told.expect("told")
+    }
+
+    /// A root token, and its file's secret.
+    async fn prepare_root(&self) -> String {
+        let parts = &self.tokens.parts;
+        let policy = RootTokenPolicy { required: true, is_memory: false, replace: false };
+        root_token::prepare(&*parts.catalog, &parts.root, policy, 1).await.expect("made");
+        self.root_secret()
+    }
+
+    fn root_secret(&self) -> String {
+        std::fs::read_to_string(self.tokens.parts.root.path()).expect("readable").trim().to_owned()
     }
 
     fn cuts(&self) -> Vec<PublicId> {
@@ -74,8 +102,8 @@ async fn f3_a_revoked_token_opens_nothing_and_its_connections_are_cut() {
     let world = world();
     let secret = world.issue(&ROOT, asking("a")).await;
     let holder = world.holder(&secret).await.expect("it opens");
-    assert_eq!(world.revoke("a").await, Ok(Response::Done));
-    assert_eq!(world.cuts(), Vec::from_iter(holder.public_id()));
+    let cut = Vec::from_iter(holder.public_id());
+    assert_eq!(world.revoke_as(&ROOT, "a").await, (Ok(Response::Done), cut));
     assert_eq!(world.holder(&secret).await.expect_err("dead").code, ErrorCode::Authn);
     assert_eq!(world.revoke("a").await.expect_err("gone").code, ErrorCode::AccessTokenNotFound);
     let again = world.issue(&ROOT, asking("a")).await;
@@ -107,44 +135,67 @@ async fn a_secret_with_a_known_id_and_another_secret_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_revocation_of_which_nobody_knows_whether_it_was_done_cuts_all_the_same() {
+async fn whoever_revokes_its_own_token_is_told_before_it_is_cut() {
+    let world = world();
+    let secret = world.issue(&ROOT, asking("a")).await;
+    let holder = world.holder(&secret).await.expect("it opens");
+    assert_eq!(world.revoke_as(&holder, "a").await, (Ok(Response::Done), vec![]));
+    assert_eq!(world.cuts(), Vec::from_iter(holder.public_id()));
+}
+
+/// It is written again until it is known to be done.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_of_which_nobody_knows_whether_it_was_done_cuts_and_is_done() {
     for fault in [WriteFault::AnswerLost, WriteFault::RequestLost] {
         let world = world();
         let secret = world.issue(&ROOT, asking("a")).await;
         world.rows.fail_next_write(fault);
-        assert_eq!(world.revoke("a").await.expect_err("unknown").code, ErrorCode::Unavailable);
-        assert_eq!(world.cuts().len(), 1, "{fault:?}");
-        assert_eq!(world.holder(&secret).await.is_ok(), fault == WriteFault::RequestLost);
+        let (answer, cut_before) = world.revoke_as(&ROOT, "a").await;
+        assert_eq!(answer.expect_err("unknown").code, ErrorCode::Unavailable);
+        assert_eq!(cut_before.len(), 1, "{fault:?}");
+        assert_eq!(world.holder(&secret).await.expect_err("dead").code, ErrorCode::Authn, "{fault:?}");
+        let again = world.revoke("a").await.expect_err("it waits for the first");
+        assert_eq!(again.code, ErrorCode::AccessTokenNotFound, "{fault:?}");
+        assert_eq!(world.holder(&secret).await.expect_err("dead").code, ErrorCode::Authn, "{fault:?}");
+        assert!(world.tokens.doomed.lock().expect("no panic").is_empty(), "the rows say so now");
     }
 }
 
-#[tokio::test]
-async fn a_connection_that_moved_is_cut_if_its_token_died_on_the_way() {
-    let world = world();
-    let secret = world.issue(&ROOT, asking("a")).await;
-    let holder = world.holder(&secret).await.expect("it opens");
-    world.tokens.check_again(&holder).await;
-    assert_eq!(world.cuts(), []);
-    world.revoke("a").await.expect("revoked");
-    world.cuts();
-    world.tokens.check_again(&holder).await;
-    assert_eq!(world.cuts(), Vec::from_iter(holder.public_id()));
-}
-
-#[tokio::test]
-async fn a_rotation_of_which_nobody_knows_whether_it_was_done_cuts_all_the_same() {
+#[tokio::test(start_paused = true)]
+async fn a_rotation_of_which_nobody_knows_whether_it_was_done_cuts_and_is_done() {
     for fault in [WriteFault::AnswerLost, WriteFault::RequestLost] {
         let world = world();
-        let parts = &world.tokens.parts;
-        let policy = super::super::RootTokenPolicy { required: true, is_memory: false, replace: false };
-        root_token::prepare(&*parts.catalog, &parts.root, policy, 1).await.expect("made");
-        let old = world.tokens.root().await.expect("readable").expect("a row").public_id;
+        let old = world.prepare_root().await;
+        let holder = world.holder(&old).await.expect("root");
         world.rows.fail_next_write(fault);
-        let (sender, told) = tokio::sync::oneshot::channel();
-        world.tokens.rotate_root(move |answer| drop(sender.send(answer))).await;
-        assert_eq!(told.await.expect("told").expect_err("unknown").code, ErrorCode::Unavailable);
-        assert_eq!(world.cuts(), [old], "{fault:?}");
+        assert_eq!(world.rotate_root().await.expect_err("unknown").code, ErrorCode::Unavailable);
+        assert_eq!(world.cuts(), Vec::from_iter(holder.public_id()), "{fault:?}");
+        assert_eq!(world.holder(&old).await.expect_err("dead").code, ErrorCode::Authn, "{fault:?}");
+        world.issue(&ROOT, asking("behind it")).await;
+        assert_eq!(world.holder(&old).await.expect_err("dead").code, ErrorCode::Authn, "{fault:?}");
+        assert!(world.holder(&world.root_secret()).await.is_ok(), "{fault:?}: the file holds the one that works");
     }
+}
+
+#[tokio::test]
+async fn a_rotation_whose_file_cannot_take_its_name_has_killed_the_old_token() {
+    let world = world();
+    let old = world.prepare_root().await;
+    let holder = world.holder(&old).await.expect("root");
+    let (tokens, path) = (Arc::clone(&world.tokens), world.tokens.parts.root.path().to_owned());
+    world.rows.stall(Stalled::Writes);
+    let rotate = world.rotate_root();
+    let get_in_the_way = async {
+        tokio::task::yield_now().await;
+        assert!(tokens.is_doomed(holder.public_id().expect("a token")), "it is about to be written");
+        std::fs::remove_file(&path).expect("the old file");
+        std::fs::create_dir(&path).expect("a folder");
+        world.rows.stall(Stalled::Nothing);
+    };
+    let (answer, ()) = tokio::join!(rotate, get_in_the_way);
+    assert!(answer.expect_err("it has no name").message.contains("rename"));
+    assert_eq!(world.cuts(), Vec::from_iter(holder.public_id()));
+    assert_eq!(world.holder(&old).await.expect_err("dead").code, ErrorCode::Authn);
 }
 
 #[tokio::test]
@@ -152,7 +203,7 @@ async fn a_hello_does_not_wait_for_a_token_that_is_being_issued_nor_the_other_wa
     let world = world();
     let _a_hello = world.tokens.lock.read().await;
     let secret = world.issue(&ROOT, asking("a")).await;
-    let _issuing = world.tokens.issuing.lock().await;
+    let _writing = world.tokens.writing.lock().await;
     assert!(world.holder(&secret).await.is_ok());
 }
 
@@ -165,18 +216,9 @@ async fn a_hello_and_an_issuing_that_take_too_long_are_answered() {
     drop(all);
     let _alone = world.tokens.lock.write().await;
     assert_eq!(world.holder(&secret).await.expect_err("no look-up").code, ErrorCode::Unavailable);
+    let _writing = world.tokens.writing.lock().await;
     let issued = world.tokens.issue(&ROOT, asking("b")).await;
     assert_eq!(issued.expect_err("no row").code, ErrorCode::Unavailable);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_moved_is_cut_if_nobody_can_tell_whether_its_token_is_alive() {
-    let world = world();
-    let secret = world.issue(&ROOT, asking("a")).await;
-    let holder = world.holder(&secret).await.expect("it opens");
-    world.rows.stop_after(Some(0));
-    world.tokens.check_again(&holder).await;
-    assert_eq!(world.cuts(), Vec::from_iter(holder.public_id()));
 }
 
 #[tokio::test]

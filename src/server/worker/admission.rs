@@ -12,11 +12,13 @@ use riverrun_protocol::response::{Push, StatusReport};
 
 use super::{Worker, deliver};
 use crate::access::audit::{Call, Kind};
-use crate::access::{Admitted, Rated, append_bytes};
+use crate::access::{Admitted, Rated, Refusal, append_bytes};
 use crate::server::connection::Route;
 use crate::server::listener;
 use crate::server::mail::Output;
 use crate::server::side::{Secret, SideOrder};
+
+const REVOKED: &str = "the access token was revoked: get another one from its issuer";
 
 impl Worker {
     /// The hello is in order: is whoever sent it let in? Until that is known nothing behind it is looked at.
@@ -34,13 +36,6 @@ impl Worker {
     fn let_in(&mut self, id: ConnectionId, frame_id: u64, admitted: Admitted) {
         self.know(id, admitted);
         self.welcome(id, frame_id);
-    }
-
-    /// Its token may have died while it was on its way, after this shard was told and before it came.
-    pub(super) fn check_again(&self, principal: &Principal) {
-        if principal.public_id().is_some() {
-            self.side.order(SideOrder::CheckAgain { principal: principal.clone() });
-        }
     }
 
     pub(super) fn know(&mut self, id: ConnectionId, admitted: Admitted) {
@@ -156,15 +151,22 @@ impl Worker {
         if connection.rated.is_unlimited() {
             return true;
         }
-        let (rated, now) = (&connection.rated, self.now.monotonic);
-        let bytes = if batch.is_empty() { 0 } else { append_bytes(batch) };
-        let taken = if is_session { rated.admit_session(now) } else { rated.admit(now, bytes) };
-        let Err(refusal) = taken else { return true };
+        let (bytes, now) = (cost(batch), self.now.monotonic);
+        let Err(refusal) = room(&connection.rated, now, is_session, bytes) else {
+            connection.rated.charge(now, bytes);
+            return true;
+        };
         let retry_after_ms = whole_ms(refusal.retry_after);
         let message = format!("the access token's rate is used up: try again in {retry_after_ms} ms");
         let error = ErrorFrame { retry_after_ms, ..deliver::error(ErrorCode::Overloaded, message) };
         self.refuse_new(id, frame_id, is_session, &error);
         false
+    }
+
+    /// The same without taking anything and without an answer.
+    pub(super) fn would_have_room(&self, id: ConnectionId, is_session: bool, batch: &[u8]) -> bool {
+        let rated = self.connections.get(&id.0).map(|c| &c.rated).filter(|rated| !rated.is_unlimited());
+        rated.is_none_or(|rated| room(rated, self.now.monotonic, is_session, cost(batch)).is_ok())
     }
 
     /// An input of a session cannot be refused, or those behind it would be too. False: it is to be kept until what went
@@ -227,10 +229,21 @@ impl Worker {
         }
     }
 
-    /// A token is dead: so are its connections.
+    /// A token is dead: so are its connections, also those that are still on their way here.
     pub(super) fn on_token_gone(&mut self, public_id: PublicId) {
+        self.gone.insert(public_id, self.now.monotonic);
         let is_its = |principal: &Principal| principal.public_id() == Some(public_id);
-        self.cut_where(is_its, "the access token was revoked: get another one from its issuer");
+        self.cut_where(is_its, REVOKED);
+    }
+
+    /// For a connection that has just come. True: its token died on the way.
+    pub(super) fn cut_if_gone(&mut self, id: ConnectionId) -> bool {
+        let principal = self.connections.get(&id.0).and_then(|c| c.principal.as_ref());
+        let is_gone = principal.and_then(Principal::public_id).is_some_and(|public_id| self.gone.has(public_id));
+        if is_gone {
+            self.cut(id, REVOKED);
+        }
+        is_gone
     }
 
     /// Ends the connections whose tokens have expired, and wishes for the next such moment.
@@ -264,6 +277,15 @@ impl Worker {
 /// For a client to wait: never too short.
 fn whole_ms(wait: Duration) -> u32 {
     u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn room(rated: &Rated, now: Duration, is_session: bool, bytes: u64) -> Result<(), Refusal> {
+    if is_session { rated.room_for_session(now) } else { rated.room(now, bytes) }
+}
+
+/// In append bytes; what carries no batch has none.
+fn cost(batch: &[u8]) -> u64 {
+    if batch.is_empty() { 0 } else { append_bytes(batch) }
 }
 
 /// What the audit stream is to say of a request.

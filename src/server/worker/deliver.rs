@@ -61,12 +61,14 @@ impl Worker {
     ) -> bool {
         let target = request.target();
         let shard = control::shard_of(control::placement(&target.basin, &target.stream), self.shared.shards());
-        if shard != self.index && self.begin_move(id, shard) {
+        let is_session = request.is_append_session();
+        let batch = request.batch().map_or(&[][..], |batch| &bytes.body()[batch]);
+        // Paid for on the shard where it is carried out. What is refused is refused here, and moves nobody.
+        if shard != self.index && self.would_have_room(id, is_session, batch) && self.begin_move(id, shard) {
             self.keep_own(id, bytes);
             return false;
         }
-        let (is_session, batch) = (request.is_append_session(), request.batch());
-        if !self.has_room(id, header.id, is_session, batch.map_or(&[], |batch| &bytes.body()[batch])) {
+        if !self.has_room(id, header.id, is_session, batch) {
             return true;
         }
         if self.take_route(id, header.id, request.route(shard)) {

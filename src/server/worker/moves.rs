@@ -4,6 +4,9 @@
 //! byte to be sent. Then there is nothing whose order a move could change, and no hop is left afterwards. While answers are
 //! still on their way out, the request waits for them. A connection that has requests or sessions in progress stays, and its
 //! request travels by mailbox instead.
+//!
+//! A move is one mail and asks nobody anything. A request that the token's rate refuses moves nobody, so moves are no
+//! more than what the rate allows.
 
 use std::rc::Rc;
 
@@ -15,7 +18,8 @@ use crate::server::connection::Connection;
 use crate::server::mail::{Mail, MovedConnection};
 
 impl Worker {
-    /// Decides to move, if the other shard has room as of its last turn. True: the frame at hand and what follows are to be kept for the new shard.
+    /// Decides to move, if the other shard has room as of its last turn. True: the frame at hand and what follows are to be kept for
+    /// the new shard.
     pub(super) fn begin_move(&mut self, id: ConnectionId, shard: u16) -> bool {
         let has_room = self.shared.connections_of(shard) < self.room.connections_max;
         let Some(connection) = self.connections.get_mut(&id.0).filter(|c| has_room && c.routes.is_empty()) else {
@@ -52,13 +56,16 @@ impl Worker {
     /// Takes in a connection that comes from another shard.
     pub(super) fn adopt(&mut self, moved: MovedConnection) {
         let id = self.new_connection(moved.socket, moved.peer);
-        self.check_again(&moved.admitted.principal);
         self.know(id, moved.admitted);
         if let Some(connection) = self.connections.get_mut(&id.0) {
             connection.greeted = true;
             connection.deadline = None;
             connection.received = moved.received;
             connection.told_of_drain = moved.told_of_drain;
+        }
+        // Before anything of what it has brought along is carried out.
+        if self.cut_if_gone(id) {
+            return;
         }
         if self.draining {
             self.tell_of_drain(id);

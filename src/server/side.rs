@@ -55,7 +55,7 @@ pub enum SideOrder {
         principal: Principal,
         request: ControlRequest,
         /// For the audit stream.
-        call: Option<Call>,
+        call: Option<Box<Call>>,
     },
     Authenticate {
         shard: u16,
@@ -149,7 +149,7 @@ impl Side {
                 let (audit, clock) = (self.audit.clone(), self.clock);
                 let answer = move |outcome: Result<Response, ErrorFrame>| {
                     let ended = outcome.as_ref().map(drop);
-                    call.into_iter().for_each(|call| audit.ended(clock.now(), call, ended));
+                    call.into_iter().for_each(|call| audit.ended(clock.now(), *call, ended));
                     let output = outcome.map_or_else(Output::Fail, Output::Reply);
                     home.post(Mail::Output { from: None, connection, id, output });
                 };

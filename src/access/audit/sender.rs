@@ -143,7 +143,7 @@ mod tests {
             (failed(ErrorCode::PermissionDenied, Outcome::NotDone), Some(Decision::Denied)),
             (failed(ErrorCode::Authn, Outcome::NotDone), Some(Decision::Denied)),
         ] {
-            sender.ended(Now::default(), call(0, Kind::Change), outcome.as_ref().map(|()| ()));
+            sender.ended(Now::default(), call(0, Kind::Change), outcome.as_ref().copied());
             note(&sender, 1, Kind::Look);
             let mut records = Vec::new();
             assert!(queue.take(&mut records, 10).await);

@@ -145,7 +145,7 @@ impl Worker {
             if let Some(connection) = self.connections.get_mut(&id.0) {
                 connection.control_calls += 1;
             }
-            let call = note.and_then(|note| self.call(id, note));
+            let call = note.and_then(|note| self.call(id, note)).map(Box::new);
             let shard = self.index;
             self.side.order(SideOrder::Control { shard, connection: id, id: frame_id, principal, request, call });
         }

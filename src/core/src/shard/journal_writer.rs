@@ -77,7 +77,6 @@ pub(super) struct Closed {
     pub(super) number: u64,
     pub(super) block_bytes: u64,
     pub(super) batches: usize,
-    pub(super) arrivals: Arrivals,
 }
 
 impl Filling {
@@ -207,7 +206,13 @@ impl JournalWriter {
     }
 
     /// Orders the next write if one may be started and batches wait for it.
-    pub(super) fn write_next(&mut self, needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Option<Closed> {
+    pub(super) fn write_next(
+        &mut self,
+        needed_from: u64,
+        now: Now,
+        times: &mut StageTimes,
+        actions: &mut Vec<Action>,
+    ) -> Option<Closed> {
         if self.waiting_bytes == 0 || self.inflight.len() >= JOURNAL_WRITES_INFLIGHT_MAX {
             return None;
         }
@@ -222,11 +227,10 @@ impl JournalWriter {
         let filling = full.as_mut().unwrap_or(&mut self.filling);
         let closed = filling.block.close(meta);
         let appends = std::mem::take(&mut filling.appends);
-        let arrivals = std::mem::take(&mut filling.arrivals);
+        filling.arrivals.end(now.monotonic, times);
         self.waiting_bytes -= std::mem::take(&mut filling.batch_bytes);
         self.last_with_batches = closed.number;
-        let closed = self.order(meta, closed, appends, now, actions);
-        Some(Closed { arrivals, ..closed })
+        Some(self.order(meta, closed, appends, now, actions))
     }
 
     /// Orders a block without batches, which says how far the journal is known durable and what of it is still needed; `None` if
@@ -268,7 +272,7 @@ impl JournalWriter {
         let block = DurableBlock { number, bytes: block_bytes, appends, batches: closed.batches };
         let (ordered_at, written_at) = (now.monotonic, None);
         self.inflight.push_back(InflightBlock { block, ordered_at, written_at, needed_from, watermark });
-        Closed { number, block_bytes, batches, arrivals: Arrivals::default() }
+        Closed { number, block_bytes, batches }
     }
 
     pub(super) fn on_written(&mut self, number: u64, now: Now) {

@@ -41,7 +41,7 @@ impl StageTimes {
 }
 
 /// When the batches of a block were accepted: one run for those of each turn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Arrivals {
     runs: [(Duration, u32); ARRIVAL_RUNS_MAX],
     count: usize,
@@ -60,10 +60,12 @@ impl Arrivals {
         }
     }
 
-    pub(super) fn note_waits(&self, now: Duration, times: &mut StageTimes) {
+    /// The write of the block is ordered: the waits of its batches are over.
+    pub(super) fn end(&mut self, now: Duration, times: &mut StageTimes) {
         for (at, batches) in &self.runs[..self.count] {
             times.note(ShardStage::WaitForBlock, now.saturating_sub(*at), *batches as usize);
         }
+        self.count = 0;
     }
 }
 
@@ -75,9 +77,10 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn waits(arrivals: &Arrivals, now: Duration) -> Vec<(Duration, u32)> {
+    fn waits(mut arrivals: Arrivals, now: Duration) -> Vec<(Duration, u32)> {
         let mut times = StageTimes::default();
-        arrivals.note_waits(now, &mut times);
+        arrivals.end(now, &mut times);
+        assert_eq!(arrivals.count, 0);
         times.take().map(|time| (time.elapsed, time.batches)).collect()
     }
 
@@ -85,7 +88,7 @@ mod tests {
     fn a_turns_batches_wait_together() {
         let mut arrivals = Arrivals::default();
         [3, 3, 5].map(ms).into_iter().for_each(|at| arrivals.add(at));
-        assert_eq!(waits(&arrivals, ms(9)), [(ms(6), 2), (ms(4), 1)]);
+        assert_eq!(waits(arrivals, ms(9)), [(ms(6), 2), (ms(4), 1)]);
     }
 
     #[test]
@@ -93,7 +96,7 @@ mod tests {
         let mut arrivals = Arrivals::default();
         let last = ARRIVAL_RUNS_MAX as u64 - 1;
         (0..last + 10).map(ms).for_each(|at| arrivals.add(at));
-        let waits = waits(&arrivals, ms(1000));
+        let waits = waits(arrivals, ms(1000));
         assert_eq!((waits.len(), waits.last()), (ARRIVAL_RUNS_MAX, Some(&(ms(1000 - last), 10))));
     }
 

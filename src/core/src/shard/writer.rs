@@ -103,14 +103,15 @@ impl Shard {
     fn write_journal_blocks(&mut self, turn: &mut Turn<'_>) {
         while let Writer::Journal(journal) = &mut self.writer {
             let needed_from = self.backlog.needed_from(journal.next_number());
-            let Some(closed) = journal.write_next(needed_from, turn.now, turn.actions) else { break };
-            self.on_block_closed(turn, closed);
+            let Some(closed) = journal.write_next(needed_from, turn.now, &mut self.stage_times, turn.actions) else {
+                break;
+            };
+            self.on_block_closed(closed);
         }
         self.order_journal_file(turn);
     }
 
-    fn on_block_closed(&mut self, turn: &Turn<'_>, closed: Closed) {
-        closed.arrivals.note_waits(turn.now.monotonic, &mut self.stage_times);
+    fn on_block_closed(&mut self, closed: Closed) {
         self.backlog.on_block_closed(closed.number, closed.block_bytes, closed.batches);
         self.counters.block_bytes += closed.block_bytes;
         if closed.batches > 0 {
@@ -179,7 +180,7 @@ impl Shard {
         let Writer::Journal(journal) = &mut self.writer else { return };
         let needed_from = self.backlog.needed_from(journal.next_number());
         if let Some(closed) = journal.write_watermark(needed_from, turn.now, turn.actions) {
-            self.on_block_closed(turn, closed);
+            self.on_block_closed(closed);
         }
         self.order_journal_file(turn);
     }

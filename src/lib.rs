@@ -22,6 +22,7 @@ pub mod recovery;
 #[doc(hidden)]
 pub mod serve;
 pub mod server;
+pub mod stages;
 pub mod store;
 pub mod uring;
 

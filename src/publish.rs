@@ -17,7 +17,7 @@ mod sequence;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use riverrun_core::chunk::{
     ChunkId, ChunkInput, EncodedChunk, Identity, SequenceId, StoredChunk, StreamState, TRAILER_BYTES,
@@ -30,6 +30,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::loader::ChunkIndex;
+use crate::stages::{SharedStages, Stage};
 use crate::store::{Objects, StoreError};
 
 pub use encoder::Encoder;
@@ -58,6 +59,7 @@ pub struct Publisher {
     encoder: Encoder,
     writer: Writer,
     sequences: Mutex<HashMap<SequenceId, Arc<Sequence>>>,
+    stages: SharedStages,
 }
 
 impl Publisher {
@@ -68,7 +70,19 @@ impl Publisher {
         encoder: Encoder,
         writer: Writer,
     ) -> Self {
-        Self { objects, catalog, index, encoder, writer, sequences: Mutex::default() }
+        Self { objects, catalog, index, encoder, writer, sequences: Mutex::default(), stages: SharedStages::default() }
+    }
+
+    /// How long encoding and putting take.
+    pub fn stages(&self) -> &SharedStages {
+        &self.stages
+    }
+
+    async fn timed<T>(&self, stage: Stage, work: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let done = work.await;
+        self.stages.record(stage, begun.elapsed(), 1);
+        done
     }
 
     /// Carries out one `StoreChunk`. Chunks of one sequence may be ordered side by side; each waits for those before it. An order
@@ -83,10 +97,10 @@ impl Publisher {
         let chunk = match sequence.encoded(id.number) {
             Some(chunk) if holds_the_same(&chunk, &input) => chunk,
             Some(_) => return Err(StoreFailure::Fatal(format!("chunk {id} was ordered again with other content"))),
-            None => self.encode(&sequence, input).await?,
+            None => self.timed(Stage::ChunkEncode, self.encode(&sequence, input)).await?,
         };
         sequence.wait_for_turn(id.number).await?;
-        self.put(id, &chunk).await?;
+        self.timed(Stage::ChunkPut, self.put(id, &chunk)).await?;
         self.confirm(id, &chunk).await?;
         self.index_row(id, &chunk).await?;
         let stored = StoredChunk { id, object_bytes: chunk.object_bytes(), raw_bytes: chunk.raw_bytes() };

@@ -19,6 +19,7 @@ mod mailbox;
 mod output;
 mod pause;
 mod room;
+mod send_marks;
 mod shard_calls;
 mod shared;
 mod side;

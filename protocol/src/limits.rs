@@ -42,6 +42,10 @@ pub const STORE_TEXT_BYTES_MAX: usize = 1024;
 /// Counters in a status report, and one counter's name.
 pub const STATUS_COUNTERS_MAX: usize = 1024;
 pub const COUNTER_NAME_BYTES_MAX: usize = 64;
+/// Stages whose histograms the server tells, one stage's name, and its histogram as encoded.
+pub const STAGES_MAX: usize = 32;
+pub const STAGE_NAME_BYTES_MAX: usize = 64;
+pub const STAGE_HISTOGRAM_BYTES_MAX: usize = 32 << 10;
 /// Credit that a read session may hold at once.
 pub const CREDIT_BYTES_MAX: u64 = 64 << 20;
 /// Sessions and requests in progress on one connection.
@@ -72,6 +76,8 @@ const _: () = assert!(
 /// The bytes of a table entry that say by how much its headers' lengths exceed what is metered for them.
 const _: () = assert!(BATCH_METERED_BYTES_MAX / 128 <= u16::MAX as u64);
 const _: () = assert!(STATUS_COUNTERS_MAX * (COUNTER_NAME_BYTES_MAX + 9) + STORE_TEXT_BYTES_MAX < FRAME_BODY_BYTES_MAX);
+const _: () = assert!(STAGES_MAX * (STAGE_HISTOGRAM_BYTES_MAX + STAGE_NAME_BYTES_MAX + 3) + 6 < FRAME_BODY_BYTES_MAX);
+const _: () = assert!(STAGE_HISTOGRAM_BYTES_MAX <= u16::MAX as usize);
 const _: () = assert!(ERROR_MESSAGE_BYTES_MAX <= u16::MAX as usize && AGENT_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(LIST_ENTRIES_MAX * (STREAM_NAME_BYTES_MAX + 64) <= FRAME_BODY_BYTES_MAX);
 /// A token with the longest names in all three sets of its scope.

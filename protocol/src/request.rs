@@ -40,6 +40,7 @@ mod create_basin;
 mod create_stream;
 mod ensure_basin;
 mod ensure_stream;
+mod get_stages;
 mod grant_credit;
 pub(crate) mod hello;
 mod issue_access_token;
@@ -64,6 +65,8 @@ pub enum Request<'a> {
     Hello(Hello),
     Ping(Ping),
     Status,
+    /// How long the stages of the server's work take. Answered by `StageHistograms`.
+    GetStages,
     CreateBasin(CreateBasin),
     ListBasins(ListBasins),
     GetBasinConfig(BasinName),
@@ -107,6 +110,7 @@ impl<'a> Request<'a> {
             Some(FrameKind::Hello) => whole(name, body, hello::parse).map(Self::Hello),
             Some(FrameKind::Ping) => whole(name, body, ping::parse).map(Self::Ping),
             Some(FrameKind::Status) => whole(name, body, status::parse).map(|()| Self::Status),
+            Some(FrameKind::GetStages) => whole(name, body, get_stages::parse).map(|()| Self::GetStages),
             Some(FrameKind::CreateBasin) => whole(name, body, create_basin::parse).map(Self::CreateBasin),
             Some(FrameKind::ListBasins) => whole(name, body, list_basins::parse).map(Self::ListBasins),
             Some(FrameKind::GetBasinConfig) => whole(name, body, basin_alone::parse).map(Self::GetBasinConfig),
@@ -159,6 +163,7 @@ impl<'a> Request<'a> {
             Self::Hello(_) => FrameKind::Hello,
             Self::Ping(_) => FrameKind::Ping,
             Self::Status => FrameKind::Status,
+            Self::GetStages => FrameKind::GetStages,
             Self::CreateBasin(_) => FrameKind::CreateBasin,
             Self::ListBasins(_) => FrameKind::ListBasins,
             Self::GetBasinConfig(_) => FrameKind::GetBasinConfig,
@@ -198,6 +203,7 @@ impl<'a> Request<'a> {
             Self::Hello(hello) => hello.write_body(out),
             Self::Ping(ping) => ping.write_body(out),
             Self::Status => status::write_body(out),
+            Self::GetStages => get_stages::write_body(out),
             Self::CreateBasin(create) => create.write_body(out),
             Self::ListBasins(list) => list.write_body(out),
             Self::GetBasinConfig(basin) | Self::DeleteBasin(basin) => basin_alone::write_body(basin, out),

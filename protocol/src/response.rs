@@ -17,6 +17,7 @@ pub use hello_accepted::HelloAccepted;
 pub use provisioned::{ProvisionResult, Provisioned};
 pub use read_batches::ReadBatches;
 pub use session_opened::SessionOpened;
+pub use stage_histograms::{StageHistogram, StageHistograms};
 pub use status_report::StatusReport;
 pub use stream_list::StreamList;
 pub use stream_provisioned::StreamInfo;
@@ -37,6 +38,7 @@ mod provisioned;
 mod read_batches;
 mod session_ended;
 mod session_opened;
+mod stage_histograms;
 mod status_report;
 mod stream_config;
 mod stream_list;
@@ -52,6 +54,7 @@ pub enum Response {
         nonce: u64,
     },
     Status(StatusReport),
+    StageHistograms(StageHistograms),
     BasinProvisioned(Provisioned<BasinInfo>),
     BasinList(BasinList),
     BasinConfig(BasinConfig),
@@ -84,6 +87,7 @@ impl Response {
             Some(FrameKind::HelloAccepted) => whole(name, &body, hello_accepted::parse).map(Self::HelloAccepted),
             Some(FrameKind::Pong) => whole(name, &body, pong::parse).map(|nonce| Self::Pong { nonce }),
             Some(FrameKind::StatusReport) => whole(name, &body, status_report::parse).map(Self::Status),
+            Some(FrameKind::StageHistograms) => whole(name, &body, stage_histograms::parse).map(Self::StageHistograms),
             Some(FrameKind::BasinProvisioned) => {
                 whole(name, &body, basin_provisioned::parse).map(Self::BasinProvisioned)
             }
@@ -118,6 +122,7 @@ impl Response {
             Self::HelloAccepted(_) => FrameKind::HelloAccepted,
             Self::Pong { .. } => FrameKind::Pong,
             Self::Status(_) => FrameKind::StatusReport,
+            Self::StageHistograms(_) => FrameKind::StageHistograms,
             Self::BasinProvisioned(_) => FrameKind::BasinProvisioned,
             Self::BasinList(_) => FrameKind::BasinList,
             Self::BasinConfig(_) => FrameKind::BasinConfig,
@@ -162,6 +167,7 @@ impl Response {
             Self::HelloAccepted(accepted) => accepted.write_body(out),
             Self::Pong { nonce } => pong::write_body(*nonce, out),
             Self::Status(report) => report.write_body(out),
+            Self::StageHistograms(histograms) => histograms.write_body(out),
             Self::BasinProvisioned(basin) => basin_provisioned::write_body(basin, out),
             Self::BasinList(list) => list.write_body(out),
             Self::BasinConfig(config) => basin_config::write_body(config, out),
@@ -315,7 +321,7 @@ mod tests {
 
     #[test]
     fn kinds_of_another_class_are_unsupported() {
-        for kind in [0x00, 0x01, 0x40, 0x44, 0x80, 0x85, 0xff] {
+        for kind in [0x00, 0x01, 0x40, 0x45, 0x80, 0x85, 0xff] {
             assert_eq!(Response::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
             assert_eq!(Push::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
         }

@@ -1,6 +1,6 @@
 //! The one reading of the clocks per turn.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use riverrun_core::Now;
 
@@ -18,6 +18,10 @@ impl Clock {
     pub fn now(&self) -> Now {
         // A clock set before 1970 reads as 1970: timestamps are raised to the stream's last one anyway (s2-semantics.md B7).
         let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        Now { monotonic: self.start.elapsed(), wall_ms }
+        Now { monotonic: self.monotonic(), wall_ms }
+    }
+
+    pub fn monotonic(&self) -> Duration {
+        self.start.elapsed()
     }
 }

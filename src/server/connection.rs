@@ -74,7 +74,15 @@ pub enum Receiving {
     /// A receive into a buffer of the pool is in flight.
     Some,
     /// A large frame is on its way into a buffer of its own.
-    Frame { frame_bytes: usize },
+    Frame(LargeFrame),
+}
+
+/// A large frame that has begun.
+#[derive(Clone, Copy, Debug)]
+pub struct LargeFrame {
+    pub bytes: usize,
+    /// When it got its buffer.
+    pub begun_at: Duration,
 }
 
 #[derive(Debug)]

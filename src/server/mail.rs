@@ -13,6 +13,7 @@ use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::{Push, Response};
 
+use super::send_marks::Timed;
 use crate::access::Admitted;
 
 /// A message to a shard's thread.
@@ -30,6 +31,7 @@ pub enum Mail {
         connection: ConnectionId,
         id: u64,
         output: Output,
+        timed: Option<Timed>,
     },
     /// Flow of a connection that lives here.
     Flow {

@@ -1,10 +1,13 @@
 //! What waits to be sent on one connection.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::mail;
+use super::send_marks::{SendMarks, Timed};
+use crate::stages::Stage;
 
 /// Parts of one send: enough to fill a socket's buffer, below the kernel's limit of 1024.
 const SEND_PARTS_MAX: usize = 256;
@@ -22,6 +25,9 @@ pub struct Output {
     bytes: usize,
     /// Whose bytes they are, in order: a shard, or nobody's (the connection's own).
     owners: VecDeque<(Option<u16>, usize)>,
+    /// Taken by the socket, since the beginning.
+    sent_bytes: u64,
+    marks: SendMarks,
 }
 
 impl Output {
@@ -50,6 +56,16 @@ impl Output {
             mail::Output::Push(push) => self.frame(owner, push.parts(), |head| push.write_head(id, head)),
             mail::Output::Fail(error) => self.frame(owner, &[], |head| error.write(id, head)),
         }
+    }
+
+    /// The frame that was added last is one whose way out is timed.
+    pub fn mark(&mut self, timed: Timed) {
+        self.marks.add(timed, self.sent_bytes + self.bytes as u64);
+    }
+
+    /// Notes how long what the socket has taken by now was on its way.
+    pub fn note_sent(&mut self, now: Duration, note: impl FnMut(Stage, Duration, u64)) {
+        self.marks.on_sent(self.sent_bytes, now, note);
     }
 
     fn own(&mut self, owner: Option<u16>, bytes: usize) {
@@ -104,6 +120,7 @@ impl Output {
             self.parts.push_front(part);
         }
         self.bytes -= sent;
+        self.sent_bytes += sent as u64;
         self.report_owners(sent, &mut report);
     }
 
@@ -127,6 +144,20 @@ mod tests {
 
     fn flat(parts: &[Bytes]) -> Vec<u8> {
         parts.concat()
+    }
+
+    #[test]
+    fn a_marked_frame_is_noted_when_the_socket_has_taken_all_of_it() {
+        let mut output = Output::default();
+        output.frame(Some(0), &[], |head| head.extend_from_slice(b"abc"));
+        output.mark(Timed::Ack(Duration::ZERO));
+        output.frame(None, &[], |head| head.extend_from_slice(b"xy"));
+        for expected in [0, 1, 0] {
+            let (parts, mut acks) = (output.take(), 0);
+            output.sent(parts, 2.min(output.bytes()), |_, _| {});
+            output.note_sent(Duration::from_millis(1), |_, _, count| acks += count);
+            assert_eq!(acks, expected);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::mail::Output;
 use crate::access::Door;
 use crate::access::audit::AuditSender;
 use crate::collection::Swept;
+use crate::stages::{SharedStages, Stages};
 use crate::uring::RingCounters;
 
 /// How this server names itself in hellos.
@@ -60,6 +61,7 @@ struct Published {
     counters: Mutex<(ShardCounters, RingCounters, usize)>,
     received_copied_bytes: AtomicU64,
     connections_moved: AtomicU64,
+    stages: SharedStages,
 }
 
 impl Shared {
@@ -132,6 +134,18 @@ impl Shared {
         self.shards[usize::from(shard)].counters.lock().expect("no holder panics").2
     }
 
+    /// Recorded into by this shard alone.
+    pub fn stages_of(&self, shard: u16) -> &SharedStages {
+        &self.shards[usize::from(shard)].stages
+    }
+
+    /// Over all shards.
+    pub fn stages(&self) -> Stages {
+        let mut sum = Stages::default();
+        self.shards.iter().for_each(|shard| shard.stages.add_to(&mut sum));
+        sum
+    }
+
     pub fn count_sweep(&self, swept: Swept) {
         let mut collected = self.collected.lock().expect("no holder panics");
         collected.sweeps += 1;
@@ -164,12 +178,16 @@ impl Shared {
 
     /// For holders of issued tokens: where the data is and what others do is not theirs to know.
     pub fn status_for_guests(&self) -> StatusReport {
-        let (store, counters) = (String::new(), Vec::new());
-        StatusReport { connections: 0, streams_open: 0, store, counters, ..self.status() }
+        self.report(Sum::default(), String::new())
     }
 
     pub fn status(&self) -> StatusReport {
-        let sum = self.sum();
+        let mut sum = self.sum();
+        sum.count("ring_workers", ring_workers());
+        self.report(sum, self.facts.store.clone())
+    }
+
+    fn report(&self, sum: Sum, store: String) -> StatusReport {
         StatusReport {
             shards: self.facts.shards,
             uptime_ms: self.clock.now().monotonic.as_millis() as u64,
@@ -177,7 +195,7 @@ impl Shared {
             streams_open: sum.get("streams_open"),
             epoch: self.facts.epoch,
             level: self.facts.level,
-            store: self.facts.store.clone(),
+            store,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             counters: sum.counters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         }
@@ -217,4 +235,14 @@ impl Sum {
 fn process_cpu_ms() -> u64 {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     spent.tv_sec as u64 * 1000 + spent.tv_nsec as u64 / 1_000_000
+}
+
+/// Threads that the kernel has made to carry out what a ring's submission could not do at once. How often it did so only a
+/// tracepoint tells.
+fn ring_workers() -> u64 {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return 0 };
+    let is_worker = |thread: &std::fs::DirEntry| {
+        std::fs::read(thread.path().join("comm")).is_ok_and(|name| name.starts_with(b"iou-wrk-"))
+    };
+    threads.flatten().filter(is_worker).count() as u64
 }

@@ -17,12 +17,14 @@ use super::clock::Clock;
 use super::inherited::Inherited;
 use super::mail::{Mail, Output};
 use super::mailbox::Postbox;
+use super::shared::Shared;
 use super::sorting::ControlRequest;
 use crate::access::audit::{AuditSender, Call, Kind};
 use crate::access::{Admitted, Tokens};
 use crate::loader::Loader;
 use crate::names::Names;
 use crate::publish::Publisher;
+use crate::stages::Stages;
 
 /// Work for the tokio side. Bounded where it arises: by chunks in flight, loads in flight and requests per connection.
 #[derive(Debug)]
@@ -105,6 +107,7 @@ pub struct Side {
     pub audit: AuditSender,
     pub clock: Clock,
     pub shards: Vec<Postbox>,
+    pub shared: Arc<Shared>,
 }
 
 impl Side {
@@ -151,7 +154,7 @@ impl Side {
                     let ended = outcome.as_ref().map(drop);
                     call.into_iter().for_each(|call| audit.ended(clock.now(), *call, ended));
                     let output = outcome.map_or_else(Output::Fail, Output::Reply);
-                    home.post(Mail::Output { from: None, connection, id, output });
+                    home.post(Mail::Output { from: None, connection, id, output, timed: None });
                 };
                 self.control(&principal, request, answer).await;
             }
@@ -185,8 +188,16 @@ impl Side {
             // Whoever takes away its own token hears of it before it is cut off.
             ControlRequest::RevokeAccessToken(id) => return tokens.revoke(principal, id, answer).await,
             ControlRequest::RotateRootToken => return tokens.rotate_root(principal, answer).await,
+            ControlRequest::GetStages => Ok(Response::StageHistograms(self.stages().encode())),
         };
         answer(outcome);
+    }
+
+    /// Of all shards, and of making chunks.
+    fn stages(&self) -> Stages {
+        let mut sum = self.shared.stages();
+        self.publisher.stages().add_to(&mut sum);
+        sum
     }
 
     fn happened(&self, shard: u16, event: Event<'static>) {

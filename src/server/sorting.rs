@@ -55,7 +55,7 @@ pub enum Sorted {
     Session(SessionRequest),
 }
 
-/// Answered by the task that owns names.
+/// Answered by the tokio side.
 #[derive(Clone, Debug)]
 pub enum ControlRequest {
     CreateBasin(CreateBasin),
@@ -74,6 +74,7 @@ pub enum ControlRequest {
     ListAccessTokens(ListAccessTokens),
     RevokeAccessToken(TokenId),
     RotateRootToken,
+    GetStages,
 }
 
 /// Answered by the shard that owns the stream.
@@ -117,6 +118,7 @@ impl Sorted {
             Request::ListAccessTokens(request) => Self::Control(ControlRequest::ListAccessTokens(request)),
             Request::RevokeAccessToken(request) => Self::Control(ControlRequest::RevokeAccessToken(request)),
             Request::RotateRootToken => Self::Control(ControlRequest::RotateRootToken),
+            Request::GetStages => Self::Control(ControlRequest::GetStages),
             Request::Append(Append { target, conditions, batch }) => {
                 Self::Stream(StreamRequest::Append { target, conditions, rights, batch: place(batch, body) })
             }

@@ -29,6 +29,7 @@ use super::room::Room;
 use super::shard_calls::ShardCalls;
 use super::shared::Shared;
 use super::side::SideOrders;
+use crate::stages::{Stage, StageNotes};
 use crate::uring::{Completion, Ring, Socket};
 use journal::JournalWrites;
 
@@ -99,6 +100,9 @@ pub struct Worker {
     starved: Vec<ConnectionId>,
     /// Forwarded appends of this turn, and their bytes.
     handled: Vec<(ConnectionId, usize)>,
+    /// Frames of this turn, and how long what came to an end in it took.
+    frames: u64,
+    stages: StageNotes,
     draining: bool,
     stopping: bool,
     /// Why the shard cannot go on.
@@ -135,6 +139,8 @@ impl Worker {
             gone: GoneTokens::default(),
             starved: Vec::new(),
             handled: Vec::new(),
+            frames: 0,
+            stages: StageNotes::default(),
             draining: false,
             stopping: false,
             fatal: None,
@@ -156,6 +162,7 @@ impl Worker {
             self.carry_out_all();
             self.report_handled();
             self.publish_counters();
+            self.publish_stages();
             if let Some(reason) = self.fatal.take() {
                 self.say_farewell()?;
                 return Err(reason);
@@ -226,7 +233,7 @@ impl Worker {
                 self.tell(Event::DrainRequested);
                 self.tell_clients_of_drain();
             }
-            Mail::Output { from, connection, id, output } => self.put_out(from, connection, id, output),
+            Mail::Output { from, connection, id, output, timed } => self.put_out(from, connection, id, output, timed),
             Mail::Flow { from, connection, flow } => self.on_flow(from, connection, flow),
             Mail::Happened(event) => self.tell(event),
             Mail::JournalFile { id, bytes, file } => {
@@ -326,5 +333,18 @@ impl Worker {
 
     fn publish_counters(&mut self) {
         self.shared.publish(self.index, &self.shard.counters(), self.ring.counters(), self.connections.len());
+    }
+
+    /// The turn's length is the one thing that takes another reading of the clock: one per turn, and none where nothing was asked.
+    fn publish_stages(&mut self) {
+        for time in self.shard.take_stage_times() {
+            self.stages.note(time.stage.into(), time.elapsed, u64::from(time.batches));
+        }
+        let frames = std::mem::take(&mut self.frames);
+        if frames > 0 {
+            let elapsed = self.clock.monotonic().saturating_sub(self.now.monotonic);
+            self.stages.note(Stage::Turn, elapsed, frames);
+        }
+        self.stages.publish(self.shared.stages_of(self.index));
     }
 }

@@ -24,6 +24,7 @@ mod raw;
 mod recreate;
 mod root_token;
 mod rubbish;
+mod stages;
 mod stop;
 mod strangers;
 mod support;

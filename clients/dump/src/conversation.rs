@@ -146,6 +146,7 @@ fn answer_to(request: FrameKind) -> Option<FrameKind> {
         K::Hello => Some(K::HelloAccepted),
         K::Ping => Some(K::Pong),
         K::Status => Some(K::StatusReport),
+        K::GetStages => Some(K::StageHistograms),
         K::CreateBasin => Some(K::BasinProvisioned),
         K::ListBasins => Some(K::BasinList),
         K::CreateStream => Some(K::StreamProvisioned),

@@ -26,7 +26,7 @@ fn known<W: Walk>(kind: FrameKind, w: &mut W) -> Walked {
     match kind {
         K::Hello => request::hello(w),
         K::Ping | K::Pong => nonce(w),
-        K::Status | K::CloseAppendSession | K::CloseReadSession => no_options(w),
+        K::Status | K::GetStages | K::CloseAppendSession | K::CloseReadSession => no_options(w),
         K::CreateBasin => request::create_basin(w),
         K::ListBasins => request::list_basins(w),
         K::ReconfigureBasin => request::reconfigure_basin(w),
@@ -48,6 +48,7 @@ fn known<W: Walk>(kind: FrameKind, w: &mut W) -> Walked {
         K::GrantCredit => request::grant_credit(w),
         K::HelloAccepted => response::hello_accepted(w),
         K::StatusReport => response::status_report(w),
+        K::StageHistograms => response::stage_histograms(w),
         K::BasinProvisioned => response::basin_provisioned(w),
         K::BasinList => response::basin_list(w),
         K::BasinConfig => response::basin_config(w),

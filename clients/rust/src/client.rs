@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use riverrun_protocol::error::ErrorCode;
 use riverrun_protocol::request::{Ping, Request, StreamRef};
-use riverrun_protocol::response::{Response, StatusReport};
+use riverrun_protocol::response::{Response, StageHistograms, StatusReport};
 use riverrun_protocol::types::{BasinName, StreamName};
 
 use crate::config::ClientConfig;
@@ -77,6 +77,24 @@ impl Client {
     pub async fn status(&self) -> Result<StatusReport, Error> {
         match self.ask(&Request::Status, Effect::None).await? {
             Response::Status(report) => Ok(report),
+            other => Err(unexpected(&other, Effect::None)),
+        }
+    }
+
+    /// How long the stages of the server's work took since it started: where the tail of an append comes from. Only for
+    /// whoever holds no issued token, as the whole of a status. The histograms come as they were sent, for an
+    /// HdrHistogram library to read.
+    ///
+    /// ```no_run
+    /// # async fn example(client: riverrun_client::Client) -> Result<(), riverrun_client::Error> {
+    /// for stage in client.stage_histograms().await?.stages {
+    ///     println!("{}: {} bytes in HdrHistogram's V2 encoding", stage.name, stage.histogram.len());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn stage_histograms(&self) -> Result<StageHistograms, Error> {
+        match self.ask(&Request::GetStages, Effect::None).await? {
+            Response::StageHistograms(histograms) => Ok(histograms),
             other => Err(unexpected(&other, Effect::None)),
         }
     }

@@ -11,7 +11,7 @@ use riverrun_client::{
 use riverrun_protocol::FrameKind;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::Request;
-use riverrun_protocol::response::{BasinList, ReadBatches, Response, StatusReport};
+use riverrun_protocol::response::{BasinList, ReadBatches, Response, StageHistogram, StageHistograms, StatusReport};
 use riverrun_protocol::types::Position;
 use support::records::{batch, heartbeat, numbers};
 use support::{BASIN, FakeServer, acked, eager, error, once, tail};
@@ -59,6 +59,20 @@ async fn ping_and_status() {
     let ((ping, status), ()) = tokio::join!(calls, serving);
     ping.expect("a pong");
     assert_eq!(status.expect("a report"), report);
+}
+
+#[tokio::test]
+async fn stages_come_as_they_were_sent() {
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.connected(once()).await;
+    let stage = StageHistogram { name: "journal_write".to_owned(), histogram: vec![1, 2, 3].into() };
+    let told = StageHistograms { stages: vec![stage] };
+    let serving = async {
+        let id = peer.expect_id(FrameKind::GetStages).await;
+        peer.answer(id, &Response::StageHistograms(told.clone())).await;
+    };
+    let (stages, ()) = tokio::join!(client.stage_histograms(), serving);
+    assert_eq!(stages.expect("an answer"), told);
 }
 
 #[tokio::test]

@@ -128,6 +128,7 @@ fn whole_requests(batch: &[u8]) -> Vec<Request<'_>> {
         Request::Hello(Hello { features: 0x77, ..Hello::new("secret", "riverrun-client/0.1.0") }),
         Request::Ping(Ping { nonce: 0x0102_0304_0506_0708 }),
         Request::Status,
+        Request::GetStages,
         Request::CreateBasin(CreateBasin { basin: basin(), config: basin_config(), request_token: request_token() }),
         Request::ListBasins(ListBasins { prefix: "my-".into(), start_after: "my-a".into(), limit: 7 }),
         Request::CreateStream(CreateStream {
@@ -285,6 +286,15 @@ fn whole_responses() -> Vec<Response> {
             store: "fs:/data/objects".into(),
             version: "0.1.0".into(),
             counters: vec![("appends_total".into(), 0x55), ("records_total".into(), 0x66)],
+        }),
+        Response::StageHistograms(StageHistograms {
+            stages: vec![
+                StageHistogram {
+                    name: "journal_write".into(),
+                    histogram: Bytes::from_static(&[0x1c, 0x84, 0x93, 0x13]),
+                },
+                StageHistogram { name: "ack_send".into(), histogram: Bytes::new() },
+            ],
         }),
         Response::BasinProvisioned(Provisioned { info: basin_info(), result: ProvisionResult::Created }),
         Response::BasinList(BasinList { basins: vec![basin_info(), deleted_basin], has_more: true }),

@@ -201,6 +201,7 @@ pub fn request() -> impl Strategy<Value = Request<'static>> {
         hello().prop_map(Request::Hello),
         any::<u64>().prop_map(|nonce| Request::Ping(Ping { nonce })),
         Just(Request::Status),
+        Just(Request::GetStages),
         basin_request(),
         stream_request(),
         access_token_request(),
@@ -302,6 +303,12 @@ fn status() -> impl Strategy<Value = StatusReport> {
     )
 }
 
+fn stage_histograms() -> impl Strategy<Value = StageHistograms> {
+    let stage = ("[a-z_]{1,64}", vec(any::<u8>(), 0..300))
+        .prop_map(|(name, bytes)| StageHistogram { name, histogram: bytes.into() });
+    vec(stage, 0..20).prop_map(|stages| StageHistograms { stages })
+}
+
 fn basin_info() -> impl Strategy<Value = BasinInfo> {
     (basin(), any::<(u64, Option<u64>)>()).prop_map(|(name, (created_at_ms, deleted_at_ms))| BasinInfo {
         name,
@@ -368,6 +375,7 @@ pub fn response() -> impl Strategy<Value = Response> {
         hello_accepted().prop_map(Response::HelloAccepted),
         any::<u64>().prop_map(|nonce| Response::Pong { nonce }),
         status().prop_map(Response::Status),
+        stage_histograms().prop_map(Response::StageHistograms),
         control_response(),
         (vec(basin_info(), 0..20), any::<bool>())
             .prop_map(|(basins, has_more)| Response::BasinList(BasinList { basins, has_more })),

@@ -2,6 +2,7 @@
 //! as an event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use riverrun_protocol::access::Operation;
@@ -24,6 +25,9 @@ pub enum Action {
         connection: ConnectionId,
         id: u64,
         push: Push,
+        /// On the monotonic clock, when the first of its records became stable, if the reader was at the tail and waited for
+        /// them; `None` for what it catches up with.
+        stable_at: Option<Duration>,
     },
     Fail {
         connection: ConnectionId,

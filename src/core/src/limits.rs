@@ -22,6 +22,10 @@ pub const BLOCK_BYTES_TARGET: usize = 1 << 20;
 pub const LARGE_FRAME_BYTES_MIN: usize = 64 << 10;
 /// Journal writes in flight per shard (design.md 6: 2-8).
 pub const JOURNAL_WRITES_INFLIGHT_MAX: usize = 4;
+/// Turns that are told apart in a block's account of when its batches were accepted.
+pub const ARRIVAL_RUNS_MAX: usize = 8;
+/// Stage times that wait for the driver to take them: more than a turn can give rise to.
+pub const STAGE_TIMES_MAX: usize = 4 * JOURNAL_WRITES_INFLIGHT_MAX * (ARRIVAL_RUNS_MAX + 2);
 /// Bytes accepted and not yet handed to a journal write; beyond it appends wait.
 pub const JOURNAL_WAITING_BYTES_MAX: usize = 8 << 20;
 /// How long a block may be without a place in a file before appends are refused (reliability.md F16). Longer than it takes to

@@ -18,6 +18,7 @@ use crate::time::Now;
 
 pub use config::{JournalConfig, ShardConfig};
 pub use counters::ShardCounters;
+pub use stage_times::{ShardStage, StageTime};
 
 mod config;
 mod counters;
@@ -45,6 +46,7 @@ mod lanes;
 mod memory_writer;
 mod publishing;
 mod sealing;
+mod stage_times;
 mod timestamps;
 mod writer;
 
@@ -86,6 +88,7 @@ pub struct Shard {
     /// Of the turn in progress.
     now: Duration,
     counters: ShardCounters,
+    stage_times: stage_times::StageTimes,
 
     connections: connection::Connections,
     append_sessions: slab::Slab<append_session::AppendSession>,
@@ -147,6 +150,7 @@ impl Shard {
         let mut shard = Self {
             now: Duration::ZERO,
             counters: ShardCounters::default(),
+            stage_times: stage_times::StageTimes::default(),
             connections: connection::Connections::default(),
             append_sessions: slab::Slab::default(),
             readers: slab::Slab::default(),
@@ -259,6 +263,11 @@ impl Shard {
             followers: self.followers as u64,
             ..self.counters
         }
+    }
+
+    /// How long batches spent in stages that came to an end since this was last called: once a turn.
+    pub fn take_stage_times(&mut self) -> impl Iterator<Item = StageTime> + '_ {
+        self.stage_times.take()
     }
 
     fn turn<'a>(&mut self, now: Now, actions: &'a mut Vec<Action>) -> Turn<'a> {

@@ -127,6 +127,7 @@ pub(super) fn launch(
         audit,
         clock,
         shards: wiring.postboxes.clone(),
+        shared: wiring.shared.clone(),
     };
     runtime.spawn(side.run(queue));
     let collector = Collector::new(CollectorParts {

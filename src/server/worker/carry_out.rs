@@ -4,10 +4,12 @@ use riverrun_core::event::ConnectionId;
 use riverrun_core::{Action, Event};
 use riverrun_protocol::access::Operation;
 use riverrun_protocol::request::StreamRef;
+use riverrun_protocol::response::Response;
 
 use super::Worker;
 use crate::server::internal;
 use crate::server::mail::{Flow, Mail, Output};
+use crate::server::send_marks::Timed;
 use crate::server::side::SideOrder;
 
 impl Worker {
@@ -25,9 +27,15 @@ impl Worker {
     fn carry_out(&mut self, action: Action) {
         let shard = self.index;
         match action {
-            Action::Reply { connection, id, response } => self.say(connection, id, Output::Reply(response)),
-            Action::Push { connection, id, push } => self.say(connection, id, Output::Push(push)),
-            Action::Fail { connection, id, error } => self.say(connection, id, Output::Fail(error)),
+            Action::Reply { connection, id, response } => {
+                // An ack is given in the turn in which its records became stable.
+                let timed = matches!(response, Response::AppendAck(_)).then_some(Timed::Ack(self.now.monotonic));
+                self.say(connection, id, Output::Reply(response), timed);
+            }
+            Action::Push { connection, id, push, stable_at } => {
+                self.say(connection, id, Output::Push(push), stable_at.map(Timed::Push));
+            }
+            Action::Fail { connection, id, error } => self.say(connection, id, Output::Fail(error), None),
             Action::Denied { connection, operation, target } => self.tell_home_of_denial(connection, operation, target),
             Action::CloseConnection { connection } => self.flow(connection, Flow::Close),
             Action::StopReceiving { connection } => self.flow(connection, Flow::StopReceiving),
@@ -54,15 +62,15 @@ impl Worker {
         }
     }
 
-    fn say(&mut self, connection: ConnectionId, id: u64, output: Output) {
+    fn say(&mut self, connection: ConnectionId, id: u64, output: Output, timed: Option<Timed>) {
         let home = connection.home_shard();
         if internal::is_internal(connection) {
             return self.say_inside(connection, id, output);
         }
         if home == self.index {
-            return self.put_out(Some(home), connection, id, output);
+            return self.put_out(Some(home), connection, id, output, timed);
         }
-        self.peers[usize::from(home)].post(Mail::Output { from: Some(self.index), connection, id, output });
+        self.peers[usize::from(home)].post(Mail::Output { from: Some(self.index), connection, id, output, timed });
     }
 
     /// The other end is in this process: whatever is said is taken at once.

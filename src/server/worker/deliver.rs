@@ -32,6 +32,7 @@ impl Worker {
         if !self.connections.get(&id.0).is_some_and(|c| c.greeted) {
             return self.refuse_before_hello(id);
         }
+        self.frames += 1;
         let Some(rights) = self.admit(id, header.id, &mut request) else { return true };
         let note = Note::of_control_call(&request);
         match Sorted::new(request, bytes.body(), rights) {
@@ -132,7 +133,7 @@ impl Worker {
     pub(super) fn tell_of_drain(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         if !std::mem::replace(&mut connection.told_of_drain, true) {
-            self.put_out(None, id, 0, Output::Push(Push::Draining));
+            self.put_out(None, id, 0, Output::Push(Push::Draining), None);
         }
     }
 

@@ -14,9 +14,10 @@ use riverrun_protocol::frame::{self, Cut, FrameHeader};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 
 use super::{Worker, tag};
-use crate::server::connection::{self, Connection, FRAME_DEADLINE, HEAD_RECEIVE_BYTES, Receiving};
+use crate::server::connection::{self, Connection, FRAME_DEADLINE, HEAD_RECEIVE_BYTES, LargeFrame, Receiving};
 use crate::server::listener;
 use crate::server::sorting::FrameBytes;
+use crate::stages::Stage;
 use crate::uring::ReceivedBuffer;
 
 /// A large frame gets a buffer of its own when this much of it has arrived.
@@ -120,7 +121,7 @@ impl Worker {
 
     fn keep(&mut self, id: ConnectionId, rest: BytesMut, used_any: bool) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        if !matches!(connection.receiving, Receiving::Frame { .. }) {
+        if !matches!(connection.receiving, Receiving::Frame(_)) {
             connection.received = rest;
             connection.await_rest_of_frame(used_any, self.now.monotonic);
         }
@@ -192,30 +193,34 @@ impl Worker {
         frame.extend_from_slice(begun);
         connection.deadline = Some(self.now.monotonic + FRAME_DEADLINE);
         self.shared.count_copied(self.index, begun.len());
-        self.continue_large_frame(id, frame, frame_bytes);
+        let expected = LargeFrame { bytes: frame_bytes, begun_at: self.now.monotonic };
+        self.continue_large_frame(id, frame, expected);
     }
 
-    fn continue_large_frame(&mut self, id: ConnectionId, frame: BytesMut, frame_bytes: usize) {
+    fn continue_large_frame(&mut self, id: ConnectionId, frame: BytesMut, expected: LargeFrame) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        connection.receiving = Receiving::Frame { frame_bytes };
-        let (socket, missing) = (connection.socket.clone(), frame_bytes - frame.len());
+        connection.receiving = Receiving::Frame(expected);
+        let (socket, missing) = (connection.socket.clone(), expected.bytes - frame.len());
         self.ring.fill(tag::RECEIVE | id.0, &socket, frame, missing);
     }
 
     pub(super) fn on_filled(&mut self, id: u64, frame: BytesMut, outcome: io::Result<usize>) {
         let id = ConnectionId(id);
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        let Receiving::Frame { frame_bytes } = connection.receiving else { return };
+        let Receiving::Frame(expected) = connection.receiving else { return };
         connection.receiving = Receiving::Nothing;
         let closing = connection.closing;
         match outcome {
             Ok(0) => self.end_of_input(id),
             // It was told that this frame was refused: it must not be carried out after all.
             Ok(_) if closing => self.receive(id),
-            Ok(_) if frame.len() < frame_bytes => self.continue_large_frame(id, frame, frame_bytes),
-            Ok(_) => self.large_frame_arrived(id, frame),
+            Ok(_) if frame.len() < expected.bytes => self.continue_large_frame(id, frame, expected),
+            Ok(_) => {
+                self.stages.note(Stage::Receive, self.now.monotonic.saturating_sub(expected.begun_at), 1);
+                self.large_frame_arrived(id, frame);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.continue_large_frame(id, frame, frame_bytes);
+                self.continue_large_frame(id, frame, expected);
             }
             Err(_) => self.forget(id),
         }

@@ -14,6 +14,7 @@ use super::{Worker, admission, tag};
 use crate::server::connection::{LINGER_DEADLINE, Route, Target};
 use crate::server::listener;
 use crate::server::mail::{Flow, Mail, Output};
+use crate::server::send_marks::Timed;
 
 impl Worker {
     /// An answer of the connection's own.
@@ -30,13 +31,21 @@ impl Worker {
     }
 
     /// Puts what a shard, or the tokio side, says on a connection that lives here.
-    pub(super) fn put_out(&mut self, from: Option<u16>, id: ConnectionId, frame_id: u64, output: Output) {
+    pub(super) fn put_out(
+        &mut self,
+        from: Option<u16>,
+        id: ConnectionId,
+        frame_id: u64,
+        output: Output,
+        timed: Option<Timed>,
+    ) {
         let Some(connection) = self.connections.get_mut(&id.0).filter(|c| !c.cut) else { return };
         let output = match connection.principal.as_ref().and_then(Principal::namespace) {
             Some(namespace) => admission::leave(namespace, output),
             None => output,
         };
         connection.output.put(from, frame_id, &output);
+        timed.into_iter().for_each(|timed| connection.output.mark(timed));
         self.end_route(id, frame_id, &output);
         self.send(id);
         self.forget_if_finished(id);
@@ -108,6 +117,9 @@ impl Worker {
         };
         let mut reports = Vec::new();
         connection.output.sent(parts, sent, |owner, bytes| reports.extend(owner.map(|owner| (owner, bytes as u64))));
+        connection
+            .output
+            .note_sent(self.now.monotonic, |stage, elapsed, count| self.stages.note(stage, elapsed, count));
         reports.into_iter().for_each(|(shard, bytes)| self.report_sent(shard, id, bytes));
         self.after_send(id);
     }

@@ -101,7 +101,7 @@ impl CoreDoor {
     fn execute(&mut self, action: Action) {
         match action {
             Action::Reply { connection, id, response } => self.reply(link(connection), id, response),
-            Action::Push { connection, id, push } => self.say(link(connection), id, |out| push.write(id, out)),
+            Action::Push { connection, id, push, .. } => self.say(link(connection), id, |out| push.write(id, out)),
             Action::Fail { connection, id, error } => {
                 let error = self.tokens.leave_error(link(connection), error);
                 self.say(link(connection), id, |out| error.write(id, out));

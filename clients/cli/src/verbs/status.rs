@@ -11,16 +11,23 @@ use crate::console::print;
 use crate::errors::Failure;
 use crate::server;
 
+mod stages;
+
 /// Show what the server says about itself
 #[derive(clap::Args, Clone, PartialEq, Eq, Debug)]
 #[command(after_help = "Examples:
   riverrun status
   riverrun status -o json
+  riverrun status --stages                # where the time of an append goes
   RIVERRUN_ADDR=127.0.0.1:5253 riverrun status")]
 pub struct Status {
     /// A table for people, or one JSON object
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+
+    /// How long the stages of the server's work took since it started, instead
+    #[arg(long)]
+    pub stages: bool,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,6 +39,9 @@ pub enum Output {
 
 pub async fn run(globals: &Globals, args: Status) -> Result<(), Failure> {
     let client = server::connect(globals).await?;
+    if args.stages {
+        return stages::run(globals, &client, args.output).await;
+    }
     let status = server::patiently("asking for the status", client.status()).await;
     let status = status.map_err(|error| Failure::of_call(globals, "the server did not tell its status", &error))?;
     let text = match args.output {

@@ -44,6 +44,8 @@ fn ping_and_status_answer() {
     assert_eq!(pings.lines().filter(|line| line.starts_with("pong ")).count(), 3);
     assert!(pings.lines().last().unwrap().starts_with("3 round trips to "), "{pings}");
     assert!(text(run(&model.addr, "status").quietly()).contains("store         memory:\n"));
+    let stages = text(run(&model.addr, "status --stages").quietly());
+    assert!(stages.lines().nth(1).unwrap().starts_with("ack_send           0"), "{stages}");
     let json = run(&model.addr, "status -o json").quietly();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!((&json["level"], &json["counters"]["appends"]), (&"memory".into(), &3.into()));

@@ -37,6 +37,15 @@ pub fn status_report<W: Walk>(w: &mut W) -> Walked {
     Ok(())
 }
 
+pub fn stage_histograms<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    w.list("stages", Count::Prefix(2), |w, _| {
+        w.text("name", 1)?;
+        w.run(Run { name: "histogram", length: Length::Prefix(2), meaning: Meaning::Bytes, default: None }).map(drop)
+    })?;
+    Ok(())
+}
+
 pub fn basin_provisioned<W: Walk>(w: &mut W) -> Walked {
     result(w)?;
     basin_info(w)

@@ -10,8 +10,8 @@ use riverrun_protocol::request::{
     ReadStart, StreamRef,
 };
 use riverrun_protocol::response::{
-    AppendAck, BasinInfo, BasinList, HelloAccepted, ReadBatches, SessionOpened, StatusReport, StreamInfo, StreamList,
-    TailReport,
+    AppendAck, BasinInfo, BasinList, HelloAccepted, ReadBatches, SessionOpened, StageHistogram, StageHistograms,
+    StatusReport, StreamInfo, StreamList, TailReport,
 };
 use riverrun_protocol::types::FencingToken;
 use riverrun_protocol::{
@@ -42,6 +42,7 @@ pub fn of_kind(kind: FrameKind) -> Frame {
         }
         K::IssueAccessToken | K::ListAccessTokens | K::RevokeAccessToken => any_control::of_access_token(kind),
         K::RotateRootToken => Just(request(&Request::RotateRootToken)).boxed(),
+        K::GetStages => Just(request(&Request::GetStages)).boxed(),
         K::OpenAppendSession => target().prop_map(|to| request(&Request::OpenAppendSession(to))).boxed(),
         K::CheckTail => target().prop_map(|to| request(&Request::CheckTail(to))).boxed(),
         K::Append | K::SessionAppend => of_appending(kind),
@@ -50,6 +51,7 @@ pub fn of_kind(kind: FrameKind) -> Frame {
         K::GrantCredit => any::<u64>().prop_map(|bytes| request(&Request::GrantCredit(GrantCredit { bytes }))).boxed(),
         K::CloseReadSession => Just(request(&Request::CloseReadSession)).boxed(),
         K::HelloAccepted | K::Pong | K::StatusReport => of_server(kind),
+        K::StageHistograms => of_stages(),
         K::BasinList | K::StreamList => of_listing(kind),
         K::BasinProvisioned | K::StreamProvisioned => any_control::of_provisioned(kind),
         K::BasinConfig | K::StreamConfig => any_control::of_config(kind),
@@ -232,6 +234,12 @@ fn status() -> Frame {
             }))
         })
         .boxed()
+}
+
+fn of_stages() -> Frame {
+    let stage = ("\\PC{0,15}", vec(any::<u8>(), 0..50))
+        .prop_map(|(name, bytes)| StageHistogram { name, histogram: Bytes::from(bytes) });
+    vec(stage, 0..4).prop_map(|stages| response(&Response::StageHistograms(StageHistograms { stages }))).boxed()
 }
 
 pub fn basin_info() -> impl Strategy<Value = BasinInfo> {

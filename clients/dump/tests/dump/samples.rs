@@ -87,6 +87,7 @@ pub fn sample(kind: FrameKind) -> Bytes {
         K::Hello => request(&Request::Hello(Hello { features: 3, ..Hello::new(TOKEN, "tester/1") })),
         K::Ping => request(&Request::Ping(Ping { nonce: 99 })),
         K::Status => request(&Request::Status),
+        K::GetStages => request(&Request::GetStages),
         K::CreateBasin => request(&Request::CreateBasin(create_basin())),
         K::ListBasins => request(&Request::ListBasins(list_basins())),
         K::CreateStream => request(&Request::CreateStream(create_stream())),
@@ -121,6 +122,7 @@ pub fn sample(kind: FrameKind) -> Bytes {
         K::HelloAccepted => response(&Response::HelloAccepted(hello_accepted())),
         K::Pong => response(&Response::Pong { nonce: 99 }),
         K::StatusReport => response(&Response::Status(status_report())),
+        K::StageHistograms => response(&Response::StageHistograms(stage_histograms())),
         K::BasinProvisioned => {
             response(&Response::BasinProvisioned(Provisioned { info: basin_info(), result: ProvisionResult::Created }))
         }
@@ -306,6 +308,11 @@ fn status_report() -> StatusReport {
         version: "0.1.0".into(),
         counters: vec![("appends".into(), 100), ("reads".into(), 200)],
     }
+}
+
+fn stage_histograms() -> StageHistograms {
+    let stage = |name: &str, bytes| StageHistogram { name: name.into(), histogram: Bytes::from_static(bytes) };
+    StageHistograms { stages: vec![stage("journal_write", b"\x1c\x84\x93\x13"), stage("ack_send", b"")] }
 }
 
 fn basin_info() -> BasinInfo {

@@ -22,6 +22,10 @@ pub enum Denied {
     Reserved,
     #[error("only the holder of the root token may replace it: connect with the token in the file `root-token`")]
     NotRoot,
+    #[error(
+        "how long the broker takes is not for holders of issued tokens: connect with the token in the file `root-token`"
+    )]
+    NotWhole,
     #[error("this connection has not said hello")]
     Unknown,
 }
@@ -116,6 +120,14 @@ pub fn decide_rotation(principal: &Principal) -> Result<(), Denied> {
     }
 }
 
+/// What a broker's times tell of what others do is for whoever sees the whole of it, as in a status report.
+fn decide_whole(principal: &Principal) -> Result<(), Denied> {
+    match principal.grant() {
+        None => Ok(()),
+        Some(_) => Err(Denied::NotWhole),
+    }
+}
+
 /// Whether a request may be carried out, and which kinds of record it may append where it can. With create-on-append
 /// and create-on-read, append and read suffice for the stream to be created (`s2-semantics.md` M).
 pub fn admit(principal: &Principal, request: &Request<'_>) -> Result<AppendRights, Denied> {
@@ -128,6 +140,7 @@ pub fn admit(principal: &Principal, request: &Request<'_>) -> Result<AppendRight
         }
         Demand::AnyAppend(target) => append_rights(principal, target),
         Demand::Root => decide_rotation(principal).map(|()| AppendRights::ALL),
+        Demand::Whole => decide_whole(principal).map(|()| AppendRights::ALL),
     }
 }
 

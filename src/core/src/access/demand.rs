@@ -43,6 +43,8 @@ pub enum Demand<'a> {
     AnyAppend(&'a StreamRef),
     /// To be the holder of the root token.
     Root,
+    /// Not to hold an issued token: it is about what everybody does.
+    Whole,
 }
 
 pub fn demand_of<'a>(request: &'a Request<'_>) -> Demand<'a> {
@@ -52,6 +54,7 @@ pub fn demand_of<'a>(request: &'a Request<'_>) -> Demand<'a> {
     match request {
         Request::Hello(_) => Demand::Greeting,
         Request::Ping(_) | Request::Status => Demand::Known,
+        Request::GetStages => Demand::Whole,
         Request::CreateBasin(create) => of(&[Op::CreateBasin], Basin(&create.basin)),
         Request::ListBasins(_) => of(&[Op::ListBasins], Account),
         Request::GetBasinConfig(basin) => of(&[Op::GetBasinConfig], Basin(basin)),
@@ -102,6 +105,7 @@ pub fn is_control_call(request: &Request<'_>) -> bool {
         Request::Hello(_)
         | Request::Ping(_)
         | Request::Status
+        | Request::GetStages
         | Request::Append(_)
         | Request::OpenAppendSession(_)
         | Request::SessionAppend(_)
@@ -123,6 +127,7 @@ impl Demand<'_> {
             Self::Operations(operations, _) => operations.first().map_or("none", |operation| operation.name()),
             Self::AnyAppend(_) => Operation::Append.name(),
             Self::Root => "rotate-root-token",
+            Self::Whole => "get-stages",
         }
     }
 
@@ -131,7 +136,7 @@ impl Demand<'_> {
         match self {
             Self::Operations(operations, _) => operations.iter().any(|operation| changes(*operation)),
             Self::AnyAppend(_) | Self::Root => true,
-            Self::Greeting | Self::Known | Self::InSession => false,
+            Self::Greeting | Self::Known | Self::InSession | Self::Whole => false,
         }
     }
 
@@ -139,7 +144,7 @@ impl Demand<'_> {
         match self {
             Self::Operations(_, resource) => resource.to_string(),
             Self::AnyAppend(target) => Resource::Stream(target).to_string(),
-            Self::Greeting | Self::Known | Self::InSession | Self::Root => Resource::Account.to_string(),
+            Self::Greeting | Self::Known | Self::InSession | Self::Root | Self::Whole => Resource::Account.to_string(),
         }
     }
 }

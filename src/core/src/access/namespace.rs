@@ -55,6 +55,7 @@ impl<'a> Namespace<'a> {
             Request::Hello(_)
             | Request::Ping(_)
             | Request::Status
+            | Request::GetStages
             | Request::CreateBasin(_)
             | Request::ListBasins(_)
             | Request::GetBasinConfig(_)
@@ -119,6 +120,7 @@ impl<'a> Namespace<'a> {
             Response::HelloAccepted(_)
             | Response::Pong { .. }
             | Response::Status(_)
+            | Response::StageHistograms(_)
             | Response::BasinProvisioned(_)
             | Response::BasinList(_)
             | Response::BasinConfig(_)

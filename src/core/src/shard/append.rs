@@ -227,7 +227,7 @@ impl Shard {
             stream.set_fence(Effects::of(numbered));
         }
         let timestamps = Timestamps::new(stream.next.timestamp, stamp.arrival_ms, &stream.entry.config);
-        self.writer.put(bytes, &facts, |batch| {
+        self.writer.put(bytes, &facts, turn.now.monotonic, |batch| {
             let (first, last) = stamp_batch(batch, &stamp, timestamps);
             let start = Position { seq_num: stamp.first_seq_num, timestamp: first };
             let end = Position { seq_num: stamp.first_seq_num + u64::from(facts.record_count), timestamp: last };

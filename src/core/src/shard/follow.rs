@@ -56,7 +56,7 @@ impl Shard {
         let tail = self.streams[reader.stream.expect("a reader at the tail was admitted")].stable;
         debug_assert_eq!(reader.cursor, tail.seq_num);
         self.counters.heartbeats += 1;
-        self.push(turn, connection, id, Push::Heartbeat { tail });
+        self.push(turn, connection, id, Push::Heartbeat { tail }, None);
     }
 
     fn join_tail(&mut self, key: ReaderKey) {
@@ -65,6 +65,7 @@ impl Shard {
         if reader.cursor < reader.limit(stream) {
             return self.mark_ready(key);
         }
+        reader.woken_at = None;
         reader.at_tail_index = Some(stream.at_tail.len());
         stream.at_tail.push(key);
         self.followers += 1;
@@ -88,7 +89,8 @@ impl Shard {
         let mut at_tail = std::mem::take(&mut self.streams[stream].at_tail);
         self.followers -= at_tail.len();
         for key in at_tail.drain(..) {
-            self.readers[key].at_tail_index = None;
+            let reader = &mut self.readers[key];
+            (reader.at_tail_index, reader.woken_at) = (None, Some(self.now));
             self.mark_ready(key);
         }
         // They will soon be back: the list keeps its room.

@@ -11,6 +11,7 @@ use riverrun_protocol::batch::Ingested;
 use super::acks::{DurableBlock, PendingAppend};
 use super::config::ShardConfig;
 use super::journal_files::JournalFiles;
+use super::stage_times::{Arrivals, ShardStage, StageTimes};
 use crate::action::Action;
 use crate::buffer::ALIGN_BYTES;
 use crate::event::BatchBytes;
@@ -56,13 +57,15 @@ struct Filling {
     block: OpenBlock,
     appends: Vec<PendingAppend>,
     batch_bytes: usize,
+    arrivals: Arrivals,
 }
 
 /// A block whose write was ordered.
 #[derive(Debug)]
 struct InflightBlock {
     block: DurableBlock,
-    written: bool,
+    ordered_at: Duration,
+    written_at: Option<Duration>,
     /// As in its header.
     needed_from: u64,
     watermark: u64,
@@ -82,12 +85,13 @@ impl Filling {
             block: OpenBlock::new(BLOCK_BYTES_MAX - JOURNAL_FILE_RESERVED_BYTES),
             appends: Vec::new(),
             batch_bytes: 0,
+            arrivals: Arrivals::default(),
         }
     }
 
     /// The next one to be filled, on what is left of this one's memory: blocks of large frames need little of it.
     fn successor(&mut self) -> Self {
-        Self { block: self.block.successor(), appends: Vec::new(), batch_bytes: 0 }
+        Self { block: self.block.successor(), appends: Vec::new(), batch_bytes: 0, arrivals: Arrivals::default() }
     }
 
     fn has_room(&self, batch: &BatchBytes<'_>) -> bool {
@@ -178,6 +182,7 @@ impl JournalWriter {
         &mut self,
         batch: BatchBytes<'_>,
         facts: &Ingested,
+        now: Duration,
         stamp: impl FnOnce(&mut [u8]) -> PendingAppend,
     ) {
         if !self.filling.has_room(&batch) {
@@ -195,12 +200,19 @@ impl JournalWriter {
             }
         };
         filling.appends.push(append);
+        filling.arrivals.add(now);
         filling.batch_bytes += facts.batch_bytes;
         self.waiting_bytes += facts.batch_bytes;
     }
 
     /// Orders the next write if one may be started and batches wait for it.
-    pub(super) fn write_next(&mut self, needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Option<Closed> {
+    pub(super) fn write_next(
+        &mut self,
+        needed_from: u64,
+        now: Now,
+        times: &mut StageTimes,
+        actions: &mut Vec<Action>,
+    ) -> Option<Closed> {
         if self.waiting_bytes == 0 || self.inflight.len() >= JOURNAL_WRITES_INFLIGHT_MAX {
             return None;
         }
@@ -215,9 +227,10 @@ impl JournalWriter {
         let filling = full.as_mut().unwrap_or(&mut self.filling);
         let closed = filling.block.close(meta);
         let appends = std::mem::take(&mut filling.appends);
+        filling.arrivals.end(now.monotonic, times);
         self.waiting_bytes -= std::mem::take(&mut filling.batch_bytes);
         self.last_with_batches = closed.number;
-        Some(self.order(meta, closed, appends, actions))
+        Some(self.order(meta, closed, appends, now, actions))
     }
 
     /// Orders a block without batches, which says how far the journal is known durable and what of it is still needed; `None` if
@@ -228,7 +241,7 @@ impl JournalWriter {
         let place = self.files.place_empty(self.next_number, self.needs_nothing(needed_from), !is_idle)?;
         let meta = self.meta(place, needed_from, now);
         let closed = if is_idle { self.filling.block.close(meta) } else { OpenBlock::new(ALIGN_BYTES).close(meta) };
-        Some(self.order(meta, closed, Vec::new(), actions))
+        Some(self.order(meta, closed, Vec::new(), now, actions))
     }
 
     fn meta(&self, (file, offset): (u32, u64), needed_from: u64, now: Now) -> BlockMeta {
@@ -248,6 +261,7 @@ impl JournalWriter {
         meta: BlockMeta,
         closed: ClosedBlock,
         appends: Vec<PendingAppend>,
+        now: Now,
         actions: &mut Vec<Action>,
     ) -> Closed {
         let BlockMeta { number, file, offset, needed_from, durable_watermark: watermark, .. } = meta;
@@ -256,21 +270,24 @@ impl JournalWriter {
         let (block_bytes, batches) = (u64::from(closed.block_bytes), closed.batches.len());
         actions.push(Action::WriteBlock { number, file, offset, buffers: closed.buffers });
         let block = DurableBlock { number, bytes: block_bytes, appends, batches: closed.batches };
-        self.inflight.push_back(InflightBlock { block, written: false, needed_from, watermark });
+        let (ordered_at, written_at) = (now.monotonic, None);
+        self.inflight.push_back(InflightBlock { block, ordered_at, written_at, needed_from, watermark });
         Closed { number, block_bytes, batches }
     }
 
     pub(super) fn on_written(&mut self, number: u64, now: Now) {
         let block = self.inflight.iter_mut().find(|inflight| inflight.block.number == number);
-        block.expect("every write is answered once").written = true;
+        block.expect("every write is answered once").written_at = Some(now.monotonic);
         self.idle_since = now.monotonic;
     }
 
     /// Takes out the next block of the complete prefix: it is durable. Never one behind a block that is not, however many of
     /// them are written: recovery stops at the first gap.
-    pub(super) fn pop_durable(&mut self) -> Option<DurableBlock> {
-        self.inflight.front().filter(|inflight| inflight.written)?;
-        let InflightBlock { block, needed_from, watermark, .. } = self.inflight.pop_front()?;
+    pub(super) fn pop_durable(&mut self, now: Now, times: &mut StageTimes) -> Option<DurableBlock> {
+        let written_at = self.inflight.front()?.written_at?;
+        let InflightBlock { block, needed_from, watermark, ordered_at, .. } = self.inflight.pop_front()?;
+        times.note(ShardStage::JournalWrite, written_at.saturating_sub(ordered_at), block.batches.len());
+        times.note(ShardStage::JournalOrder, now.monotonic.saturating_sub(written_at), block.batches.len());
         self.durable = block.number;
         self.durable_needed_from = needed_from;
         self.watermark_durable = watermark;

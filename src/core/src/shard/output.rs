@@ -1,5 +1,7 @@
 //! Everything that leaves for a client passes here, so that a connection's untaken output is known to the byte.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
@@ -73,10 +75,18 @@ impl Shard {
         }
     }
 
-    pub(super) fn push(&mut self, turn: &mut Turn<'_>, connection: ConnectionKey, id: u64, push: Push) {
+    /// `stable_at`: as in the action.
+    pub(super) fn push(
+        &mut self,
+        turn: &mut Turn<'_>,
+        connection: ConnectionKey,
+        id: u64,
+        push: Push,
+        stable_at: Option<Duration>,
+    ) {
         let bytes = self.frame_bytes.of_push(&push);
         if let Some(connection) = self.count_output(connection, bytes) {
-            turn.actions.push(Action::Push { connection, id, push });
+            turn.actions.push(Action::Push { connection, id, push, stable_at });
         }
     }
 

@@ -65,8 +65,9 @@ impl Shard {
         if let ReaderKind::Session { credit } = &mut reader.kind {
             *credit -= self.frame_bytes.records_body(&batches) as i64;
         }
+        let stable_at = reader.woken_at.take();
         reader.on_delivered(turn.now.monotonic);
         self.delay_heartbeat(key, turn.now.monotonic);
-        self.push(turn, connection, id, Push::Records(batches));
+        self.push(turn, connection, id, Push::Records(batches), stable_at);
     }
 }

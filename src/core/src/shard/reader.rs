@@ -38,6 +38,8 @@ pub(super) struct Reader {
     pub(super) wait: Option<Duration>,
     pub(super) wait_until: Option<Duration>,
     pub(super) phase: Phase,
+    /// When records became stable that it waited for at the tail and has not been sent any of.
+    pub(super) woken_at: Option<Duration>,
     /// Its place in the stream's list of readers at the tail.
     pub(super) at_tail_index: Option<usize>,
     /// Some of history, in order, from the cursor on.
@@ -95,6 +97,7 @@ impl Reader {
             wait,
             wait_until: None,
             phase: Phase::CatchUp,
+            woken_at: None,
             at_tail_index: None,
             loaded: VecDeque::new(),
             loaded_bytes: 0,

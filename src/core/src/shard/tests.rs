@@ -32,5 +32,6 @@ mod recovery;
 mod rights;
 mod single_read;
 mod smoke;
+mod stages;
 mod trim_reads;
 mod wait;

@@ -1,5 +1,7 @@
 //! What accepted batches are handed to: the journal, or memory in a `memory:` store; and when it is told to go on.
 
+use std::time::Duration;
+
 use riverrun_protocol::batch::Ingested;
 
 use super::acks::{DurableBlock, PendingAppend};
@@ -11,6 +13,7 @@ use crate::action::Action;
 use crate::event::BatchBytes;
 use crate::journal::FirstBlock;
 use crate::journal::first::FIRST_NUMBER;
+use crate::time::Now;
 
 #[derive(Debug)]
 pub(super) enum Writer {
@@ -30,10 +33,11 @@ impl Writer {
         &mut self,
         batch: BatchBytes<'_>,
         facts: &Ingested,
+        now: Duration,
         stamp: impl FnOnce(&mut [u8]) -> PendingAppend,
     ) {
         match self {
-            Self::Journal(journal) => journal.put(batch, facts, stamp),
+            Self::Journal(journal) => journal.put(batch, facts, now, stamp),
             Self::Memory(memory) => memory.put(batch, facts, stamp),
         }
     }
@@ -99,7 +103,9 @@ impl Shard {
     fn write_journal_blocks(&mut self, turn: &mut Turn<'_>) {
         while let Writer::Journal(journal) = &mut self.writer {
             let needed_from = self.backlog.needed_from(journal.next_number());
-            let Some(closed) = journal.write_next(needed_from, turn.now, turn.actions) else { break };
+            let Some(closed) = journal.write_next(needed_from, turn.now, &mut self.stage_times, turn.actions) else {
+                break;
+            };
             self.on_block_closed(closed);
         }
         self.order_journal_file(turn);
@@ -144,10 +150,14 @@ impl Shard {
         if let Some(journal) = self.writer.journal_mut() {
             journal.on_written(number, turn.now);
         }
-        while let Some(block) = self.writer.journal_mut().and_then(JournalWriter::pop_durable) {
+        while let Some(block) = self.pop_durable(turn.now) {
             self.on_block_durable(turn, block);
         }
         self.release_journal_files(turn);
+    }
+
+    fn pop_durable(&mut self, now: Now) -> Option<DurableBlock> {
+        self.writer.journal_mut()?.pop_durable(now, &mut self.stage_times)
     }
 
     fn release_journal_files(&mut self, turn: &mut Turn<'_>) {

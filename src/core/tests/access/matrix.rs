@@ -123,6 +123,19 @@ fn only_root_or_whoever_has_the_machine_may_replace_the_root_token() {
 }
 
 #[test]
+fn only_who_holds_no_issued_token_may_see_how_long_the_broker_takes() {
+    use riverrun_core::access::admit;
+    use riverrun_protocol::Request;
+    let everyone = [true, false].map(|local| Principal::Everyone { local });
+    for principal in everyone.iter().chain([&Principal::Root(secret(1).public_id()), &Principal::System]) {
+        assert!(admit(principal, &Request::GetStages).is_ok(), "{principal}");
+    }
+    let holder = with_scope(crate::support::whole_scope());
+    assert_eq!(admit(&holder, &Request::GetStages), Err(Denied::NotWhole));
+    assert!(admit(&holder, &Request::Status).is_ok());
+}
+
+#[test]
 fn m_each_kind_of_record_needs_its_own_operation_and_one_admits_the_append() {
     use riverrun_core::access::admit;
     use riverrun_protocol::Request;

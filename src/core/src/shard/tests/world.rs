@@ -377,7 +377,7 @@ impl World {
         self.trace.push(describe(&action));
         match action {
             Action::Reply { connection, id, response } => self.hear_response(connection, id, &response),
-            Action::Push { connection, id, push } => self.hear_push(connection, id, &push),
+            Action::Push { connection, id, push, .. } => self.hear_push(connection, id, &push),
             Action::Fail { connection, id, error } => self.hear_error(connection, id, &error),
             Action::CloseConnection { connection } => self.hear(connection, 0, Said::Closed, 0),
             Action::StopReceiving { connection } => assert!(self.stopped.insert(connection), "stopped once"),
@@ -520,7 +520,7 @@ fn describe(action: &Action) -> String {
         Action::WriteBlock { number, file, offset, buffers } => {
             format!("WriteBlock {number} {file} {offset} {:08x}", sum(buffers))
         }
-        Action::Push { connection, id, push } => {
+        Action::Push { connection, id, push, .. } => {
             let mut frame = BytesMut::new();
             push.write_head(*id, &mut frame);
             format!("Push {connection:?} {frame:?} {:08x}", sum(push.parts()))

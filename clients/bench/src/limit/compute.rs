@@ -100,11 +100,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_json_of_which_zstd_makes_about_a_third() {
+    fn pieces_are_full_and_zstd_makes_less_of_them() {
         let pieces = json_pieces();
         assert!(pieces.len() == PIECES && pieces.iter().all(|piece| piece.len() == PIECE_BYTES));
         let zstd = measure_zstd(1, Duration::ZERO, &pieces).expect("zstd works");
-        assert!((2.0..5.0).contains(&zstd.ratio), "{}", zstd.ratio);
+        assert!(zstd.ratio > 2.0, "{}", zstd.ratio);
         assert!(zstd.compress_bytes_per_s > 0.0 && zstd.decompress_bytes_per_s > 0.0);
     }
 }

@@ -50,7 +50,7 @@ fn bound(measured: &Measured, shape: &Shape) -> Bound {
 }
 
 fn assert_near(value: f64, expected: f64) {
-    assert!((value / expected - 1.0).abs() < 1e-6, "{value} is not {expected}");
+    assert!((value / expected - 1.0).abs() < 1e-5, "{value} is not {expected}");
 }
 
 #[test]
@@ -89,7 +89,9 @@ fn a_generator_with_cores_of_its_own_costs_the_server_nothing() {
 fn compression_costs_cpu_and_disk() {
     let mut measured = machine();
     measured.disk.unsynced_bytes_per_s = 3.0 * GIB;
-    measured.disk.durable_writes.iter_mut().for_each(|write| write.bytes_per_s = 2.5 * GIB);
+    for write in &mut measured.disk.durable_writes {
+        (write.bytes_per_s, write.cpu_us_per_write) = (2.5 * GIB, 1e-6);
+    }
     let aside = bound(&measured, &Shape::w3(2));
     let included = bound(&measured, &Shape { compression: Compression::Zstd1, ..Shape::w3(2) });
     assert_near(included.server_cpu_s_per_gib - aside.server_cpu_s_per_gib, 3.0);

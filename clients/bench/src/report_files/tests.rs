@@ -108,12 +108,12 @@ fn damage_is_named_by_file_and_line_and_nothing_is_written() {
     let sound = log(&[("ack", &[1])]);
     let lines = sound.lines().count();
     let cut_off = sound.trim_end().to_owned();
-    let flipped = sound.replace("HISTFAA", "HISTFAB");
+    let flipped = sound.replace("HISTE", "HISTF");
     assert_ne!(flipped, sound);
     let cases = [
         (cut_off, format!("line {lines}: neither an interval nor a comment, or cut off")),
         (flipped, format!("line {lines}: no histogram: ")),
-        (sound.replace("HISTFAA", "HIST!AA"), format!("line {lines}: not base64: ")),
+        (sound.replace("HISTE", "HIST!"), format!("line {lines}: not base64: ")),
         (format!("{sound}rubbish\n"), format!("line {}: neither", lines + 1)),
     ];
     for (bad, expected) in cases {

@@ -20,8 +20,8 @@ const DEPTHS: [u32; 4] = [1, 2, 4, 8];
 const UNSYNCED_BYTES: usize = 1 << 20;
 /// Enough that the disk is never without a write.
 const UNSYNCED_DEPTH: u32 = 2;
-/// Each step is measured twice, far apart, and the better half kept: what else runs on the machine can only take away.
-const ROUNDS: u32 = 2;
+/// Each step is measured in parts, far apart, and the best one kept: what else runs on the machine can only take away.
+const ROUNDS: u32 = 4;
 const LATENCY_NS_MAX: u64 = 60_000_000_000;
 
 pub(super) fn measure(folder: &Path, step: Duration, say: &mut dyn FnMut(&str)) -> Result<Disk, LimitError> {

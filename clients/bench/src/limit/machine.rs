@@ -4,6 +4,9 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+/// Above this, latencies are mostly waits for a core (performance.md 2.4).
+const BUSY_PERCENT: f64 = 10.0;
+
 /// What the system does not tell is empty or missing.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Machine {
@@ -25,6 +28,11 @@ impl Machine {
             load_average: read("/proc/loadavg").as_deref().and_then(load_average),
             cpu_pressure_percent: read("/proc/pressure/cpu").as_deref().and_then(pressure_percent),
         }
+    }
+
+    /// Something else ran: a limit measured meanwhile is too low, and every fraction of it too good.
+    pub fn is_busy(&self) -> bool {
+        self.cpu_pressure_percent.is_some_and(|percent| percent > BUSY_PERCENT)
     }
 
     /// One line for a table's head or a plot's sub-title.
@@ -69,6 +77,12 @@ mod tests {
         let pressure =
             "some avg10=12.50 avg60=1.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
         assert_eq!(pressure_percent(pressure), Some(12.5));
+    }
+
+    #[test]
+    fn a_machine_is_busy_when_tasks_wait_for_a_core() {
+        let busy = |cpu_pressure_percent| Machine { cpu_pressure_percent, ..Machine::default() }.is_busy();
+        assert_eq!([None, Some(0.0), Some(10.0), Some(11.0)].map(busy), [false, false, false, true]);
     }
 
     #[test]

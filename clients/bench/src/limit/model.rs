@@ -133,7 +133,7 @@ impl Model {
     /// 4.3: `A0 = RTT + C_req + L(S,1)`.
     fn ack_us(&self, measured: &Measured, shape: &Shape) -> f64 {
         let alone = Commit { payload_bytes: shape.batch_bytes() as f64, depth: 1 };
-        let write_us = at_size(measured, &alone, |write| write.p50_us);
+        let write_us = latency_us(measured, &alone);
         measured.loopback.round_trip_p50_us + self.request_cpu_us + write_us
     }
 }
@@ -146,12 +146,36 @@ fn generator_cpu_s_per_byte(measured: &Measured, shape: &Shape) -> f64 {
     measured.loopback.sender_cpu_s_per_gib / GIB + 1.0 / measured.compute.crc32c_bytes_per_s
 }
 
-/// 4.2: `T_disk = min(B_d / A, q S / L(S,q))`. What `q S / L` stands for was measured itself; the padding to blocks is no payload.
+/// 4.2: `T_disk = min(B_d / A, q S / L(S,q))`; the padding to blocks is no payload.
 fn disk_bytes_per_s(measured: &Measured, shape: &Shape, commit: &Commit) -> f64 {
-    let payload_share = commit.payload_bytes / commit.written_bytes();
-    let durable = at_size(measured, commit, |write| write.bytes_per_s);
-    let bandwidth = measured.disk.unsynced_bytes_per_s.max(durable);
-    (bandwidth / compression(measured, shape).write_amplification).min(durable) * payload_share
+    let durable = f64::from(commit.depth) * commit.written_bytes() / (latency_us(measured, commit) / 1e6);
+    let best = measured.disk.durable_writes.iter().map(|write| write.bytes_per_s).fold(0.0, f64::max);
+    let bandwidth = measured.disk.unsynced_bytes_per_s.max(best) / compression(measured, shape).write_amplification;
+    durable.min(bandwidth) * commit.payload_bytes / commit.written_bytes()
+}
+
+/// L(S,q). A larger write, or one beside more others, takes no less time: where it was measured to, something disturbed the smaller,
+/// and the larger one's figure is a better bound.
+fn latency_us(measured: &Measured, commit: &Commit) -> f64 {
+    at_size(measured, commit, |write| {
+        let as_hard = |other: &&DurableWrite| other.size_bytes >= write.size_bytes && other.depth >= write.depth;
+        least(measured.disk.durable_writes.iter().filter(as_hard).map(|other| other.p50_us))
+    })
+}
+
+/// w(S), at the depth where it was least: a ring spares the switches between threads with which it was measured. As with latencies,
+/// a larger write costs no less.
+fn write_cpu_s(measured: &Measured, commit: &Commit) -> f64 {
+    let any_depth = Commit { depth: 1, ..*commit };
+    let cpu_us = at_size(measured, &any_depth, |write| {
+        let as_large = |other: &&DurableWrite| other.size_bytes >= write.size_bytes;
+        least(measured.disk.durable_writes.iter().filter(as_large).map(|other| other.cpu_us_per_write))
+    });
+    cpu_us / 1e6
+}
+
+fn least(figures: impl Iterator<Item = f64>) -> f64 {
+    figures.fold(f64::INFINITY, f64::min)
 }
 
 struct CompressionCost {
@@ -170,12 +194,6 @@ fn compression(measured: &Measured, shape: &Shape) -> CompressionCost {
         },
         None => CompressionCost { cpu_s_per_byte: 0.0, write_amplification: 1.0 },
     }
-}
-
-/// w(S), at the depth where it was least: a ring spares the switches between threads with which it was measured.
-fn write_cpu_s(measured: &Measured, commit: &Commit) -> f64 {
-    let at_depth = |depth| at_size(measured, &Commit { depth, ..*commit }, |write| write.cpu_us_per_write);
-    depths(measured, u32::MAX).into_iter().map(at_depth).fold(f64::INFINITY, f64::min) / 1e6
 }
 
 /// Every commit worth considering: for each measured depth, the measured sizes that the bytes in flight fill, and what they fill

@@ -1,8 +1,8 @@
 //! The result for people.
 
-use super::Disk;
+use super::Machine;
 use super::command::{Limits, Named};
-use super::measured::{Compute, Loopback};
+use super::measured::{Compute, Disk, Loopback};
 
 const MIB: f64 = (1 << 20) as f64;
 const GIB: f64 = (1u64 << 30) as f64;
@@ -11,7 +11,14 @@ pub(super) fn render(limits: &Limits) -> String {
     let measured = &limits.measured;
     let parts =
         [disk(&measured.disk), loopback(&measured.loopback), compute(&measured.compute), bounds(&limits.bounds)];
-    format!("{}\n\n{}", measured.machine.facts(), parts.join("\n"))
+    format!("{}\n{}\n{}", measured.machine.facts(), busy(&measured.machine), parts.join("\n"))
+}
+
+fn busy(machine: &Machine) -> &'static str {
+    match machine.is_busy() {
+        true => "the machine is busy with other things: the limit is too low; measure again when it is quiet\n",
+        false => "",
+    }
 }
 
 fn disk(disk: &Disk) -> String {

@@ -15,6 +15,8 @@ use svg::{Anchor, Svg};
 
 /// More lines than this cannot be told apart; further ones are counted below the legend.
 pub const SERIES_MAX: usize = 12;
+/// What fits beside the figures in the legend.
+const LABEL_CHARACTERS_MAX: usize = 56;
 /// Latencies below a microsecond are drawn as one: a logarithmic scale has no zero.
 const LATENCY_US_MIN: f64 = 1.0;
 const POINTS_PER_NINE: u32 = 20;
@@ -81,17 +83,21 @@ fn legend(svg: &mut Svg, shown: &[Series<'_>], omitted: usize) {
 
 fn legend_text(series: &Series<'_>) -> String {
     let quantile = |quantile| axes::latency_text(series.latency_us.value_at_quantile(quantile) as f64);
-    let samples = series.latency_us.len();
+    let (label, samples) = (end_of(series.label), series.latency_us.len());
     if samples == 0 {
-        return format!("{} (no samples)", series.label);
+        return format!("{label} (no samples)");
     }
-    format!(
-        "{} ({samples} samples, p50 {}, p99 {}, max {})",
-        series.label,
-        quantile(0.5),
-        quantile(0.99),
-        quantile(1.0)
-    )
+    format!("{label} ({samples} samples, p50 {}, p99 {}, max {})", quantile(0.5), quantile(0.99), quantile(1.0))
+}
+
+/// Of a long label, such as a path, the end says more than the beginning.
+fn end_of(label: &str) -> String {
+    let characters = label.chars().count();
+    if characters <= LABEL_CHARACTERS_MAX {
+        return label.to_owned();
+    }
+    let end: String = label.chars().skip(characters + 1 - LABEL_CHARACTERS_MAX).collect();
+    format!("\u{2026}{end}")
 }
 
 /// A place on a curve.

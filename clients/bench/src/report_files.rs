@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ReportArgs) -> miette::Result<()> {
     print!("{text}");
     for plot in plots {
         let path = plot.path.display();
-        fs::write(&plot.path, plot.svg).map_err(|source| ReportError::Write { path: plot.path.clone(), source })?;
+        fs::write(&plot.path, plot.svg).map_err(|why| ReportError::Write { path: plot.path.clone(), why })?;
         println!("wrote {path}");
     }
     Ok(())
@@ -59,7 +59,7 @@ fn report(args: &ReportArgs) -> Result<(String, Vec<Plot>), ReportError> {
 }
 
 fn plot(base: &Path, args: &ReportArgs, pair: &Pair<'_>) -> Plot {
-    let (old, new) = (format!("old: {}", args.old.display()), format!("new: {}", args.new.display()));
+    let (old, new) = (format!("{}, old", args.old.display()), format!("{}, new", args.new.display()));
     let title = if pair.name.is_empty() { "latency".to_owned() } else { format!("latency: {}", pair.name) };
     let spec = PlotSpec {
         title: &title,

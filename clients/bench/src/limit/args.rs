@@ -16,7 +16,7 @@ pub struct LimitArgs {
     /// A folder on the disk to measure. 256 MiB are written there and removed again.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub data: PathBuf,
-    /// Seconds for each of the 26 steps.
+    /// Seconds for each of the 26 measurements.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = step_seconds)]
     pub seconds_per_step: f64,
     /// Evaluates the model from an earlier result instead of measuring.

@@ -32,7 +32,7 @@ pub(super) fn measure(step: Duration, say: &mut dyn FnMut(&str)) -> Result<Compu
     let pieces = json_pieces();
     let zstd = LEVELS.iter().map(|level| {
         say(&format!("zstd level {level}"));
-        measure_zstd(*level, step, &pieces).map_err(|source| LimitError::Zstd { level: *level, source })
+        measure_zstd(*level, step, &pieces).map_err(|why| LimitError::Zstd { level: *level, why })
     });
     let zstd = zstd.collect::<Result<_, _>>()?;
     Ok(Compute { crc32c_bytes_per_s, memcpy_cached_bytes_per_s, memcpy_memory_bytes_per_s, zstd })

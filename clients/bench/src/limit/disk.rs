@@ -39,7 +39,8 @@ pub(super) fn measure(folder: &Path, step: Duration, say: &mut dyn FnMut(&str)) 
         let unsynced = unsynced(&file, step / ROUNDS).map_err(failed())?;
         unsynced_bytes_per_s = unsynced_bytes_per_s.max(unsynced);
     }
-    Ok(Disk { method: file.method(), file_bytes: FILE_BYTES, unsynced_bytes_per_s, durable_writes })
+    let in_memory = file.is_in_memory().map_err(LimitError::disk("find out the file system", folder))?;
+    Ok(Disk { method: file.method(), in_memory, file_bytes: FILE_BYTES, unsynced_bytes_per_s, durable_writes })
 }
 
 fn cells() -> impl Iterator<Item = (usize, u32)> {

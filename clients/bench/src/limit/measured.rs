@@ -23,6 +23,8 @@ pub struct Measured {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Disk {
     pub method: WriteMethod,
+    /// A file system in memory: what is written there is as fast as memory, and not durable.
+    pub in_memory: bool,
     pub file_bytes: u64,
     /// B_d: sequential writes of 1 MiB that are not made durable.
     pub unsynced_bytes_per_s: f64,

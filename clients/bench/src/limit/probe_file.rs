@@ -13,6 +13,8 @@ use super::measured::WriteMethod;
 pub(super) const FILE_BYTES: u64 = 256 << 20;
 /// What direct I/O asks of addresses, offsets and lengths on every common disk.
 pub(super) const ALIGN_BYTES: usize = 4096;
+/// tmpfs and ramfs, from `linux/magic.h`.
+const MEMORY_FILE_SYSTEMS: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 const FILL_BYTES: usize = 1 << 20;
 
 pub(super) struct ProbeFile {
@@ -37,6 +39,10 @@ impl ProbeFile {
 
     pub(super) fn method(&self) -> WriteMethod {
         self.method
+    }
+
+    pub(super) fn is_in_memory(&self) -> io::Result<bool> {
+        Ok(MEMORY_FILE_SYSTEMS.contains(&(rustix::fs::fstatfs(&self.file)?.f_type as u64)))
     }
 
     /// Data on blocks that were never written would make every sync commit the file system's own journal too.

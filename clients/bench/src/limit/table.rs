@@ -28,6 +28,11 @@ fn disk(disk: &Disk) -> String {
         disk.file_bytes >> 20,
         disk.unsynced_bytes_per_s / MIB
     );
+    if disk.in_memory {
+        text.push_str(
+            "  this is a file system in memory: nothing there is durable; name a folder on a disk: --data DIR\n",
+        );
+    }
     text.push_str("      size  depth    p50 us    p99 us     MiB/s   writes/s  CPU us/write\n");
     for write in &disk.durable_writes {
         text.push_str(&format!(

@@ -25,6 +25,7 @@ fn machine() -> Measured {
         machine: Machine { cores: 2, ..Machine::default() },
         disk: Disk {
             method: WriteMethod::DirectDsync,
+            in_memory: false,
             file_bytes: 256 << 20,
             unsynced_bytes_per_s: 100.0 * GIB,
             durable_writes,

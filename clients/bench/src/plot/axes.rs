@@ -8,8 +8,12 @@ pub(super) const NINES_MIN: f64 = std::f64::consts::LOG10_2;
 pub(super) const NINES_MAX: f64 = 4.0;
 const PERCENTILES: [(&str, f64); 5] =
     [("50 %", NINES_MIN), ("90 %", 1.0), ("99 %", 2.0), ("99.9 %", 3.0), ("99.99 %", 4.0)];
-/// Between the powers of ten, lines without a label.
-const MINOR: [f64; 2] = [2.0, 5.0];
+/// Lines in each power of ten.
+const PER_DECADE: [f64; 3] = [1.0, 2.0, 5.0];
+/// At more microseconds than a histogram can count.
+const LINE_MAX: i32 = 60;
+/// With more lines than this only those at powers of ten get a label.
+const LABELS_MAX: i32 = 13;
 
 /// Where the curves are.
 pub(super) struct Frame {
@@ -19,27 +23,24 @@ pub(super) struct Frame {
     pub(super) height: f64,
 }
 
-/// From one power of ten to a later one.
+/// From one line of the grid to a later one; line 0 is at 1 us, line 3 at 10 us.
 pub(super) struct LatencyAxis {
-    first_decade: i32,
-    last_decade: i32,
+    first: i32,
+    last: i32,
 }
 
 impl LatencyAxis {
-    /// At least one decade high, whatever the values.
+    /// At least a decade high, whatever the values.
     pub(super) fn over(latencies_us: impl Iterator<Item = f64>) -> Self {
         let (least, most) = latencies_us.fold((f64::INFINITY, 0f64), |(least, most), us| (least.min(us), most.max(us)));
-        if !least.is_finite() {
-            return Self { first_decade: 0, last_decade: 1 };
-        }
-        let first_decade = least.log10().floor() as i32;
-        Self { first_decade, last_decade: (most.log10().ceil() as i32).max(first_decade + 1) }
+        let first = (0..LINE_MAX).rfind(|line| least.is_finite() && line_us(*line) <= least).unwrap_or(0);
+        let last = (0..LINE_MAX).find(|line| line_us(*line) >= most).unwrap_or(LINE_MAX);
+        Self { first, last: last.max(first + PER_DECADE.len() as i32) }
     }
 
     fn y(&self, frame: &Frame, latency_us: f64) -> f64 {
-        let share =
-            (latency_us.log10() - f64::from(self.first_decade)) / f64::from(self.last_decade - self.first_decade);
-        frame.top + frame.height * (1.0 - share)
+        let (bottom, top) = (line_us(self.first).log10(), line_us(self.last).log10());
+        frame.top + frame.height * (1.0 - (latency_us.log10() - bottom) / (top - bottom))
     }
 
     pub(super) fn place(&self, frame: &Frame, point: &Point) -> (f64, f64) {
@@ -58,24 +59,25 @@ pub(super) fn draw(svg: &mut Svg, frame: &Frame, axis: &LatencyAxis) {
         svg.grid_line((x, frame.top), (x, bottom), "major");
         svg.text(x, bottom + 20.0, Anchor::Middle, "label", label);
     }
-    for decade in axis.first_decade..=axis.last_decade {
-        let power_us = 10f64.powi(decade);
-        let y = axis.y(frame, power_us);
-        svg.grid_line((frame.left, y), (frame.left + frame.width, y), "major");
-        svg.text(frame.left - 8.0, y + 4.0, Anchor::End, "label", &latency_text(power_us));
-        if decade < axis.last_decade {
-            minor_lines(svg, frame, axis, power_us);
-        }
+    for line in axis.first..=axis.last {
+        latency_line(svg, frame, axis, line);
     }
     svg.text(frame.left + frame.width / 2.0, bottom + 40.0, Anchor::Middle, "label", "percentile of samples");
-    svg.text(frame.left - 8.0, frame.top - 10.0, Anchor::End, "label", "latency");
+    svg.text(frame.left - 8.0, frame.top - 14.0, Anchor::End, "label", "latency");
 }
 
-fn minor_lines(svg: &mut Svg, frame: &Frame, axis: &LatencyAxis, power_us: f64) {
-    for factor in MINOR {
-        let y = axis.y(frame, power_us * factor);
-        svg.grid_line((frame.left, y), (frame.left + frame.width, y), "minor");
+fn latency_line(svg: &mut Svg, frame: &Frame, axis: &LatencyAxis, line: i32) {
+    let is_power_of_ten = line % PER_DECADE.len() as i32 == 0;
+    let y = axis.y(frame, line_us(line));
+    svg.grid_line((frame.left, y), (frame.left + frame.width, y), if is_power_of_ten { "major" } else { "minor" });
+    if is_power_of_ten || axis.last - axis.first < LABELS_MAX {
+        svg.text(frame.left - 8.0, y + 4.0, Anchor::End, "label", &latency_text(line_us(line)));
     }
+}
+
+fn line_us(line: i32) -> f64 {
+    let per_decade = PER_DECADE.len() as i32;
+    10f64.powi(line.div_euclid(per_decade)) * PER_DECADE[line.rem_euclid(per_decade) as usize]
 }
 
 /// Three digits in the unit that fits.

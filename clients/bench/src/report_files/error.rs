@@ -7,9 +7,9 @@ use miette::Diagnostic;
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ReportError {
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {why}", path.display())]
     #[diagnostic(help("name a folder of results or a .hlog file"))]
-    Read { path: PathBuf, source: io::Error },
+    Read { path: PathBuf, why: io::Error },
     #[error("{} has no .hlog file in it", path.display())]
     #[diagnostic(help("benchmarks write one with --hlog FILE"))]
     NoHistograms { path: PathBuf },
@@ -27,7 +27,7 @@ pub enum ReportError {
         "compare runs of the same workloads: the same file names in two folders, or the same tags in two files"
     ))]
     NothingInCommon { old: String, new: String },
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {why}", path.display())]
     #[diagnostic(help("name a file in a folder that exists and can be written: --svg FILE"))]
-    Write { path: PathBuf, source: io::Error },
+    Write { path: PathBuf, why: io::Error },
 }

@@ -52,7 +52,7 @@ pub(super) fn run(path: &Path) -> Result<Run, ReportError> {
 
 /// What a run left, without what else may lie there; in the order of the names.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let failed = |source| ReportError::Read { path: folder.to_owned(), source };
+    let failed = |why| ReportError::Read { path: folder.to_owned(), why };
     let entries = fs::read_dir(folder).map_err(failed)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
     let ours = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "hlog" || extension == "json");
@@ -73,7 +73,7 @@ fn stem(file: &Path, in_folder: bool) -> String {
 }
 
 fn text(file: &Path) -> Result<String, ReportError> {
-    let failed = |source| ReportError::Read { path: file.to_owned(), source };
+    let failed = |why| ReportError::Read { path: file.to_owned(), why };
     let mut text = String::new();
     File::open(file).map_err(failed)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > FILE_BYTES_MAX {

@@ -100,7 +100,7 @@ fn a_histogram_without_a_tag_is_drawn_in_the_file_itself() {
     };
     run(&args).expect("a report");
     let svg = fs::read_to_string(files.path().join("plot.svg")).expect("it was written");
-    assert!(svg.starts_with("<svg ") && svg.contains("old: "));
+    assert!(svg.starts_with("<svg ") && svg.contains("a.hlog, old (1 samples"));
 }
 
 #[test]

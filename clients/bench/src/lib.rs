@@ -3,8 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod latency;
+pub mod limit;
+pub mod plot;
 mod records;
 mod report;
+mod report_files;
 mod throughput;
 
 use std::path::PathBuf;
@@ -26,6 +29,10 @@ enum Workload {
     Throughput(WorkloadArgs),
     /// One record in one batch at a time; the next when the ack is there.
     Latency(WorkloadArgs),
+    /// Measures what this machine can do without the broker, and what follows from it for durable appends. Needs no broker.
+    Limit(limit::LimitArgs),
+    /// Lays the latency curves of two runs over each other. Needs no broker.
+    Report(report_files::ReportArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -69,6 +76,11 @@ const BASIN: &str = "riverrun-bench";
 /// # Errors
 /// The broker cannot be reached, refuses, or acknowledged something else than what was sent.
 pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result<()> {
+    match &args.workload {
+        Workload::Limit(args) => return limit::run(args),
+        Workload::Report(args) => return report_files::run(args),
+        Workload::Throughput(_) | Workload::Latency(_) => {}
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -79,6 +91,7 @@ pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result
         match &args.workload {
             Workload::Throughput(args) => throughput::run(&client, args).await,
             Workload::Latency(args) => latency::run(&client, args).await,
+            Workload::Limit(_) | Workload::Report(_) => Ok(()),
         }
     })
 }

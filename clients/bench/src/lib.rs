@@ -1,48 +1,94 @@
-//! The load generator behind `riverrun bench`, first form: how fast one producer's records become durable, and how long one record
-//! takes. Closed loop; latencies are from submission to ack, on one clock, in HdrHistograms.
+//! The load generator behind `riverrun bench`: workloads as plain data, open and closed loops, latencies on one clock in
+//! HdrHistograms, and what broker, generator and machine did meanwhile. How to use it and what the numbers mean:
+//! docs/BENCHMARKS.md.
+//!
+//! The way of a record: a `schedule` says when it is meant to go, a `source` gathers what is due, a `picker` chooses the stream, a
+//! `feed` makes the batch, a `producer` sends it and waits for the ack, a `consumer` sees it arrive. A `run` puts them on one
+//! clock, `kinds` are the ways to use a run, `measure` is what comes out.
 #![forbid(unsafe_code)]
 
-mod latency;
+mod cells;
+mod clock;
+mod consumer;
+mod flags;
+mod kinds;
+mod measure;
+mod pick;
+mod producer;
 mod records;
-mod report;
-mod throughput;
+mod run;
+mod schedule;
+mod source;
+mod stamp;
+mod target;
+mod verify;
+mod workload;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use miette::miette;
-use riverrun_client::{BasinOptions, Client, ClientConfig, ErrorCode, StreamHandle, Token};
+use riverrun_client::Token;
+
+use cells::{Cell, Kind, cell};
+use flags::WorkloadFlags;
+use measure::report::Outcome;
+use run::RunOptions;
+use target::Address;
+use workload::Workload;
 
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
     #[command(subcommand)]
-    workload: Workload,
+    command: BenchCommand,
 }
 
 #[derive(Clone, Debug, Subcommand)]
-enum Workload {
-    /// One producer, 1 KiB JSON records (zstd finds about 2.7:1), batches near 1 MiB, pipelined, durable acks.
-    Throughput(WorkloadArgs),
-    /// One record in one batch at a time; the next when the ack is there.
-    Latency(WorkloadArgs),
+enum BenchCommand {
+    /// Run a named cell; every flag of `workload` changes it.
+    Run(RunArgs),
+    /// Run a workload made of flags.
+    Workload(LoadArgs),
+    /// List the named cells.
+    Cells,
+    /// The cell `single`: one producer, pipelined.
+    Throughput(LoadArgs),
+    /// The cell W0: one record at a time.
+    Latency(LoadArgs),
 }
 
 #[derive(Clone, Debug, Args)]
-struct WorkloadArgs {
-    /// How long to produce.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    seconds: u64,
-    /// Body bytes of each record.
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
-    record_bytes: u32,
-    /// Batches in flight (throughput).
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    depth: u32,
-    /// Seed of the records.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Writes the histogram of ack latencies (microseconds) here, in HdrHistogram's interval-log format.
+struct RunArgs {
+    /// Which cell: `riverrun bench cells` lists them.
+    cell: String,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+struct LoadArgs {
+    #[command(flatten)]
+    workload: WorkloadFlags,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+struct OutputArgs {
+    /// Threads of the generator.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: u8,
+    /// Read everything back afterwards and compare it with what was sent.
+    #[arg(long)]
+    verify: bool,
+    /// Leave the streams in the broker.
+    #[arg(long)]
+    keep: bool,
+    /// How long to watch the backlog drain behind the last ack; 0 does not.
+    #[arg(long, default_value_t = 2, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    drain_seconds: u64,
+    /// Writes the histograms (microseconds, one tag per kind) here, in HdrHistogram's interval-log format.
     #[arg(long, value_name = "FILE")]
     hlog: Option<PathBuf>,
     /// Prints the result as one JSON object on the last line of standard output.
@@ -55,45 +101,68 @@ enum OutputFormat {
     Json,
 }
 
-impl WorkloadArgs {
-    fn duration(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+impl OutputArgs {
+    fn options(&self) -> RunOptions {
+        let (threads, drain) = (usize::from(self.threads), Duration::from_secs(self.drain_seconds));
+        RunOptions { threads, verify: self.verify, keep: self.keep, drain }
+    }
+
+    fn show(&self, outcome: &Outcome) -> miette::Result<()> {
+        print!("{}", outcome.report.text());
+        if let Some(path) = &self.hlog {
+            outcome.kinds.write_hlog(path, outcome.elapsed)?;
+        }
+        if self.output.is_some() {
+            println!("{}", outcome.report.json());
+        }
+        Ok(())
     }
 }
-
-/// The basin that benchmarks write to; made if missing.
-const BASIN: &str = "riverrun-bench";
 
 /// Runs a workload against the broker at `addr`.
 ///
 /// # Errors
-/// The broker cannot be reached, refuses, or acknowledged something else than what was sent.
+/// The broker cannot be reached, refuses, or acknowledged or delivered something else than what was sent.
 pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| miette!("cannot start the load generator: {error}"))?;
-    runtime.block_on(async {
-        let config = ClientConfig { token, ..ClientConfig::default() };
-        let client = Client::connect(addr, config).await.map_err(failed)?;
-        match &args.workload {
-            Workload::Throughput(args) => throughput::run(&client, args).await,
-            Workload::Latency(args) => latency::run(&client, args).await,
+    let address = Address { addr: addr.to_owned(), token };
+    match &args.command {
+        BenchCommand::Cells => {
+            print!("{}", cells::list());
+            Ok(())
         }
-    })
+        BenchCommand::Run(args) => run_cell(&address, cell(&args.cell)?, &args.load),
+        BenchCommand::Workload(args) => run_kind(&address, Kind::Live, Workload::default(), args),
+        BenchCommand::Throughput(args) => run_cell(&address, cell("single")?, args),
+        BenchCommand::Latency(args) => run_cell(&address, cell("W0")?, args),
+    }
 }
 
-/// A fresh stream, so that a run starts at sequence number 0.
-async fn fresh_stream(client: &Client, workload: &str) -> miette::Result<StreamHandle> {
-    match client.create_basin(BASIN, BasinOptions::default()).await {
-        Ok(_) => {}
-        Err(error) if error.code() == Some(ErrorCode::AlreadyExists) => {}
-        Err(error) => return Err(failed(error)),
-    }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-    let name = format!("{workload}-{now}");
-    client.create_stream(BASIN, &name).await.map_err(failed)?;
-    client.stream(BASIN, &name).map_err(failed)
+fn run_cell(address: &Address, cell: &Cell, args: &LoadArgs) -> miette::Result<()> {
+    run_kind(address, cell.kind, cell.workload(), args)
+}
+
+fn run_kind(address: &Address, kind: Kind, mut workload: Workload, args: &LoadArgs) -> miette::Result<()> {
+    args.workload.apply(&mut workload);
+    workload.check()?;
+    let options = args.output.options();
+    let outcome = on_runtime(options.threads, async {
+        match kind {
+            Kind::Live => kinds::live::run(address, &workload, options).await,
+            _ => Err(miette!("not there yet")),
+        }
+    })?;
+    args.output.show(&outcome)
+}
+
+/// With one thread it is this one, so that what the generator uses is plain to see.
+fn on_runtime<T>(threads: usize, work: impl Future<Output = miette::Result<T>>) -> miette::Result<T> {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(threads).enable_all().build();
+    let runtime = runtime.map_err(|error| miette!("cannot start the load generator: {error}"))?;
+    runtime.block_on(work)
 }
 
 fn failed(error: riverrun_client::Error) -> miette::Report {

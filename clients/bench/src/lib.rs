@@ -7,6 +7,7 @@
 //! clock, `kinds` are the ways to use a run, `measure` is what comes out.
 #![forbid(unsafe_code)]
 
+mod catchup;
 mod cells;
 mod clock;
 mod consumer;
@@ -31,8 +32,9 @@ use clap::{Args, Subcommand};
 use miette::miette;
 use riverrun_client::Token;
 
-use cells::{Cell, Kind, cell};
+use cells::{Kind, cell};
 use flags::WorkloadFlags;
+use kinds::catch_up::CatchUpArgs;
 use measure::report::Outcome;
 use run::RunOptions;
 use target::Address;
@@ -64,6 +66,11 @@ struct RunArgs {
     cell: String,
     #[command(flatten)]
     load: LoadArgs,
+    #[command(flatten)]
+    catch_up: CatchUpArgs,
+    /// W12: the broker's process id, to read its memory.
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -101,6 +108,14 @@ enum OutputFormat {
     Json,
 }
 
+impl LoadArgs {
+    fn applied(&self, mut workload: Workload) -> miette::Result<Workload> {
+        self.workload.apply(&mut workload);
+        workload.check()?;
+        Ok(workload)
+    }
+}
+
 impl OutputArgs {
     fn options(&self) -> RunOptions {
         let (threads, drain) = (usize::from(self.threads), Duration::from_secs(self.drain_seconds));
@@ -130,27 +145,35 @@ pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result
             print!("{}", cells::list());
             Ok(())
         }
-        BenchCommand::Run(args) => run_cell(&address, cell(&args.cell)?, &args.load),
-        BenchCommand::Workload(args) => run_kind(&address, Kind::Live, Workload::default(), args),
-        BenchCommand::Throughput(args) => run_cell(&address, cell("single")?, args),
-        BenchCommand::Latency(args) => run_cell(&address, cell("W0")?, args),
+        BenchCommand::Run(args) => run_cell(&address, args),
+        BenchCommand::Workload(args) => run_live(&address, Workload::default(), args),
+        BenchCommand::Throughput(args) => run_live(&address, cell("single")?.workload(), args),
+        BenchCommand::Latency(args) => run_live(&address, cell("W0")?.workload(), args),
     }
 }
 
-fn run_cell(address: &Address, cell: &Cell, args: &LoadArgs) -> miette::Result<()> {
-    run_kind(address, cell.kind, cell.workload(), args)
-}
-
-fn run_kind(address: &Address, kind: Kind, mut workload: Workload, args: &LoadArgs) -> miette::Result<()> {
-    args.workload.apply(&mut workload);
-    workload.check()?;
-    let options = args.output.options();
+fn run_cell(address: &Address, args: &RunArgs) -> miette::Result<()> {
+    let cell = cell(&args.cell)?;
+    let (workload, options) = (args.load.applied(cell.workload())?, args.load.output.options());
+    let has_rate = args.load.workload.has_rate();
     let outcome = on_runtime(options.threads, async {
-        match kind {
+        match cell.kind {
             Kind::Live => kinds::live::run(address, &workload, options).await,
-            _ => Err(miette!("not there yet")),
+            Kind::Probe => kinds::probe::run(address, &workload, options, has_rate).await,
+            Kind::CatchUp => kinds::catch_up::run(address, &workload, &args.catch_up, options).await,
+            Kind::UnderCatchUp => {
+                kinds::under_catch_up::run(address, &workload, &args.catch_up, options, has_rate).await
+            }
+            Kind::Idle => kinds::idle::run(address, &workload, options, args.server_pid).await,
+            Kind::Creation => kinds::creation::run(address, &workload, options).await,
         }
     })?;
+    args.load.output.show(&outcome)
+}
+
+fn run_live(address: &Address, workload: Workload, args: &LoadArgs) -> miette::Result<()> {
+    let (workload, options) = (args.applied(workload)?, args.output.options());
+    let outcome = on_runtime(options.threads, kinds::live::run(address, &workload, options))?;
     args.output.show(&outcome)
 }
 

@@ -162,7 +162,7 @@ async fn open_lines(target: &Target, workload: &Workload) -> miette::Result<Vec<
 }
 
 /// Each with its stream.
-async fn open_sessions(target: &Target, workload: &Workload) -> miette::Result<Vec<(u32, ReadSession)>> {
+pub async fn open_sessions(target: &Target, workload: &Workload) -> miette::Result<Vec<(u32, ReadSession)>> {
     let per_connection = workload.consumers_per_connection.max(1) as usize;
     let clients = target.address.connect_all((workload.consumers() as usize).div_ceil(per_connection)).await?;
     let opening = (0..workload.consumers() as usize).map(async |consumer| {

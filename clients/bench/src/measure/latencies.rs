@@ -11,6 +11,8 @@ use miette::miette;
 use serde::Serialize;
 
 const SIGNIFICANT_DIGITS: u8 = 3;
+/// Latencies above an hour count as an hour.
+const LATENCY_US_MAX: u64 = 3_600_000_000;
 
 #[derive(Clone, Debug)]
 pub struct Latencies(Histogram<u64>);
@@ -36,7 +38,8 @@ impl Default for Latencies {
 
 impl Latencies {
     pub fn record_ns(&mut self, latency_ns: u64) {
-        self.0.saturating_record(latency_ns / 1000);
+        let latency_us = (latency_ns / 1000).min(LATENCY_US_MAX);
+        self.0.record(latency_us).expect("it grows up to the highest latency there is");
     }
 
     pub fn merge(&mut self, other: &Self) {
@@ -136,6 +139,13 @@ mod tests {
         let percentiles = merged.percentiles().expect("some");
         assert_eq!((percentiles.count, percentiles.p50, percentiles.p90), (100, 1000, 1000));
         assert!((99_900..=100_100).contains(&percentiles.p99), "{percentiles:?}");
+    }
+
+    #[test]
+    fn a_histogram_grows_up_to_an_hour() {
+        let percentiles = of(&[1, 1000, 10_000_000_000]).percentiles().expect("some");
+        assert!((999_000..=1_001_000).contains(&percentiles.p50), "{percentiles:?}");
+        assert!(percentiles.max >= LATENCY_US_MAX && percentiles.max < LATENCY_US_MAX / 100 * 101, "{percentiles:?}");
     }
 
     #[test]

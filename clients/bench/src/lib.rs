@@ -10,6 +10,7 @@
 mod catchup;
 mod cells;
 mod clock;
+mod compare;
 mod consumer;
 mod flags;
 mod kinds;
@@ -33,6 +34,7 @@ use miette::miette;
 use riverrun_client::Token;
 
 use cells::{Kind, cell};
+use compare::CompareArgs;
 use flags::WorkloadFlags;
 use kinds::catch_up::CatchUpArgs;
 use measure::report::Outcome;
@@ -54,6 +56,8 @@ enum BenchCommand {
     Workload(LoadArgs),
     /// List the named cells.
     Cells,
+    /// Run a cell on two brokers in turns, and print ratios with an interval.
+    Compare(CompareArgs),
     /// The cell `single`: one producer, pipelined.
     Throughput(LoadArgs),
     /// The cell W0: one record at a time.
@@ -144,6 +148,9 @@ pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result
         BenchCommand::Cells => {
             print!("{}", cells::list());
             Ok(())
+        }
+        BenchCommand::Compare(args) => {
+            on_runtime(args.threads.into(), compare::run(address.token.as_ref(), args))
         }
         BenchCommand::Run(args) => run_cell(&address, args),
         BenchCommand::Workload(args) => run_live(&address, Workload::default(), args),

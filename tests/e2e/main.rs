@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod bench;
 mod clock_jumps;
 mod conformance;
 mod dump_proxy;

@@ -50,8 +50,7 @@ pub async fn read_all(target: &Target, readers: usize, records: u64, moved: &Arc
         first.record_ns(first_ns);
     }
     let seconds = elapsed.as_secs_f64();
-    let (mib_per_s, records_per_s) =
-        (tally.bytes as f64 / (1 << 20) as f64 / seconds, tally.records as f64 / seconds);
+    let (mib_per_s, records_per_s) = (tally.bytes as f64 / (1 << 20) as f64 / seconds, tally.records as f64 / seconds);
     Ok(Readers { readers, mib_per_s, records_per_s, tally, elapsed, first })
 }
 

@@ -111,8 +111,12 @@ pub fn cell(name: &str) -> miette::Result<&'static Cell> {
         return Ok(cell);
     }
     let why = match name.to_ascii_uppercase().as_str() {
-        "W4" | "W9" => "it is for acks from memory, and Riverrun's acks are durable; W3 and W8 are its durable relatives",
-        "W13" => "it is a test of what survives kill -9 and power cuts, not a measurement: tests/e2e/kill.rs, .ci/power",
+        "W4" | "W9" => {
+            "it is for acks from memory, and Riverrun's acks are durable; W3 and W8 are its durable relatives"
+        }
+        "W13" => {
+            "it is a test of what survives kill -9 and power cuts, not a measurement: tests/e2e/kill.rs, .ci/power"
+        }
         _ => "riverrun bench cells lists them all",
     };
     Err(miette!("there is no cell {name}: {why}"))

@@ -43,7 +43,10 @@ pub struct Alarm {
 impl Alarm {
     /// # Errors
     /// No timer can be had: too many descriptors.
-    #[expect(deprecated, reason = "its replacement is unsafe; an OwnedFd is always the same descriptor, so this is sound")]
+    #[expect(
+        deprecated,
+        reason = "its replacement is unsafe; an OwnedFd is always the same descriptor, so this is sound"
+    )]
     pub fn new() -> miette::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)

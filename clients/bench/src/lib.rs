@@ -32,6 +32,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use miette::miette;
 use riverrun_client::Token;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use cells::{Kind, cell};
 use compare::CompareArgs;
@@ -143,15 +144,14 @@ impl OutputArgs {
 /// # Errors
 /// The broker cannot be reached, refuses, or acknowledged or delivered something else than what was sent.
 pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result<()> {
+    raise_descriptors();
     let address = Address { addr: addr.to_owned(), token };
     match &args.command {
         BenchCommand::Cells => {
             print!("{}", cells::list());
             Ok(())
         }
-        BenchCommand::Compare(args) => {
-            on_runtime(args.threads.into(), compare::run(address.token.as_ref(), args))
-        }
+        BenchCommand::Compare(args) => on_runtime(args.threads.into(), compare::run(address.token.as_ref(), args)),
         BenchCommand::Run(args) => run_cell(&address, args),
         BenchCommand::Workload(args) => run_live(&address, Workload::default(), args),
         BenchCommand::Throughput(args) => run_live(&address, cell("single")?.workload(), args),
@@ -182,6 +182,12 @@ fn run_live(address: &Address, workload: Workload, args: &LoadArgs) -> miette::R
     let (workload, options) = (args.applied(workload)?, args.output.options());
     let outcome = on_runtime(options.threads, kinds::live::run(address, &workload, options))?;
     args.output.show(&outcome)
+}
+
+/// A connection for each of a thousand consumers is more than most shells allow; where it cannot be raised, connecting says so.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// With one thread it is this one, so that what the generator uses is plain to see.

@@ -203,9 +203,9 @@ type Task<T> = JoinHandle<miette::Result<T>>;
 
 /// Waits for all; the first failure ends the run.
 async fn joined<T>(tasks: Vec<Task<T>>) -> miette::Result<Vec<T>> {
-    let outcomes = tasks.into_iter().map(async |task| {
-        task.await.map_err(|error| miette!("a task of the load generator failed: {error}"))?
-    });
+    let outcomes = tasks
+        .into_iter()
+        .map(async |task| task.await.map_err(|error| miette!("a task of the load generator failed: {error}"))?);
     try_join_all(outcomes).await
 }
 

@@ -21,8 +21,13 @@ pub struct Schedule {
 #[derive(Debug)]
 enum Spacing {
     /// From the count, not from the time before: no rounding piles up.
-    Even { first_ns: f64 },
-    Exponential { random: StdRng, at_ns: f64 },
+    Even {
+        first_ns: f64,
+    },
+    Exponential {
+        random: StdRng,
+        at_ns: f64,
+    },
 }
 
 impl Schedule {
@@ -85,8 +90,7 @@ mod tests {
     #[test]
     fn a_constant_rate_is_evenly_spaced_over_all_producers() {
         let workload = workload(Pacing::Constant, 4, 1000.0);
-        let mut times: Vec<u64> =
-            (0..4).flat_map(|i| all(&mut Schedule::of_producer(&workload, i, SECOND))).collect();
+        let mut times: Vec<u64> = (0..4).flat_map(|i| all(&mut Schedule::of_producer(&workload, i, SECOND))).collect();
         times.sort_unstable();
         assert_eq!(times.len(), 1000);
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 1_000_000), "{times:?}");

@@ -74,10 +74,11 @@ impl Target {
     }
 
     pub async fn create_streams(&self, count: u32) -> miette::Result<()> {
-        let creations = (0..count).map(async |stream| match self.control.create_stream(&self.basin, &name(stream)).await {
-            Err(error) if error.code() != Some(ErrorCode::AlreadyExists) => Err(failed(error)),
-            _ => Ok(()),
-        });
+        let creations =
+            (0..count).map(async |stream| match self.control.create_stream(&self.basin, &name(stream)).await {
+                Err(error) if error.code() != Some(ErrorCode::AlreadyExists) => Err(failed(error)),
+                _ => Ok(()),
+            });
         stream::iter(creations).buffer_unordered(4 * SETUPS_MAX).try_collect().await
     }
 

@@ -120,8 +120,11 @@ mod tests {
     #[test]
     fn every_kind_of_damage_shows() {
         let whole = digest(&[(0, "a"), (1, "b"), (2, "c")]);
-        let damages =
-            [digest(&[(0, "a"), (1, "b")]), digest(&[(0, "b"), (1, "a"), (2, "c")]), digest(&[(0, "a"), (1, "b"), (2, "d")])];
+        let damages = [
+            digest(&[(0, "a"), (1, "b")]),
+            digest(&[(0, "b"), (1, "a"), (2, "c")]),
+            digest(&[(0, "a"), (1, "b"), (2, "d")]),
+        ];
         assert!(damages.iter().all(|damaged| *damaged != whole));
         assert_ne!(digest(&[(0, "a"), (0, "a"), (2, "c")]), whole);
     }

@@ -44,7 +44,8 @@ impl Broker {
             Some(data) => TempDir::new_in(data),
             None => TempDir::new(),
         };
-        let folder = folder.into_diagnostic().wrap_err("cannot make a folder for a broker: name another with --data")?;
+        let folder =
+            folder.into_diagnostic().wrap_err("cannot make a folder for a broker: name another with --data")?;
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--journal-prepare", "--data"])
             .arg(folder.path().join("data"))

@@ -2,6 +2,7 @@
 //! a block holds where a number alone does not.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use miette::miette;
@@ -12,7 +13,7 @@ use crate::flags::WorkloadFlags;
 use crate::kinds::live;
 use crate::measure::latencies::Kinds;
 use crate::measure::report::Outcome;
-use crate::measure::server::{ServerUse, watch_drain};
+use crate::measure::server::settle;
 use crate::run::RunOptions;
 use crate::target::Address;
 use crate::workload::Workload;
@@ -24,7 +25,7 @@ mod broker;
 mod ratios;
 
 /// What a run left behind is to be gone before the other broker's turn, so that neither pays for the other.
-const SETTLE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+const SETTLE_PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -127,20 +128,18 @@ async fn blocks(a: &Address, b: &Address, workload: &Workload, args: &CompareArg
 /// One run, once the broker has nothing left to do.
 async fn turn(address: &Address, workload: &Workload, args: &CompareArgs) -> miette::Result<Outcome> {
     let control = address.connect().await?;
-    let start = ServerUse::read(&control).await?;
-    watch_drain(&control, &start, SETTLE_PATIENCE).await?;
-    let options = RunOptions {
-        threads: usize::from(args.threads),
-        verify: false,
-        keep: false,
-        drain: std::time::Duration::ZERO,
-    };
+    settle(&control, SETTLE_PATIENCE).await?;
+    let threads = usize::from(args.threads);
+    let options = RunOptions { threads, verify: false, keep: false, drain: Duration::ZERO };
     live::run(address, workload, options).await
 }
 
 fn show(workload: &Workload, args: &CompareArgs, ratios: &Ratios) {
     let seconds = workload.seconds;
-    println!("{}: B over A, median of {} blocks A B B A of {seconds} s each [95 % interval]", workload.name, args.blocks);
+    println!(
+        "{}: B over A, median of {} blocks A B B A of {seconds} s each [95 % interval]",
+        workload.name, args.blocks
+    );
     let found: Vec<(&str, Option<Ratio>)> = ratios.named().map(|(name, blocks)| (name, blocks.ratio())).collect();
     for (name, ratio) in &found {
         match ratio {

@@ -17,8 +17,6 @@ use crate::run::{RunOptions, load};
 use crate::target::{Address, Target};
 use crate::workload::{Pacing, Workload};
 
-/// After this long, what is not in chunks yet is read from where it is.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(120);
 /// No fill takes longer.
 const FILL_SECONDS_MAX: f64 = 3600.0;
 
@@ -33,6 +31,9 @@ pub struct CatchUpArgs {
     /// Catch-up cells: drop the kernel's caches before each round (root only); for the broker's own, restart it before.
     #[arg(long)]
     pub cold: bool,
+    /// Catch-up cells: how long to wait until all is in chunks; what is not by then is read from where it is.
+    #[arg(long, default_value_t = 120, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub chunks_within: u64,
     /// Catch-up cells: read this basin's stream if it is there; else fill it and leave it there, for a later run.
     #[arg(long, value_name = "NAME")]
     pub basin: Option<String>,
@@ -48,7 +49,7 @@ pub async fn run(
         Some(basin) => Target::named(address, workload.storage, basin.clone()).await?,
         None => Target::fresh(address, workload.storage).await?,
     };
-    let records = filled(&target, workload, args.mib, options).await?;
+    let records = filled(&target, workload, args, options).await?;
     let pressure = cpu_some_avg10();
     let meters = Meters::start(&target.control, pressure).await?;
     let moved = Arc::new(Moved::default());
@@ -67,17 +68,22 @@ pub async fn run(
 }
 
 /// Writes until stream 0 has `mib`, unless something is there already; waits until it is in chunks. How many records it has.
-pub async fn filled(target: &Target, workload: &Workload, mib: u64, options: RunOptions) -> miette::Result<u64> {
+pub async fn filled(
+    target: &Target,
+    workload: &Workload,
+    args: &CatchUpArgs,
+    options: RunOptions,
+) -> miette::Result<u64> {
     target.create_streams(1).await?;
     let stream = target.stream(&target.control, 0)?;
     if stream.check_tail().await.map_err(crate::failed)?.seq_num == 0 {
-        load(target, &fill(workload, mib), options, None).await?;
+        load(target, &fill(workload, args.mib), options, None).await?;
     }
     let start = ServerUse::read(&target.control).await?;
-    let drain = watch_drain(&target.control, &start, DRAIN_PATIENCE).await?;
+    let drain = watch_drain(&target.control, &start, Duration::from_secs(args.chunks_within)).await?;
     if !drain.is_complete {
         let left = drain.end.backlog_bytes().unwrap_or(0) >> 20;
-        eprintln!("{left} MiB are not in chunks after {DRAIN_PATIENCE:?}; they are read from where they are");
+        eprintln!("{left} MiB are not in chunks after {} s; they are read from where they are", args.chunks_within);
     }
     Ok(stream.check_tail().await.map_err(crate::failed)?.seq_num)
 }

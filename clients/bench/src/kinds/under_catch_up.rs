@@ -24,7 +24,7 @@ pub async fn run(
         Some(basin) => Target::named(address, workload.storage, basin.clone()).await?,
         None => Target::fresh(address, workload.storage).await?,
     };
-    let records = filled(&old, workload, args.mib, options).await?;
+    let records = filled(&old, workload, args, options).await?;
     let workload = half_of_maximum(address, workload, options, has_rate).await?;
     let alone = once(address, &workload, options, None).await?;
     let client = address.connect().await?;

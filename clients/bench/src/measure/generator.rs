@@ -61,7 +61,9 @@ fn judged(mut generator: Generator) -> Generator {
     generator.rule = if generator.busy_share > BUSY_SHARE_MAX {
         Some("its threads ran for more than 90 % of the time: give it more with --threads, or read ratios only")
     } else if generator.busy_share + generator.starved_share.unwrap_or(0.0) > BUSY_SHARE_MAX {
-        Some("its threads ran or waited for a core for more than 90 % of the time: the machine is too small or too busy")
+        Some(
+            "its threads ran or waited for a core for more than 90 % of the time: the machine is too small or too busy",
+        )
     } else {
         None
     };
@@ -73,6 +75,10 @@ fn judged(mut generator: Generator) -> Generator {
 fn waited_s() -> Option<f64> {
     let tasks = std::fs::read_dir("/proc/self/task").ok()?;
     let waited_ns = tasks.flatten().filter_map(|task| {
+        let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+        if name.trim() == super::hiccup::THREAD_NAME {
+            return None;
+        }
         let schedstat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
         schedstat.split_whitespace().nth(1)?.parse::<u64>().ok()
     });

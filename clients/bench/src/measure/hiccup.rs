@@ -6,24 +6,28 @@ use std::time::{Duration, Instant};
 
 use super::latencies::Latencies;
 
+/// Its waiting is not the generator's.
+pub const THREAD_NAME: &str = "hiccup";
 const INTERVAL: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub struct Hiccup {
     /// Dropped to end it.
     stop: mpsc::Sender<()>,
-    thread: JoinHandle<Latencies>,
+    /// `None`: the system has no thread for it, and stalls are not told apart.
+    thread: Option<JoinHandle<Latencies>>,
 }
 
 impl Hiccup {
     pub fn start() -> Self {
         let (stop, stopped) = mpsc::channel();
-        Self { stop, thread: std::thread::spawn(move || watch(&stopped)) }
+        let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || watch(&stopped));
+        Self { stop, thread: thread.ok() }
     }
 
     pub fn finish(self) -> Latencies {
         drop(self.stop);
-        self.thread.join().unwrap_or_default()
+        self.thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 }
 

@@ -45,8 +45,7 @@ async fn tick(bar: Option<ProgressBar>, moved: Arc<Moved>) {
     loop {
         interval.tick().await;
         let now = begun.elapsed().as_secs_f64();
-        let (appended, read) =
-            (moved.appended_bytes.load(Ordering::Relaxed), moved.read_bytes.load(Ordering::Relaxed));
+        let (appended, read) = (moved.appended_bytes.load(Ordering::Relaxed), moved.read_bytes.load(Ordering::Relaxed));
         let rate = |now_bytes: u64, then: u64| (now_bytes - then) as f64 / MIB / (now - last.0);
         let message = format!("{:.0} MiB/s appended, {:.0} read", rate(appended, last.1), rate(read, last.2));
         last = (now, appended, read);

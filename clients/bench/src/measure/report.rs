@@ -189,6 +189,7 @@ impl Report {
     fn write_server(&self, out: &mut String) -> std::fmt::Result {
         let server = &self.server;
         let parts = [
+            server.cpu_s.map(|cpu_s| format!("{cpu_s:.2} CPU-s")),
             server.cpu_s_per_gib.map(|cpu_s| format!("{cpu_s:.2} CPU-s/GiB")),
             server.cpu_s_per_gib_drained.map(|cpu_s| format!("{cpu_s:.2} with the work behind it")),
             server.journal_writes_per_batch.map(|writes| format!("{writes:.3} journal writes per batch")),
@@ -198,7 +199,11 @@ impl Report {
             server.journal_punts.map(|punts| format!("{punts} punts of journal writes")),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        writeln!(out, "  server       {}", if parts.is_empty() { "tells nothing".to_owned() } else { parts.join(", ") })?;
+        writeln!(
+            out,
+            "  server       {}",
+            if parts.is_empty() { "tells nothing".to_owned() } else { parts.join(", ") }
+        )?;
         if let Some(backlog_bytes) = self.backlog_bytes.filter(|_| self.append.is_some()) {
             write!(out, "  backlog      {:.1} MiB at the end", backlog_bytes as f64 / MIB)?;
             let drain = self.drain_bytes_per_s.map(|rate| format!(", draining at {:.1} MiB/s", rate / MIB));
@@ -248,4 +253,82 @@ fn write_percentiles(out: &mut String, label: &str, percentiles: Option<Percenti
         out,
         "  {label:<12} p50 {p50}  p90 {p90}  p99 {p99}  p99.9 {p999}  p99.99 {p9999}  max {max}  ({count} samples)"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn report() -> Report {
+        let mut kinds = Kinds::default();
+        kinds.ack.record_ns(1_000_000);
+        kinds.ack_service.record_ns(500_000);
+        let tally = Tally { batches: 2, records: 20, bytes: 2 << 20 };
+        Report {
+            workload: "W0".to_owned(),
+            seconds: 2.0,
+            class: Payload::Json,
+            storage: Storage::Express,
+            append: Some(Append::new(tally, Duration::from_secs(2), 0, &kinds)),
+            e2e_us: None,
+            read: Some(Read::new(tally, Duration::from_secs(2), &kinds.read)),
+            check_tail_us: None,
+            server: Server { cpu_s_per_gib: Some(0.5), ..Server::default() },
+            generator: Generator {
+                threads: 1,
+                cpu_s: 1.0,
+                busy_share: 0.5,
+                starved_share: None,
+                is_bottleneck: false,
+                rule: None,
+                queue_max: 7,
+            },
+            hiccup_us: kinds.ack.percentiles(),
+            cpu_pressure: Pressure::default(),
+            backlog_bytes: Some(1),
+            drain_bytes_per_s: None,
+            verified_records: None,
+            limit: Limit::default(),
+            spec: Workload::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn the_json_has_the_documented_fields() {
+        let json: Value = serde_json::from_str(&report().json()).expect("JSON");
+        assert_eq!(json["append"]["mib_per_s"], 1.0);
+        assert_eq!(json["append"]["records_per_s"], 10.0);
+        assert_eq!(json["append"]["ack_us"]["p50"], 1000);
+        for quantile in ["p50", "p90", "p99", "p999", "p9999", "max", "count"] {
+            assert!(json["append"]["ack_service_us"][quantile].is_u64(), "{quantile}");
+            assert!(json["hiccup_us"][quantile].is_u64(), "{quantile}");
+        }
+        assert_eq!(json["read"]["mib_per_s"], 1.0);
+        assert_eq!(json["server"]["cpu_s_per_gib"], 0.5);
+        assert_eq!((&json["generator"]["is_bottleneck"], &json["generator"]["queue_max"]), (&false.into(), &7.into()));
+        assert_eq!(json["backlog_bytes"], 1);
+        assert_eq!(json["class"], "json");
+        assert!(json["limit"].get("fraction").is_some_and(Value::is_null));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_absent() {
+        let json: Value = serde_json::from_str(&report().json()).expect("JSON");
+        for name in ["e2e_us", "drain_bytes_per_s", "verified_records", "extra"] {
+            assert!(json.get(name).is_none(), "{name}");
+        }
+        assert!(json["server"].get("journal_punts").is_none());
+        assert!(!json.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn the_text_says_when_the_generator_is_in_the_way() {
+        let mut report = report();
+        assert!(!report.text().contains("WARNING"));
+        report.generator.rule = Some("too busy");
+        assert!(report.text().contains("the generator is the bottleneck: too busy"));
+    }
 }

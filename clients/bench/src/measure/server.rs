@@ -10,6 +10,8 @@ use crate::failed;
 const GIB: f64 = (1u64 << 30) as f64;
 /// How often the backlog is looked at while it drains.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
+/// A backlog that has not moved for so long is not being worked on.
+const SETTLED_AFTER: Duration = Duration::from_millis(700);
 
 /// The broker's counters at one moment.
 #[derive(Debug)]
@@ -120,6 +122,24 @@ pub async fn watch_drain(client: &Client, start: &ServerUse, patience: Duration)
     }
 }
 
+/// Waits until the broker has nothing more to do behind what it acknowledged: its backlog is gone, or stays as it is because
+/// it waits for more of it.
+pub async fn settle(client: &Client, patience: Duration) -> miette::Result<()> {
+    let begun = Instant::now();
+    let (mut last, mut since) = (None, begun);
+    while begun.elapsed() < patience {
+        let backlog_bytes = ServerUse::read(client).await?.backlog_bytes().unwrap_or(0);
+        if last != Some(backlog_bytes) {
+            (last, since) = (Some(backlog_bytes), Instant::now());
+        }
+        if backlog_bytes == 0 || since.elapsed() >= SETTLED_AFTER {
+            return Ok(());
+        }
+        tokio::time::sleep(DRAIN_POLL).await;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use riverrun_client::Level;
@@ -135,7 +155,7 @@ mod tests {
                 connections: 1,
                 streams_open: 1,
                 epoch: 1,
-                level: Level::default(),
+                level: Level::Journal,
                 store: String::new(),
                 version: String::new(),
                 counters,
@@ -146,7 +166,8 @@ mod tests {
     #[test]
     fn counts_are_put_in_relation_to_what_was_moved() {
         let before = with(&[("cpu_ms_total", 1000), ("blocks", 10), ("ring_enters_total", 5), ("copied_bytes", 0)]);
-        let after = with(&[("cpu_ms_total", 3000), ("blocks", 20), ("ring_enters_total", 25), ("copied_bytes", 1 << 29)]);
+        let after =
+            with(&[("cpu_ms_total", 3000), ("blocks", 20), ("ring_enters_total", 25), ("copied_bytes", 1 << 29)]);
         let used = after.since(&before, Tally { batches: 40, records: 400, bytes: 1 << 30 });
         assert_eq!((used.cpu_s_per_gib, used.journal_writes), (Some(2.0), Some(10)));
         assert_eq!((used.journal_writes_per_batch, used.enters_per_record), (Some(0.25), Some(0.05)));

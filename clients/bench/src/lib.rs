@@ -151,7 +151,7 @@ pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result
             print!("{}", cells::list());
             Ok(())
         }
-        BenchCommand::Compare(args) => on_runtime(args.threads.into(), compare::run(address.token.as_ref(), args)),
+        BenchCommand::Compare(args) => compare::run(address.token.as_ref(), args),
         BenchCommand::Run(args) => run_cell(&address, args),
         BenchCommand::Workload(args) => run_live(&address, Workload::default(), args),
         BenchCommand::Throughput(args) => run_live(&address, cell("single")?.workload(), args),

@@ -25,7 +25,7 @@ enum Spacing {
         first_ns: f64,
     },
     Exponential {
-        random: StdRng,
+        random: Box<StdRng>,
         at_ns: f64,
     },
 }
@@ -36,7 +36,8 @@ impl Schedule {
         let interval_ns = NS_PER_S * f64::from(workload.producers) / workload.rate;
         let spacing = match workload.pacing {
             Pacing::Poisson => {
-                let random = StdRng::seed_from_u64(workload.seed.wrapping_add(u64::from(index) << 32));
+                let seed = workload.seed.wrapping_add(u64::from(index) << 32);
+                let random = Box::new(StdRng::seed_from_u64(seed));
                 Spacing::Exponential { random, at_ns: 0.0 }
             }
             Pacing::Constant | Pacing::Closed => {

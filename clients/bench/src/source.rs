@@ -10,7 +10,7 @@ const DUE_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub enum Source {
     Closed { batch: Vec<u64>, end_ns: u64 },
-    Open { schedule: Schedule, due: VecDeque<u64>, batch_records: usize, linger_ns: u64 },
+    Open { schedule: Box<Schedule>, due: VecDeque<u64>, batch_records: usize, linger_ns: u64 },
 }
 
 impl Source {
@@ -19,6 +19,7 @@ impl Source {
     }
 
     pub fn open(schedule: Schedule, batch_records: usize, linger_ns: u64) -> Self {
+        let schedule = Box::new(schedule);
         Self::Open { schedule, due: VecDeque::new(), batch_records, linger_ns }
     }
 

@@ -1,28 +1,20 @@
 //! A broker to compare: one that runs already, or one that is started here and stopped by its own process id.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
 
 use miette::{IntoDiagnostic, WrapErr, miette};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::timeout;
-
-/// Journal files for the whole backlog are prepared before it serves.
-const START_PATIENCE: Duration = Duration::from_secs(120);
-/// What is in the journal is published before it ends.
-const STOP_PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug)]
 pub struct Broker {
     pub addr: String,
-    started: Option<Started>,
+    _started: Option<Started>,
 }
 
-/// Killed when dropped, its folder removed.
+/// Ended when dropped, its folder removed.
 #[derive(Debug)]
 struct Started {
     child: Child,
@@ -30,60 +22,61 @@ struct Started {
 }
 
 impl Broker {
-    pub async fn of(addr: Option<&str>, binary: Option<&Path>, data: Option<&Path>) -> miette::Result<Self> {
+    /// The one at `addr`, else one from `binary`, with its data in a folder of its own in `data`.
+    ///
+    /// # Errors
+    /// Neither is named, or it does not start.
+    pub fn of(addr: Option<&str>, binary: Option<&Path>, data: Option<&Path>) -> miette::Result<Self> {
         match (addr, binary) {
-            (Some(addr), _) => Ok(Self { addr: addr.to_owned(), started: None }),
-            (None, Some(binary)) => Self::start(binary, data).await,
+            (Some(addr), _) => Ok(Self { addr: addr.to_owned(), _started: None }),
+            (None, Some(binary)) => Self::start(binary, data),
             (None, None) => Err(miette!("name two brokers: --a ADDR or --a-bin PATH, and --b ADDR or --b-bin PATH")),
         }
     }
 
-    /// On a free loopback port, in a folder of its own.
-    async fn start(binary: &Path, data: Option<&Path>) -> miette::Result<Self> {
+    /// On a free loopback port.
+    fn start(binary: &Path, data: Option<&Path>) -> miette::Result<Self> {
         let folder = match data {
             Some(data) => TempDir::new_in(data),
             None => TempDir::new(),
         };
         let folder =
             folder.into_diagnostic().wrap_err("cannot make a folder for a broker: name another with --data")?;
-        let mut child = Command::new(binary)
+        let child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--journal-prepare", "--data"])
             .arg(folder.path().join("data"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
             .spawn()
             .into_diagnostic()
             .wrap_err_with(|| format!("cannot start {}", binary.display()))?;
-        let stdout = child.stdout.take().ok_or_else(|| miette!("the broker has no standard output"))?;
-        let mut lines = BufReader::new(stdout).lines();
-        let addr = timeout(START_PATIENCE, announced(&mut lines))
-            .await
-            .map_err(|_| miette!("{} did not listen within {START_PATIENCE:?}", binary.display()))?
+        let mut started = Started { child, _folder: folder };
+        let addr = started
+            .address()
             .ok_or_else(|| miette!("{} ended before it listened: start it by hand to see why", binary.display()))?;
-        // Whatever it still prints must not fill a pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { addr, started: Some(Started { child, _folder: folder }) })
-    }
-
-    /// A broker that was started is asked to end, and waited for.
-    pub async fn stop(self) -> miette::Result<()> {
-        let Some(Started { mut child, .. }) = self.started else { return Ok(()) };
-        if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
-            kill_process(pid, Signal::TERM).into_diagnostic().wrap_err("cannot stop a broker that was started here")?;
-        }
-        // Its data are thrown away: being killed after this long costs nothing.
-        let _ = timeout(STOP_PATIENCE, child.wait()).await;
-        Ok(())
+        Ok(Self { addr, _started: Some(started) })
     }
 }
 
-/// The address in the banner.
-async fn announced(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Some((_, addr)) = line.split_once("listening on ") {
-            return Some(addr.trim().to_owned());
-        }
+impl Started {
+    /// As its banner says; `None` if it ends without one.
+    fn address(&mut self) -> Option<String> {
+        let mut lines = BufReader::new(self.child.stdout.take()?).lines().map_while(Result::ok);
+        let addr = lines.find_map(|line| Some(line.split_once("listening on ")?.1.trim().to_owned()));
+        // Whatever it still prints must not fill a pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        addr
     }
-    None
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let asked =
+            Pid::from_raw(self.child.id().cast_signed()).is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok());
+        // A broker that was asked publishes what it has, and ends.
+        if !asked {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
 }

@@ -57,7 +57,7 @@ pub struct CompareArgs {
     workload: WorkloadFlags,
     /// Threads of the generator.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub threads: u8,
+    threads: u8,
     /// Prints the result as one JSON object on the last line of standard output.
     #[arg(short = 'o', long, value_name = "json")]
     output: Option<crate::OutputFormat>,
@@ -87,7 +87,9 @@ impl Side {
     }
 }
 
-pub async fn run(token: Option<&Token>, args: &CompareArgs) -> miette::Result<()> {
+/// # Errors
+/// A broker does not start, or a run on one of them fails.
+pub fn run(token: Option<&Token>, args: &CompareArgs) -> miette::Result<()> {
     let cell = cell(&args.cell)?;
     if cell.kind != Kind::Live {
         return Err(miette!("only cells of producers and live consumers can be compared, not {}", cell.name));
@@ -95,12 +97,10 @@ pub async fn run(token: Option<&Token>, args: &CompareArgs) -> miette::Result<()
     let mut workload = Workload { seconds: 3.0, ..cell.workload() };
     args.workload.apply(&mut workload);
     workload.check()?;
-    let a = Broker::of(args.a.as_deref(), args.a_bin.as_deref(), args.data.as_deref()).await?;
-    let b = Broker::of(args.b.as_deref(), args.b_bin.as_deref(), args.data.as_deref()).await?;
-    let address = |broker: &Broker| Address { addr: broker.addr.clone(), token: token.cloned() };
-    let ratios = blocks(&address(&a), &address(&b), &workload, args).await?;
-    a.stop().await?;
-    b.stop().await?;
+    let a = Broker::of(args.a.as_deref(), args.a_bin.as_deref(), args.data.as_deref())?;
+    let b = Broker::of(args.b.as_deref(), args.b_bin.as_deref(), args.data.as_deref())?;
+    let [of_a, of_b] = [&a, &b].map(|broker| Address { addr: broker.addr.clone(), token: token.cloned() });
+    let ratios = crate::on_runtime(args.threads.into(), blocks(&of_a, &of_b, &workload, args))?;
     show(&workload, args, &ratios);
     Ok(())
 }

@@ -187,25 +187,29 @@ impl Producer {
 
     /// Open loop: a sample for each record. Closed loop: one for the batch, whose records share their times.
     fn measure(&mut self, sent: &Sent, acked_ns: u64, records: u64) {
-        let Produced { tally, kinds, last_ack_ns, .. } = &mut self.produced;
-        let last_ns = match &sent.intended {
-            Intended::WhenSent => sent.sent_ns,
-            Intended::Each(times) => times.last().copied().unwrap_or(sent.sent_ns),
+        let run = self.run.clone();
+        let counted = match &sent.intended {
+            Intended::WhenSent if run.measures(sent.sent_ns) => {
+                self.record(sent.sent_ns, sent.sent_ns, acked_ns);
+                records
+            }
+            Intended::WhenSent => 0,
+            Intended::Each(times) => {
+                let measured = times.iter().filter(|at_ns| run.measures(**at_ns));
+                measured.inspect(|at_ns| self.record(**at_ns, sent.sent_ns, acked_ns)).count() as u64
+            }
         };
-        if !self.run.measures(last_ns) {
-            return;
+        if counted > 0 {
+            // A batch over the edge of the measured span counts with the records that are within.
+            let bytes = sent.prepared.body_bytes * counted / records;
+            self.produced.tally.merge(Tally { batches: 1, records: counted, bytes });
+            self.produced.last_ack_ns = acked_ns;
         }
-        let whole_batch = [sent.sent_ns];
-        let intended = match &sent.intended {
-            Intended::WhenSent => &whole_batch[..],
-            Intended::Each(times) => times,
-        };
-        for intended_ns in intended {
-            kinds.ack.record_ns(acked_ns.saturating_sub(*intended_ns));
-            kinds.ack_service.record_ns(acked_ns.saturating_sub(sent.sent_ns));
-        }
-        tally.merge(Tally { batches: 1, records, bytes: sent.prepared.body_bytes });
-        *last_ack_ns = acked_ns;
+    }
+
+    fn record(&mut self, intended_ns: u64, sent_ns: u64, acked_ns: u64) {
+        self.produced.kinds.ack.record_ns(acked_ns.saturating_sub(intended_ns));
+        self.produced.kinds.ack_service.record_ns(acked_ns.saturating_sub(sent_ns));
     }
 
     /// The broker took less than was offered. What was never sent counts with the time that it has waited so far: leaving it out

@@ -4,7 +4,6 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use miette::{IntoDiagnostic, WrapErr};
-use rustix::io::Errno;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
@@ -65,11 +64,10 @@ impl Alarm {
                 self.armed_ns = Some(at_ns);
             }
             let Ok(mut ready) = self.timer.readable().await else { return };
-            // Taken, so that the next wait is for the next ring.
+            // Taken, so that the next wait is for the next ring. Nothing to take: the ring was for an earlier time.
             let rung = rustix::io::read(self.timer.get_ref(), &mut [0; 8]);
-            if rung == Err(Errno::AGAIN) {
-                ready.clear_ready();
-            } else {
+            ready.clear_ready();
+            if rung.is_ok() {
                 self.armed_ns = None;
             }
         }

@@ -61,7 +61,9 @@ pub struct Append {
     #[serde(flatten)]
     pub tally: Tally,
     pub unsent_records: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ack_us: Option<Percentiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ack_service_us: Option<Percentiles>,
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod access_moves;
 mod audit;
+mod bench;
 mod clock_jumps;
 mod conformance;
 mod dump_proxy;

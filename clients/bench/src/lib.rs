@@ -1,55 +1,118 @@
-//! The load generator behind `riverrun bench`, first form: how fast one producer's records become durable, and how long one record
-//! takes. Closed loop; latencies are from submission to ack, on one clock, in HdrHistograms.
+//! The load generator behind `riverrun bench`: workloads as plain data, open and closed loops, latencies on one clock in
+//! HdrHistograms, and what broker, generator and machine did meanwhile. How to use it and what the numbers mean:
+//! docs/BENCHMARKS.md.
+//!
+//! The way of a record: a `schedule` says when it is meant to go, a `source` gathers what is due, a `picker` chooses the stream, a
+//! `feed` makes the batch, a `producer` sends it and waits for the ack, a `consumer` sees it arrive. A `run` puts them on one
+//! clock, `kinds` are the ways to use a run, `measure` is what comes out.
 #![forbid(unsafe_code)]
 
-mod latency;
+mod catchup;
+mod cells;
+mod clock;
+mod compare;
+mod consumer;
+mod flags;
+mod fraction;
+mod kinds;
 pub mod limit;
+mod measure;
+mod pick;
 pub mod plot;
+mod producer;
 mod records;
-mod report;
 mod report_files;
-mod throughput;
+mod run;
+mod schedule;
+mod source;
+mod stamp;
+mod target;
+mod verify;
+mod workload;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use miette::miette;
-use riverrun_client::{BasinOptions, Client, ClientConfig, ErrorCode, StreamHandle, Token};
+use riverrun_client::Token;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use cells::{Kind, cell};
+use compare::CompareArgs;
+use flags::WorkloadFlags;
+use kinds::catch_up::CatchUpArgs;
+use limit::Measured;
+use measure::report::Outcome;
+use run::RunOptions;
+use target::Address;
+use workload::Workload;
 
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
     #[command(subcommand)]
-    workload: Workload,
+    command: BenchCommand,
 }
 
 #[derive(Clone, Debug, Subcommand)]
-enum Workload {
-    /// One producer, 1 KiB JSON records (zstd finds about 2.7:1), batches near 1 MiB, pipelined, durable acks.
-    Throughput(WorkloadArgs),
-    /// One record in one batch at a time; the next when the ack is there.
-    Latency(WorkloadArgs),
+enum BenchCommand {
+    /// Run a named cell; every flag of `workload` changes it.
+    Run(RunArgs),
+    /// Run a workload made of flags.
+    Workload(LoadArgs),
+    /// List the named cells.
+    Cells,
+    /// Run a cell on two brokers in turns, and print ratios with an interval.
+    Compare(CompareArgs),
     /// Measures what this machine can do without the broker, and what follows from it for durable appends. Needs no broker.
     Limit(limit::LimitArgs),
     /// Lays the latency curves of two runs over each other. Needs no broker.
     Report(report_files::ReportArgs),
+    /// The cell `single`: one producer, pipelined.
+    Throughput(LoadArgs),
+    /// The cell W0: one record at a time.
+    Latency(LoadArgs),
 }
 
 #[derive(Clone, Debug, Args)]
-struct WorkloadArgs {
-    /// How long to produce.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    seconds: u64,
-    /// Body bytes of each record.
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
-    record_bytes: u32,
-    /// Batches in flight (throughput).
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    depth: u32,
-    /// Seed of the records.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Writes the histogram of ack latencies (microseconds) here, in HdrHistogram's interval-log format.
+struct RunArgs {
+    /// Which cell: `riverrun bench cells` lists them.
+    cell: String,
+    #[command(flatten)]
+    load: LoadArgs,
+    #[command(flatten)]
+    catch_up: CatchUpArgs,
+    /// W12: the broker's process id, to read its memory.
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+}
+
+#[derive(Clone, Debug, Args)]
+struct LoadArgs {
+    #[command(flatten)]
+    workload: WorkloadFlags,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+struct OutputArgs {
+    /// Threads of the generator.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: u8,
+    /// Read everything back afterwards and compare it with what was sent.
+    #[arg(long)]
+    verify: bool,
+    /// Leave the streams in the broker.
+    #[arg(long)]
+    keep: bool,
+    /// How long to watch the backlog drain behind the last ack; 0 does not.
+    #[arg(long, default_value_t = 2, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    drain_seconds: u64,
+    /// What `bench limit -o json` printed on this machine: the result says which fraction of that it is.
+    #[arg(long, value_name = "FILE")]
+    limit: Option<PathBuf>,
+    /// Writes the histograms (microseconds, one tag per kind) here, in HdrHistogram's interval-log format.
     #[arg(long, value_name = "FILE")]
     hlog: Option<PathBuf>,
     /// Prints the result as one JSON object on the last line of standard output.
@@ -62,51 +125,97 @@ enum OutputFormat {
     Json,
 }
 
-impl WorkloadArgs {
-    fn duration(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+impl LoadArgs {
+    fn applied(&self, mut workload: Workload) -> miette::Result<Workload> {
+        self.workload.apply(&mut workload);
+        workload.check()?;
+        Ok(workload)
     }
 }
 
-/// The basin that benchmarks write to; made if missing.
-const BASIN: &str = "riverrun-bench";
+impl OutputArgs {
+    fn options(&self) -> RunOptions {
+        let (threads, drain) = (usize::from(self.threads), Duration::from_secs(self.drain_seconds));
+        RunOptions { threads, verify: self.verify, keep: self.keep, drain }
+    }
+
+    fn show(&self, mut outcome: Outcome) -> miette::Result<()> {
+        if let Some(file) = &self.limit {
+            outcome.report.limit.fraction = fraction::of(&outcome.report, &Measured::read(file)?);
+        }
+        print!("{}", outcome.report.text());
+        if let Some(path) = &self.hlog {
+            outcome.kinds.write_hlog(path, outcome.elapsed)?;
+        }
+        if self.output.is_some() {
+            println!("{}", outcome.report.json());
+        }
+        Ok(())
+    }
+}
 
 /// Runs a workload against the broker at `addr`.
 ///
 /// # Errors
-/// The broker cannot be reached, refuses, or acknowledged something else than what was sent.
+/// The broker cannot be reached, refuses, or acknowledged or delivered something else than what was sent.
 pub fn run(addr: &str, token: Option<Token>, args: &BenchArgs) -> miette::Result<()> {
-    match &args.workload {
-        Workload::Limit(args) => return limit::run(args),
-        Workload::Report(args) => return report_files::run(args),
-        Workload::Throughput(_) | Workload::Latency(_) => {}
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| miette!("cannot start the load generator: {error}"))?;
-    runtime.block_on(async {
-        let config = ClientConfig { token, ..ClientConfig::default() };
-        let client = Client::connect(addr, config).await.map_err(failed)?;
-        match &args.workload {
-            Workload::Throughput(args) => throughput::run(&client, args).await,
-            Workload::Latency(args) => latency::run(&client, args).await,
-            Workload::Limit(_) | Workload::Report(_) => Ok(()),
+    raise_descriptors();
+    let address = Address { addr: addr.to_owned(), token };
+    match &args.command {
+        BenchCommand::Cells => {
+            print!("{}", cells::list());
+            Ok(())
         }
-    })
+        BenchCommand::Limit(args) => limit::run(args),
+        BenchCommand::Report(args) => report_files::run(args),
+        BenchCommand::Compare(args) => compare::run(address.token.as_ref(), args),
+        BenchCommand::Run(args) => run_cell(&address, args),
+        BenchCommand::Workload(args) => run_live(&address, Workload::default(), args),
+        BenchCommand::Throughput(args) => run_live(&address, cell("single")?.workload(), args),
+        BenchCommand::Latency(args) => run_live(&address, cell("W0")?.workload(), args),
+    }
 }
 
-/// A fresh stream, so that a run starts at sequence number 0.
-async fn fresh_stream(client: &Client, workload: &str) -> miette::Result<StreamHandle> {
-    match client.create_basin(BASIN, BasinOptions::default()).await {
-        Ok(_) => {}
-        Err(error) if error.code() == Some(ErrorCode::AlreadyExists) => {}
-        Err(error) => return Err(failed(error)),
-    }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-    let name = format!("{workload}-{now}");
-    client.create_stream(BASIN, &name).await.map_err(failed)?;
-    client.stream(BASIN, &name).map_err(failed)
+fn run_cell(address: &Address, args: &RunArgs) -> miette::Result<()> {
+    let cell = cell(&args.cell)?;
+    let (workload, options) = (args.load.applied(cell.workload())?, args.load.output.options());
+    let has_rate = args.load.workload.has_rate();
+    let outcome = on_runtime(options.threads, async {
+        match cell.kind {
+            Kind::Live => kinds::live::run(address, &workload, options).await,
+            Kind::Probe => kinds::probe::run(address, &workload, options, has_rate).await,
+            Kind::CatchUp => kinds::catch_up::run(address, &workload, &args.catch_up, options).await,
+            Kind::UnderCatchUp => {
+                kinds::under_catch_up::run(address, &workload, &args.catch_up, options, has_rate).await
+            }
+            Kind::Idle => kinds::idle::run(address, &workload, options, args.server_pid).await,
+            Kind::Creation => kinds::creation::run(address, &workload, options).await,
+        }
+    })?;
+    args.load.output.show(outcome)
+}
+
+fn run_live(address: &Address, workload: Workload, args: &LoadArgs) -> miette::Result<()> {
+    let (workload, options) = (args.applied(workload)?, args.output.options());
+    let outcome = on_runtime(options.threads, kinds::live::run(address, &workload, options))?;
+    args.output.show(outcome)
+}
+
+/// A connection for each of a thousand consumers is more than most shells allow; where it cannot be raised, connecting says so.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// With one thread it is this one, so that what the generator uses is plain to see.
+fn on_runtime<T>(threads: usize, work: impl Future<Output = miette::Result<T>>) -> miette::Result<T> {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(threads).enable_all().build();
+    let runtime = runtime.map_err(|error| miette!("cannot start the load generator: {error}"))?;
+    runtime.block_on(work)
 }
 
 fn failed(error: riverrun_client::Error) -> miette::Report {

@@ -1,0 +1,92 @@
+//! What small questions take while the broker is half busy: check-tail, and the first byte of a read of fresh records.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use miette::miette;
+use riverrun_client::{Client, ReadOptions, StreamHandle};
+
+use super::live::{finish, outcome};
+use crate::clock::Alarm;
+use crate::failed;
+use crate::measure::report::Outcome;
+use crate::measure::server::Tally;
+use crate::run::{Beside, BesideDone, Run, RunOptions, load};
+use crate::target::{Address, Target};
+use crate::workload::{Pacing, Workload};
+
+/// Of each of the two questions; few enough to be no load of their own.
+const PROBES_PER_S: u64 = 100;
+/// How far behind the tail a read begins, at most: what was written within the last seconds.
+const BEHIND_TAIL_RECORDS: u64 = 2000;
+const CALIBRATION_SECONDS: f64 = 2.0;
+
+pub async fn run(
+    address: &Address,
+    workload: &Workload,
+    options: RunOptions,
+    has_rate: bool,
+) -> miette::Result<Outcome> {
+    let workload = half_of_maximum(address, workload, options, has_rate).await?;
+    let target = Target::fresh(address, workload.storage).await?;
+    target.create_streams(workload.streams).await?;
+    let client = address.connect().await?;
+    let stream = target.stream(&client, 0)?;
+    let probing: Beside = Box::new(move |run| ask_until_end(run, client, stream).boxed());
+    let load = load(&target, &workload, options, Some(probing)).await?;
+    let mut outcome = outcome(&workload, &load);
+    finish(&target, &mut outcome, &load, options).await?;
+    target.leave(options.keep).await?;
+    Ok(outcome)
+}
+
+/// At the rate that was given, else at half of what a closed loop of the same shape reaches.
+pub async fn half_of_maximum(
+    address: &Address,
+    workload: &Workload,
+    options: RunOptions,
+    has_rate: bool,
+) -> miette::Result<Workload> {
+    if has_rate {
+        return Ok(workload.clone());
+    }
+    let closed = Workload {
+        pacing: Pacing::Closed,
+        seconds: CALIBRATION_SECONDS,
+        consumers_per_stream: 0,
+        // Deep enough to be the maximum, and no deeper than the window of the open loop.
+        depth: workload.depth.min(8),
+        ..workload.clone()
+    };
+    let target = Target::fresh(address, workload.storage).await?;
+    target.create_streams(workload.streams).await?;
+    let load = load(&target, &closed, RunOptions { verify: false, ..options }, None).await?;
+    target.leave(false).await?;
+    let rate = load.appended.records as f64 / load.elapsed.as_secs_f64() / 2.0;
+    eprintln!("half of the maximum: {rate:.0} records/s (--rate names another)");
+    Ok(Workload { rate, ..workload.clone() })
+}
+
+/// An open loop of its own: what a question takes is from when it was meant to be asked.
+async fn ask_until_end(run: Arc<Run>, _client: Client, stream: StreamHandle) -> miette::Result<BesideDone> {
+    let mut done = BesideDone::default();
+    let mut alarm = Alarm::new()?;
+    let interval_ns = 1_000_000_000 / PROBES_PER_S;
+    for asked_ns in (run.from_ns..run.end_ns).step_by(interval_ns as usize) {
+        alarm.until(run.clock, asked_ns).await;
+        let tail = stream.check_tail().await.map_err(failed)?.seq_num;
+        done.kinds.check_tail.record_ns(run.clock.now_ns() - asked_ns);
+        let from = ReadOptions::from_seq_num(tail.saturating_sub(BEHIND_TAIL_RECORDS)).count(1);
+        let read_ns = run.clock.now_ns();
+        let read = stream.read(from.clamp(true)).await;
+        match read {
+            Ok(read) => {
+                done.kinds.read.record_ns(run.clock.now_ns() - read_ns);
+                done.read.merge(Tally { batches: 1, records: read.record_count(), bytes: 0 });
+            }
+            Err(error) if tail == 0 => drop(error),
+            Err(error) => return Err(miette!("a fresh read failed: {}", failed(error))),
+        }
+    }
+    Ok(done)
+}

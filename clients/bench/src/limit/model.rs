@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measured::{DurableWrite, Measured};
+use super::measured::{DurableWrite, Loopback, Measured};
 use super::shapes::Shape;
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -101,7 +101,7 @@ impl Model {
             disk: disk_bytes_per_s(measured, shape, &commit),
             // 4.2: T_cpu = k / (C_byte + C_rec/b + C_req/(n b)); 4.7: the generator's share of the same cores.
             cpu: f64::from(shape.server_cores) / (server + generator),
-            net: measured.loopback.bytes_per_s,
+            net: net_bytes_per_s(&measured.loopback),
             // Little's law: what is in flight cannot turn over faster than one ack (4.3).
             round_trip: shape.in_flight_bytes() as f64 / (ack_us / 1e6),
         };
@@ -144,6 +144,12 @@ fn generator_cpu_s_per_byte(measured: &Measured, shape: &Shape) -> f64 {
         return 0.0;
     }
     measured.loopback.sender_cpu_s_per_gib / GIB + 1.0 / measured.compute.crc32c_bytes_per_s
+}
+
+/// T_net of 4.2. With a core for each side, which it did not have if other things ran, the connection moves what its slower side can.
+fn net_bytes_per_s(loopback: &Loopback) -> f64 {
+    let slower_side = loopback.sender_cpu_s_per_gib.max(loopback.receiver_cpu_s_per_gib);
+    loopback.bytes_per_s.max(GIB / slower_side)
 }
 
 /// 4.2: `T_disk = min(B_d / A, q S / L(S,q))`; the padding to blocks is no payload.

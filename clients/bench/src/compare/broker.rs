@@ -1,5 +1,6 @@
 //! A broker to compare: one that runs already, or one that is started here and stopped by its own process id.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -42,18 +43,21 @@ impl Broker {
         };
         let folder =
             folder.into_diagnostic().wrap_err("cannot make a folder for a broker: name another with --data")?;
+        let log_path = folder.path().join("log");
+        let log = File::create(&log_path).into_diagnostic().wrap_err("cannot write a broker's log")?;
         let child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--journal-prepare", "--data"])
             .arg(folder.path().join("data"))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .into_diagnostic()
             .wrap_err_with(|| format!("cannot start {}", binary.display()))?;
         let mut started = Started { child, _folder: folder };
-        let addr = started
-            .address()
-            .ok_or_else(|| miette!("{} ended before it listened: start it by hand to see why", binary.display()))?;
+        let addr = started.address().ok_or_else(|| {
+            let log = std::fs::read_to_string(&log_path).unwrap_or_default();
+            miette!("{} ended before it listened. It said:\n{}", binary.display(), log.trim_end())
+        })?;
         Ok(Self { addr, _started: Some(started) })
     }
 }

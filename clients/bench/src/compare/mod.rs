@@ -13,7 +13,6 @@ use crate::flags::WorkloadFlags;
 use crate::kinds::live;
 use crate::measure::latencies::Kinds;
 use crate::measure::report::Outcome;
-use crate::measure::server::settle;
 use crate::run::RunOptions;
 use crate::target::Address;
 use crate::workload::Workload;
@@ -23,9 +22,6 @@ use ratios::{Ratio, Ratios};
 
 mod broker;
 mod ratios;
-
-/// What a run left behind is to be gone before the other broker's turn, so that neither pays for the other.
-const SETTLE_PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -125,10 +121,8 @@ async fn blocks(a: &Address, b: &Address, workload: &Workload, args: &CompareArg
     Ok(ratios)
 }
 
-/// One run, once the broker has nothing left to do.
+/// One run. It begins once the broker has nothing left to do, so that neither side pays for the other.
 async fn turn(address: &Address, workload: &Workload, args: &CompareArgs) -> miette::Result<Outcome> {
-    let control = address.connect().await?;
-    settle(&control, SETTLE_PATIENCE).await?;
     let threads = usize::from(args.threads);
     let options = RunOptions { threads, verify: false, keep: false, drain: Duration::ZERO };
     live::run(address, workload, options).await

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use crate::measure::report::{Append, Outcome, Read, Report};
-use crate::measure::server::watch_drain;
+use crate::measure::server::{settle, watch_drain};
 use crate::run::{Load, RunOptions, load};
 use crate::target::{Address, Target};
 use crate::verify::verify;
 use crate::workload::Workload;
 
+/// What an earlier run left to do is not to be counted as this one's.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(20);
+
 pub async fn run(address: &Address, workload: &Workload, options: RunOptions) -> miette::Result<Outcome> {
     let target = Target::fresh(address, workload.storage).await?;
     target.create_streams(workload.streams).await?;
+    settle(&target.control, SETTLE_PATIENCE).await?;
     let load = load(&target, workload, options, None).await?;
     let mut outcome = outcome(workload, &load);
     finish(&target, &mut outcome, &load, options).await?;

@@ -42,9 +42,9 @@ fn decode(told: StageHistograms) -> Result<Vec<Stage>, Failure> {
 }
 
 fn table(stages: &[Stage]) -> String {
-    let names = QUANTILES.map(|(name, _)| format!("{name:>9}")).concat();
+    let names = QUANTILES.map(|(name, _)| format!("{name:>11}")).concat();
     let width = stages.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let head = format!("{:width$}{:>12}{names}{:>9}\n", "", "count", "max");
+    let head = format!("{:width$}{:>12}{names}{:>11}\n", "", "count", "max");
     stages.iter().fold(head, |text, stage| text + &row(stage, width))
 }
 
@@ -53,8 +53,8 @@ fn row((name, histogram): &Stage, width: usize) -> String {
     if count == 0 {
         return format!("{name:width$}{count:>12}\n");
     }
-    let quantiles = QUANTILES.map(|(_, q)| format!("{:>9}", short(histogram.value_at_quantile(q)))).concat();
-    format!("{name:width$}{count:>12}{quantiles}{:>9}\n", short(histogram.max()))
+    let quantiles = QUANTILES.map(|(_, q)| format!("{:>11}", short(histogram.value_at_quantile(q)))).concat();
+    format!("{name:width$}{count:>12}{quantiles}{:>11}\n", short(histogram.max()))
 }
 
 /// Three digits, in the unit that suits them.
@@ -103,9 +103,9 @@ mod tests {
     #[test]
     fn a_table_for_people() {
         insta::assert_snapshot!(table(&stages()), @r"
-                              count      p50      p90      p99    p99.9      max
-        journal_write          1000   120 us   120 us   120 us  4.70 ms   2.51 s
-        ack_send                  0
+                            count        p50        p90        p99      p99.9        max
+        journal_write        1000     120 us     120 us     120 us    4.70 ms     2.51 s
+        ack_send                0
         ");
     }
 

@@ -208,7 +208,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         if connection.pause.is_to_be_told(until) {
             let retry_after_ms = whole_ms(until.saturating_sub(self.now.monotonic));
-            self.put_out(None, id, 0, Output::Push(Push::Throttled { retry_after_ms }));
+            self.put_out(None, id, 0, Output::Push(Push::Throttled { retry_after_ms }), None);
         }
     }
 

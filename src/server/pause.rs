@@ -37,6 +37,12 @@ impl Pause {
         self.until
     }
 
+    /// Whoever has waited longest comes first: pauses for one token's rate all end at the same moment, and whoever always came first
+    /// would leave nothing to the others.
+    pub fn waiting_since(&self) -> Duration {
+        self.since.unwrap_or_default()
+    }
+
     /// Whether the peer is to be told of the pause that ends at this moment; it is, then.
     pub fn is_to_be_told(&mut self, until: Duration) -> bool {
         let is_news = self.told_until.is_none_or(|told| until >= told + PAUSE_TOLD_MIN);

@@ -33,6 +33,8 @@ use crate::stages::{Stage, StageNotes};
 use crate::uring::{Completion, Ring, Socket};
 use journal::JournalWrites;
 
+/// Connections of one shard that are told that there is no room, at a time.
+const REFUSED_MAX: usize = 64;
 /// How often deadlines of connections are looked at.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long, and how often, a broken shard waits for its last answers to be taken.
@@ -92,8 +94,8 @@ pub struct Worker {
     accepting: bool,
     accept_again_at: Option<Duration>,
     next_sweep: Duration,
-    /// Connections that are not read from before they have paid, by when that is.
-    paused: BinaryHeap<Reverse<(Duration, ConnectionId)>>,
+    /// Connections that are not read from before they have paid, by when that is, and by since when they have waited.
+    paused: BinaryHeap<Reverse<(Duration, Duration, ConnectionId)>>,
     /// Tokens that were taken away a short while ago.
     gone: GoneTokens,
     /// Connections that found no receive buffer.
@@ -308,6 +310,8 @@ impl Worker {
         self.accepting = more;
         match outcome {
             Ok(_) if self.stopping => {}
+            // Beyond those who are told so, nobody gets a descriptor, not even for a last word.
+            Ok(_) if self.connections.len() >= self.room.connections_max + REFUSED_MAX => {}
             Ok(socket) => {
                 let peer = listener::prepare(&socket);
                 let id = self.new_connection(socket, peer);

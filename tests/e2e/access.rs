@@ -396,6 +396,38 @@ fn f_a_client_outwaits_its_tokens_rate() {
     });
 }
 
+/// Both always have an input waiting: neither may have to wait until the other has none.
+#[test]
+fn whoever_shares_a_rate_gets_a_share() {
+    let data = Data::new();
+    let server = data.serve(&["--auth", "required", "--shards", "1"]);
+    let mut root = Raw::connect(&server.addr, &root_token(&data)).expect("root gets in");
+    root.create_basin("demo-basin");
+    let (secret, one) = a_debt(&server, &mut root);
+    let mut other = Raw::connect(&server.addr, &secret).expect("issued");
+    other.send(1, &Request::OpenAppendSession(target("demo-basin", "a/1")));
+    assert!(matches!(other.next(), Said::Answer(1, _)), "a session opened");
+    let (sender, taken) = std::sync::mpsc::channel();
+    for (who, mut raw) in [one, other].into_iter().enumerate() {
+        (0..20).for_each(|_| raw.append_in_session(1, &"x".repeat(250)));
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            // Until enough are counted.
+            let mut goes_on = true;
+            while goes_on {
+                match raw.next() {
+                    Said::Answer(1, _) => goes_on = sender.send(who).is_ok(),
+                    Said::Throttled(_) => {}
+                    said => panic!("{said:?}"),
+                }
+            }
+        });
+    }
+    let first: Vec<usize> = taken.iter().take(16).collect();
+    let shares = [0, 1].map(|who| first.iter().filter(|one| **one == who).count());
+    assert!(shares.iter().all(|share| *share >= 4), "{first:?}");
+}
+
 #[test]
 fn what_no_session_takes_costs_nothing() {
     let data = Data::new();

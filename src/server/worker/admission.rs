@@ -193,7 +193,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         match connection.pause.begin(self.now.monotonic, debt) {
             Some(until) => {
-                self.paused.push(Reverse((until, id)));
+                self.paused.push(Reverse((until, connection.pause.waiting_since(), id)));
                 self.tell_of_pause(id, until);
             }
             None => {
@@ -214,7 +214,7 @@ impl Worker {
 
     /// Looks again at connections whose pause is over. One that still owes begins the next.
     pub(super) fn resume_paused(&mut self) {
-        while let Some(Reverse((until, id))) = self.paused.peek().copied().filter(|p| p.0.0 <= self.now.monotonic) {
+        while let Some(Reverse((until, _, id))) = self.paused.peek().copied().filter(|p| p.0.0 <= self.now.monotonic) {
             self.paused.pop();
             let Some(connection) = self.connections.get_mut(&id.0) else { continue };
             if !connection.pause.end(until) {

@@ -4,6 +4,8 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure::pressure::cpu_some_avg10;
+
 /// Above this, latencies are mostly waits for a core (performance.md 2.4).
 const BUSY_PERCENT: f64 = 10.0;
 
@@ -26,7 +28,7 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             load_average: read("/proc/loadavg").as_deref().and_then(load_average),
-            cpu_pressure_percent: read("/proc/pressure/cpu").as_deref().and_then(pressure_percent),
+            cpu_pressure_percent: cpu_some_avg10(),
         }
     }
 
@@ -61,11 +63,6 @@ fn load_average(loadavg: &str) -> Option<f64> {
     loadavg.split_whitespace().next()?.parse().ok()
 }
 
-fn pressure_percent(pressure: &str) -> Option<f64> {
-    let some = pressure.lines().find(|line| line.starts_with("some "))?;
-    some.split_whitespace().find_map(|field| field.strip_prefix("avg10="))?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,9 +71,6 @@ mod tests {
     fn the_kernels_texts_are_understood() {
         assert_eq!(cpu_model("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n").as_deref(), Some("Some CPU @ 2 GHz"));
         assert_eq!(load_average("2.33 2.56 2.18 1/200 3\n"), Some(2.33));
-        let pressure =
-            "some avg10=12.50 avg60=1.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
-        assert_eq!(pressure_percent(pressure), Some(12.5));
     }
 
     #[test]
@@ -87,7 +81,7 @@ mod tests {
 
     #[test]
     fn missing_texts_are_missing_facts() {
-        assert_eq!((cpu_model(""), load_average(""), pressure_percent("full avg10=1")), (None, None, None));
+        assert_eq!((cpu_model(""), load_average("")), (None, None));
         assert_eq!(Machine { cores: 2, kernel: "6".into(), ..Machine::default() }.facts(), "2 x , Linux 6");
     }
 }

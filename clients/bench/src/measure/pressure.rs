@@ -30,6 +30,6 @@ mod tests {
     fn the_some_line_counts() {
         let text = "some avg10=12.50 avg60=1.00 avg300=0.00 total=7\nfull avg10=3.00 avg60=0.00 avg300=0.00 total=0\n";
         assert_eq!(parse(text), Some(12.5));
-        assert_eq!(parse("nothing of the kind"), None);
+        assert_eq!((parse("nothing of the kind"), parse("full avg10=1")), (None, None));
     }
 }

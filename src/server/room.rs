@@ -13,7 +13,9 @@ const DESCRIPTORS_KEPT: usize = 512;
 pub struct Room {
     /// Beyond it new ones are refused with `Overloaded`, and connections of other shards do not move here.
     pub connections_max: usize,
-    /// Of these, connections that have not been let in: the others are for those who have.
+    /// Beyond it they get no descriptor, not even for the refusal: those who are told so hold theirs until they have heard it.
+    pub held_max: usize,
+    /// Of `connections_max`, connections that have not been let in: the others are for those who have.
     pub strangers_max: usize,
 }
 
@@ -27,7 +29,9 @@ impl Room {
     fn new(descriptors: usize, shards: usize) -> Self {
         let kept = DESCRIPTORS_KEPT.min(descriptors / 2);
         let connections_max = ((descriptors - kept) / shards.max(1)).clamp(2, CONNECTIONS_MAX);
-        Self { connections_max, strangers_max: connections_max / 2 }
+        // A quarter of what is kept.
+        let refused_max = (kept / shards.max(1) / 4).max(1);
+        Self { connections_max, held_max: connections_max + refused_max, strangers_max: connections_max / 2 }
     }
 }
 
@@ -38,9 +42,10 @@ mod tests {
     #[test]
     fn f28_connections_leave_descriptors_for_files() {
         for (descriptors, shards) in [(256, 1), (256, 2), (1024, 2), (20_000, 2), (1 << 20, 64), (usize::MAX, 1)] {
-            let Room { connections_max, strangers_max } = Room::new(descriptors, shards);
-            let kept = descriptors - connections_max * shards;
-            assert!(kept >= DESCRIPTORS_KEPT.min(descriptors / 2), "{kept} of {descriptors} are left");
+            let Room { connections_max, held_max, strangers_max } = Room::new(descriptors, shards);
+            let kept = descriptors - held_max * shards;
+            assert!(kept >= DESCRIPTORS_KEPT.min(descriptors / 2) * 3 / 4, "{kept} of {descriptors} are left");
+            assert!(held_max > connections_max, "somebody is told why");
             assert!(strangers_max >= 1 && strangers_max < connections_max && connections_max <= CONNECTIONS_MAX);
         }
     }

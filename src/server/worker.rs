@@ -33,8 +33,6 @@ use crate::stages::{Stage, StageNotes};
 use crate::uring::{Completion, Ring, Socket};
 use journal::JournalWrites;
 
-/// Connections of one shard that are told that there is no room, at a time.
-const REFUSED_MAX: usize = 64;
 /// How often deadlines of connections are looked at.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long, and how often, a broken shard waits for its last answers to be taken.
@@ -310,8 +308,7 @@ impl Worker {
         self.accepting = more;
         match outcome {
             Ok(_) if self.stopping => {}
-            // Beyond those who are told so, nobody gets a descriptor, not even for a last word.
-            Ok(_) if self.connections.len() >= self.room.connections_max + REFUSED_MAX => {}
+            Ok(_) if self.connections.len() >= self.room.held_max => {}
             Ok(socket) => {
                 let peer = listener::prepare(&socket);
                 let id = self.new_connection(socket, peer);

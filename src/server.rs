@@ -17,6 +17,7 @@ mod listener;
 mod mail;
 mod mailbox;
 mod output;
+mod ownership;
 mod pause;
 mod room;
 mod send_marks;
@@ -43,8 +44,8 @@ use crate::config::Config;
 use failure::Failure;
 use mail::Mail;
 use mailbox::Postbox;
+use ownership::Ownership;
 use shared::Shared;
-use start::Ownership;
 
 /// A broker that serves. Stop it with [`Broker::stop`]; dropping it instead is like a crash: nothing acknowledged is lost,
 /// and the next start recovers it from the journal.

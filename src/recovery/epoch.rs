@@ -26,6 +26,12 @@ impl Epoch {
         Self { catalog, inherited, loss, inherited_published }
     }
 
+    #[cfg(test)]
+    pub(crate) fn that_inherits(catalog: Arc<dyn Catalog>) -> Self {
+        let journal = InheritedJournal { journal_id: [7; 16], epoch: 0, shard: 0, needed_from: 0, last_number: 0 };
+        Self::new(catalog, vec![journal], None)
+    }
+
     pub fn number(&self) -> u64 {
         self.catalog.writer_epoch()
     }

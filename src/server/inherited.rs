@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::watch;
+
 use super::failure::Failure;
 use super::journal_files::JournalOrder;
 use crate::recovery::Epoch;
@@ -16,6 +18,7 @@ pub struct Inherited {
     files: BTreeSet<u32>,
     journal: Sender<JournalOrder>,
     failure: Failure,
+    settled: watch::Sender<bool>,
 }
 
 impl Inherited {
@@ -26,7 +29,8 @@ impl Inherited {
         journal: Sender<JournalOrder>,
         failure: Failure,
     ) -> Self {
-        Self { epoch, waiting: Mutex::new((0..shards).collect()), files, journal, failure }
+        let waiting = Mutex::new((0..shards).collect());
+        Self { epoch, waiting, files, journal, failure, settled: watch::Sender::new(false) }
     }
 
     /// One shard has published everything. After the last one the catalog says so, and only then the files go back: a
@@ -45,6 +49,13 @@ impl Inherited {
             // The files stay out of use, and the next start finds everything already published.
             Err(error) => tracing::warn!(%error, "older journals stay reserved until the next start"),
         }
+        self.settled.send_replace(true);
+    }
+
+    /// Waits until every shard has published, and the catalog has answered.
+    pub async fn settled(&self) {
+        // The sender lives in `self`.
+        let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
     }
 
     fn release_files(&self) {

@@ -14,11 +14,11 @@ use super::clock::Clock;
 use super::journal_files::{JournalFiles, JournalFilesError, Settings};
 use super::listener;
 use crate::access::{self, RootFile, RootTokenError, RootTokenPolicy};
-use crate::catalog::{Catalog, CatalogError, SlateCatalog};
+use crate::catalog::{CatalogError, SlateCatalog};
 use crate::config::{Config, ConfigError};
 use crate::publish::{Offload, Writer, random_id};
 use crate::recovery::{
-    Epoch, JournalSource, Recovered, RecoveryConfig, RecoveryError, RecoveryParts, recover, store_identity,
+    JournalSource, Recovered, RecoveryConfig, RecoveryError, RecoveryParts, recover, store_identity,
 };
 use crate::store::{Store, StoreError, StoreUrl};
 use crate::uring::{Features, Ring, RingRefused};
@@ -79,25 +79,6 @@ fn listen_advice(error: &std::io::Error) -> &'static str {
 
 fn system(error: impl ToString) -> StartError {
     StartError::System(error.to_string())
-}
-
-/// The hold on the store, given up by a clean stop.
-#[derive(Debug)]
-pub struct Ownership {
-    epoch: Arc<Epoch>,
-    catalog: Arc<SlateCatalog>,
-    clock: Clock,
-    /// Reports it when the catalog closes by itself.
-    watching: tokio::task::JoinHandle<()>,
-}
-
-impl Ownership {
-    /// After all shards have drained: says so for the next start, and lets the store go.
-    pub async fn close(&self) -> Result<(), String> {
-        self.watching.abort();
-        self.epoch.mark_closed(self.clock.now().wall_ms).await.map_err(|error| error.to_string())?;
-        self.catalog.close().await.map_err(|error| error.to_string())
-    }
 }
 
 /// A store that is taken over and recovered.

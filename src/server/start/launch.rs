@@ -15,7 +15,7 @@ use riverrun_protocol::types::{Level, StreamId};
 use tokio::runtime::Runtime;
 
 use super::journals::NewJournals;
-use super::{Ownership, StartError, Taken, system};
+use super::{StartError, Taken, system};
 use crate::access::{RootFile, Tokens, TokensParts, audit};
 use crate::catalog::Catalog;
 use crate::collection::{Collector, CollectorParts};
@@ -34,6 +34,7 @@ use crate::server::internal::{self, Internal};
 use crate::server::journal_files::{self, JournalFiles, JournalOrder, SyncMethod};
 use crate::server::mail::Mail;
 use crate::server::mailbox::{Mailbox, Postbox, mailbox};
+use crate::server::ownership::Ownership;
 use crate::server::room::Room;
 use crate::server::shard_calls::ShardCalls;
 use crate::server::shared::{Facts, Shared};
@@ -118,11 +119,12 @@ pub(super) fn launch(
     let files = taken.recovered.inherited_files;
     let Wiring { epoch, journal_orders, failure, .. } = &wiring;
     let inherited = Inherited::new(epoch.clone(), facts.shards, files, journal_orders.clone(), failure.clone());
+    let inherited = Arc::new(inherited);
     let side = Side {
         publisher: Arc::new(publisher),
         loader: Arc::new(loader),
         names: names.clone(),
-        inherited: Arc::new(inherited),
+        inherited: inherited.clone(),
         tokens: Arc::new(tokens(taken.root_file, clock, taken.catalog.clone(), &wiring)),
         audit,
         clock,
@@ -153,7 +155,7 @@ pub(super) fn launch(
         journal_helper,
         drained,
         failure: wiring.failure,
-        ownership: Ownership { epoch: wiring.epoch, catalog: taken.catalog, clock, watching },
+        ownership: Ownership { epoch: wiring.epoch, inherited, catalog: taken.catalog, clock, watching },
         runtime: Some(runtime),
     })
 }

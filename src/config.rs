@@ -45,6 +45,8 @@ pub struct Config {
     pub journal_file_bytes: u64,
     /// Writes the journal files for the whole backlog before serving, so that no append waits for one.
     pub journal_prepare: bool,
+    /// Touch memory for the whole backlog before serving.
+    pub memory_prepare: bool,
     /// Serve although journals that may hold acknowledged records are missing. Recorded in the catalog.
     pub accept_journal_loss: bool,
     /// Raw bytes after which a chunk is sealed.
@@ -74,6 +76,7 @@ impl Default for Config {
             unpublished_bytes_max: None,
             journal_file_bytes: JOURNAL_FILE_BYTES_DEFAULT,
             journal_prepare: false,
+            memory_prepare: false,
             accept_journal_loss: false,
             chunk_bytes_max: 16 << 20,
             chunk_age_max: Duration::from_secs(30),

@@ -55,6 +55,9 @@ pub struct ServeArgs {
     /// Prepare journal files for the whole backlog before serving (benchmarks).
     #[arg(long)]
     pub journal_prepare: bool,
+    /// Touch memory for the whole backlog before serving, and keep it: a page's first use costs more than the rest of an append.
+    #[arg(long)]
+    pub memory_prepare: bool,
     /// How often expired records, dead chunks and empty streams are looked for.
     #[arg(long, default_value = "1m", value_name = "DURATION")]
     pub collect_interval: humantime::Duration,
@@ -98,6 +101,7 @@ impl ServeArgs {
             unpublished_bytes_max: self.unpublished_bytes_max,
             journal_file_bytes: self.journal_file_bytes,
             journal_prepare: self.journal_prepare,
+            memory_prepare: self.memory_prepare,
             accept_journal_loss: self.accept_journal_loss,
             default_storage_class: Some(self.default_storage_class.into()),
             collect_interval: (*self.collect_interval).max(COLLECT_INTERVAL_MIN),

@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 mod features;
+mod memory;
 mod operation;
 mod receive_pool;
 mod refusal;
@@ -19,6 +20,7 @@ mod slots;
 mod tests;
 
 pub use features::Features;
+pub use memory::huge;
 pub use operation::{Completion, Socket};
 pub use receive_pool::ReceivedBuffer;
 pub use refusal::RingRefused;

@@ -1,6 +1,10 @@
 //! Page-aligned buffers in safe code.
 
+pub mod slabs;
+
 use bytes::{BufMut, BytesMut};
+
+pub use slabs::Slabs;
 
 /// The journal is written past the page cache: addresses, offsets and lengths must divide by this (statx `STATX_DIOALIGN` says
 /// 512 on common disks; 4096 is right for all).
@@ -16,7 +20,11 @@ pub const fn align_up(bytes: usize) -> usize {
 /// A `Vec` never moves its bytes while it is not grown, so allocating one page more and skipping to the first aligned
 /// address is enough; the alternative, an aligned allocation, needs unsafe code. Callers must not grow it past its capacity.
 pub fn aligned(capacity: usize) -> BytesMut {
-    let mut buffer = BytesMut::with_capacity(align_up(capacity) + ALIGN_BYTES);
+    aligned_start(BytesMut::with_capacity(align_up(capacity) + ALIGN_BYTES))
+}
+
+/// The empty buffer without what lies before its first aligned address.
+fn aligned_start(mut buffer: BytesMut) -> BytesMut {
     let skip = buffer.spare_capacity_mut().as_ptr().align_offset(ALIGN_BYTES);
     buffer.put_bytes(0, skip);
     let _ = buffer.split_to(skip);

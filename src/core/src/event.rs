@@ -79,6 +79,14 @@ impl BatchBytes<'_> {
             Self::Received { frame, batch } => &frame[batch.clone()],
         }
     }
+
+    /// What accepting the batch, or keeping it, copies.
+    pub fn copied_bytes(&self) -> usize {
+        match self {
+            Self::Borrowed(bytes) => bytes.len(),
+            Self::Received { .. } => 0,
+        }
+    }
 }
 
 /// The data-plane requests, as they reach the shard that owns the stream.

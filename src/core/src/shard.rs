@@ -8,10 +8,12 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::action::Action;
+use crate::buffer::Slabs;
 use crate::event::{Event, RecoveredStream};
 use crate::limits::CHUNK_RAW_BYTES_MAX;
 use crate::time::Now;
@@ -97,6 +99,8 @@ pub struct Shard {
     loads: load::Loads,
 
     writer: writer::Writer,
+    /// What is received and written lies here.
+    slabs: Slabs,
     backlog: backlog::Backlog,
     lanes: lanes::Lanes,
     tail_cache: tail_cache::TailCache,
@@ -157,6 +161,7 @@ impl Shard {
             streams: streams::Streams::default(),
             loads: load::Loads::default(),
             writer: writer::Writer::new(&config),
+            slabs: Slabs::new(config.allocate),
             backlog: backlog::Backlog::new(config.unpublished_bytes_max),
             lanes: lanes::Lanes::new(&config),
             tail_cache: tail_cache::TailCache::new(config.tail_cache_bytes_max),
@@ -184,6 +189,18 @@ impl Shard {
         };
         recovered.into_iter().for_each(|stream| shard.recover(stream));
         shard
+    }
+
+    /// A page-aligned buffer for a frame that is received into it and written from there ([`BatchBytes::Received`]).
+    ///
+    /// [`BatchBytes::Received`]: crate::event::BatchBytes::Received
+    pub fn frame_buffer(&mut self, bytes: usize, now: Now) -> BytesMut {
+        self.slabs.take(bytes, now.monotonic)
+    }
+
+    /// Sets aside, and touches, memory for this many bytes of frames.
+    pub fn prepare_memory(&mut self, bytes: usize) {
+        self.slabs.prepare(bytes);
     }
 
     /// One thing happened.
@@ -233,6 +250,7 @@ impl Shard {
         self.start_queued_loads(turn);
         self.serve_readers(turn);
         self.finish_deletions(turn);
+        self.slabs.trim(self.now);
         if !self.failed {
             self.finish_drain(turn);
         }
@@ -247,7 +265,8 @@ impl Shard {
         let watermark =
             journal.and_then(|journal| journal.watermark_at(self.backlog.needed_from(journal.next_number())));
         let out_of_space = journal.and_then(journal_writer::JournalWriter::out_of_space_at);
-        [work_remains, lanes, watermark, out_of_space, self.timers.next()].into_iter().flatten().min()
+        let memory = self.slabs.trim_at().filter(|_| !self.failed);
+        [work_remains, lanes, watermark, out_of_space, memory, self.timers.next()].into_iter().flatten().min()
     }
 
     pub fn counters(&self) -> ShardCounters {

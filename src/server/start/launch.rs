@@ -41,7 +41,7 @@ use crate::server::shared::{Facts, Shared};
 use crate::server::side::{Side, SideOrders, side_orders};
 use crate::server::steady_clock::steady;
 use crate::server::worker::{Worker, WorkerParts};
-use crate::uring::{Features, Ring};
+use crate::uring::{self, Features, Ring};
 
 /// Pages that are decompressed at the same time: the cores belong to the shards first.
 const DECOMPRESSIONS_AT_ONCE: usize = 2;
@@ -208,7 +208,10 @@ fn new_shards(
         shard.chunk_bytes_max = config.chunk_bytes_max.min(shard.unpublished_bytes_max / 4);
         shard.chunk_age_max = config.chunk_age_max;
         shard.wall_floor_ms = wall_floor_ms;
+        shard.allocate = uring::huge;
+        let memory_bytes = if config.memory_prepare { shard.unpublished_bytes_max as usize } else { 0 };
         let mut shard = Shard::new(shard, streams, random_u64()?);
+        shard.prepare_memory(memory_bytes);
         if let Some(first) = first {
             shard.begin_journal(first);
         }

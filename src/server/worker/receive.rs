@@ -7,7 +7,6 @@ use std::io;
 use std::net::Shutdown;
 
 use bytes::{Buf, BytesMut};
-use riverrun_core::buffer;
 use riverrun_core::event::ConnectionId;
 use riverrun_protocol::error::{DecodeError, ErrorCode};
 use riverrun_protocol::frame::{self, Cut, FrameHeader};
@@ -189,7 +188,7 @@ impl Worker {
 
     fn begin_large_frame(&mut self, id: ConnectionId, begun: &[u8], frame_bytes: usize) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        let mut frame = buffer::aligned(frame_bytes);
+        let mut frame = self.shard.frame_buffer(frame_bytes, self.now);
         frame.extend_from_slice(begun);
         connection.deadline = Some(self.now.monotonic + FRAME_DEADLINE);
         self.shared.count_copied(self.index, begun.len());

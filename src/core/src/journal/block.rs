@@ -63,6 +63,8 @@ pub struct OpenBlock {
     extents: Vec<Extent>,
     extents_bytes: usize,
     batches: Vec<Place>,
+    /// The next slab, if somebody gave one.
+    spare: Option<BytesMut>,
 }
 
 #[derive(Debug)]
@@ -91,7 +93,25 @@ impl OpenBlock {
             extents: Vec::new(),
             extents_bytes: 0,
             batches: Vec::new(),
+            spare: None,
         }
+    }
+
+    /// How much memory the block wants to be given before it takes so many batches more, of which so many bytes are copied in.
+    /// Without being given any it finds its own, which is new each time.
+    pub fn memory_wanted(&self, batches: usize, copied_bytes: usize) -> Option<usize> {
+        let entries = self.batches.len() + batches;
+        let wanted = self.spare.is_none() && !self.current_fits(copied_bytes, entries);
+        wanted.then(|| inline_bytes(true, 0, copied_bytes, entries).max(SLAB_BYTES))
+    }
+
+    /// Gives the block the memory to be used next.
+    ///
+    /// # Panics
+    /// If its address is not a multiple of 4096.
+    pub fn give_memory(&mut self, slab: BytesMut) {
+        assert!(slab.is_empty() && is_aligned(&slab), "memory comes from buffer::Slabs");
+        self.spare = Some(slab);
     }
 
     /// An empty block on the rest of this one's slab, to be filled while this one, which takes no more batches, waits to be
@@ -245,7 +265,8 @@ impl OpenBlock {
             self.full.push(self.current.split());
         }
         let needed = inline_bytes(self.full.is_empty(), 0, batch_bytes, entries);
-        self.current = aligned(needed.max(SLAB_BYTES));
+        let given = self.spare.take().filter(|spare| spare.capacity() >= needed);
+        self.current = given.unwrap_or_else(|| aligned(needed.max(SLAB_BYTES)));
         self.begin();
     }
 

@@ -58,14 +58,6 @@ impl Input<'_> {
             BatchBytes::Received { frame, .. } => frame.capacity(),
         }
     }
-
-    /// What accepting it, or keeping it, copies.
-    fn copied_bytes(&self) -> u64 {
-        match &self.bytes {
-            BatchBytes::Borrowed(bytes) => bytes.len() as u64,
-            BatchBytes::Received { .. } => 0,
-        }
-    }
 }
 
 impl OwnedInput {
@@ -131,7 +123,7 @@ impl Shard {
 
     /// For a batch that cannot go on right now.
     pub(super) fn keep(&mut self, input: Input<'_>) -> OwnedInput {
-        self.counters.copied_bytes += input.copied_bytes();
+        self.counters.copied_bytes += input.bytes.copied_bytes() as u64;
         input.into_owned()
     }
 
@@ -205,7 +197,7 @@ impl Shard {
         self.counters.appends += 1;
         self.counters.appended_records += u64::from(input.facts.record_count);
         self.counters.appended_bytes += input.facts.batch_bytes as u64;
-        self.counters.copied_bytes += input.copied_bytes();
+        self.counters.copied_bytes += input.bytes.copied_bytes() as u64;
         self.put(turn, key, to, input);
     }
 
@@ -227,7 +219,7 @@ impl Shard {
             stream.set_fence(Effects::of(numbered));
         }
         let timestamps = Timestamps::new(stream.next.timestamp, stamp.arrival_ms, &stream.entry.config);
-        self.writer.put(bytes, &facts, turn.now.monotonic, |batch| {
+        self.writer.put(&mut self.slabs, bytes, &facts, turn.now.monotonic, |batch| {
             let (first, last) = stamp_batch(batch, &stamp, timestamps);
             let start = Position { seq_num: stamp.first_seq_num, timestamp: first };
             let end = Position { seq_num: stamp.first_seq_num + u64::from(facts.record_count), timestamp: last };

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use riverrun_protocol::types::Level;
 
+use crate::buffer::slabs::Allocate;
 use crate::time::Now;
 
 /// One shard's identity and budgets. Sizes are bytes of this shard alone: the driver divides what the operator allows by the
@@ -33,6 +35,8 @@ pub struct ShardConfig {
     /// the expiry of records, time never is before this plus what has passed: a clock that is set back, or that starts in 1970, must
     /// not make records expire early once it is right (`s2-semantics.md` E8, reliability.md D19).
     pub wall_floor_ms: u64,
+    /// Where memory for what is received and written comes from.
+    pub allocate: Allocate,
 }
 
 /// This epoch's journal of this shard.
@@ -60,6 +64,7 @@ impl ShardConfig {
             tail_cache_bytes_max: 64 << 20,
             streams_open_max: 64 << 10,
             wall_floor_ms: 0,
+            allocate: BytesMut::with_capacity,
         }
     }
 

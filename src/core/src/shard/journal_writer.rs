@@ -13,7 +13,7 @@ use super::config::ShardConfig;
 use super::journal_files::JournalFiles;
 use super::stage_times::{Arrivals, ShardStage, StageTimes};
 use crate::action::Action;
-use crate::buffer::ALIGN_BYTES;
+use crate::buffer::{ALIGN_BYTES, Slabs};
 use crate::event::BatchBytes;
 use crate::journal::first::FIRST_NUMBER;
 use crate::journal::{BlockMeta, ClosedBlock, FirstBlock, OpenBlock};
@@ -92,6 +92,12 @@ impl Filling {
     /// The next one to be filled, on what is left of this one's memory: blocks of large frames need little of it.
     fn successor(&mut self) -> Self {
         Self { block: self.block.successor(), appends: Vec::new(), batch_bytes: 0, arrivals: Arrivals::default() }
+    }
+
+    fn feed(&mut self, slabs: &mut Slabs, batches: usize, copied_bytes: usize, now: Duration) {
+        if let Some(bytes) = self.block.memory_wanted(batches, copied_bytes) {
+            self.block.give_memory(slabs.take(bytes, now));
+        }
     }
 
     fn has_room(&self, batch: &BatchBytes<'_>) -> bool {
@@ -180,6 +186,7 @@ impl JournalWriter {
     /// it is durable.
     pub(super) fn put(
         &mut self,
+        slabs: &mut Slabs,
         batch: BatchBytes<'_>,
         facts: &Ingested,
         now: Duration,
@@ -191,6 +198,7 @@ impl JournalWriter {
             self.full.push_back(full);
         }
         let filling = &mut self.filling;
+        filling.feed(slabs, 1, batch.copied_bytes(), now);
         let append = match batch {
             BatchBytes::Borrowed(bytes) => stamp(filling.block.append_inline(bytes)),
             BatchBytes::Received { mut frame, batch } => {
@@ -235,11 +243,20 @@ impl JournalWriter {
 
     /// Orders a block without batches, which says how far the journal is known durable and what of it is still needed; `None` if
     /// it has no place now. Where batches wait for a place and nothing else is needed it makes one.
-    pub(super) fn write_watermark(&mut self, needed_from: u64, now: Now, actions: &mut Vec<Action>) -> Option<Closed> {
+    pub(super) fn write_watermark(
+        &mut self,
+        slabs: &mut Slabs,
+        needed_from: u64,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) -> Option<Closed> {
         assert!(self.inflight.is_empty(), "a block behind others carries no news that they do not");
         let is_idle = self.is_idle();
         let place = self.files.place_empty(self.next_number, self.needs_nothing(needed_from), !is_idle)?;
         let meta = self.meta(place, needed_from, now);
+        if is_idle {
+            self.filling.feed(slabs, 0, 0, now.monotonic);
+        }
         let closed = if is_idle { self.filling.block.close(meta) } else { OpenBlock::new(ALIGN_BYTES).close(meta) };
         Some(self.order(meta, closed, Vec::new(), now, actions))
     }

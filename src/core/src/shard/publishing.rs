@@ -22,6 +22,7 @@ impl Shard {
     ) {
         match outcome {
             Ok(stored) => {
+                self.slabs.on_let_go(self.now);
                 self.inflight_chunk(id).progress = Progress::Stored(stored);
                 self.publish_stored(turn, id.lane);
             }

@@ -10,6 +10,7 @@ use super::journal_writer::{Closed, JournalWriter};
 use super::memory_writer::MemoryWriter;
 use super::{Shard, Turn};
 use crate::action::Action;
+use crate::buffer::Slabs;
 use crate::event::BatchBytes;
 use crate::journal::FirstBlock;
 use crate::journal::first::FIRST_NUMBER;
@@ -31,13 +32,14 @@ impl Writer {
 
     pub(super) fn put(
         &mut self,
+        slabs: &mut Slabs,
         batch: BatchBytes<'_>,
         facts: &Ingested,
         now: Duration,
         stamp: impl FnOnce(&mut [u8]) -> PendingAppend,
     ) {
         match self {
-            Self::Journal(journal) => journal.put(batch, facts, now, stamp),
+            Self::Journal(journal) => journal.put(slabs, batch, facts, now, stamp),
             Self::Memory(memory) => memory.put(batch, facts, stamp),
         }
     }
@@ -179,7 +181,7 @@ impl Shard {
     pub(super) fn write_watermark(&mut self, turn: &mut Turn<'_>) {
         let Writer::Journal(journal) = &mut self.writer else { return };
         let needed_from = self.backlog.needed_from(journal.next_number());
-        if let Some(closed) = journal.write_watermark(needed_from, turn.now, turn.actions) {
+        if let Some(closed) = journal.write_watermark(&mut self.slabs, needed_from, turn.now, turn.actions) {
             self.on_block_closed(closed);
         }
         self.order_journal_file(turn);

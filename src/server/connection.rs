@@ -1,9 +1,10 @@
 //! One client connection: its socket, what was received and not yet handled, what waits to be sent.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use foldhash::HashMap;
 use riverrun_core::access::Principal;
 use riverrun_core::event::ConnectionId;
 use riverrun_core::limits::{CONNECTION_FORWARD_BYTES_MAX, DEAD_SESSIONS_MAX, LARGE_FRAME_BYTES_MIN};
@@ -149,7 +150,7 @@ impl Connection {
             control_calls: 0,
             output: Output::default(),
             sending: false,
-            routes: HashMap::new(),
+            routes: HashMap::default(),
             dead_sessions: VecDeque::new(),
             known_to: BTreeSet::new(),
             moving_to: None,

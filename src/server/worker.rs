@@ -10,12 +10,13 @@ mod receive;
 mod send;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashSet};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use riverrun_core::event::ConnectionId;
 use riverrun_core::{Action, Event, Now, Shard};
 
@@ -127,7 +128,7 @@ impl Worker {
             actions: Vec::new(),
             actions_spare: Vec::new(),
             to_send: Vec::new(),
-            connections: HashMap::new(),
+            connections: HashMap::default(),
             room: parts.room,
             strangers: HashSet::new(),
             serial: 0,

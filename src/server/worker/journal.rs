@@ -4,12 +4,12 @@
 //! of the syncs of a descriptor and then forgets it (errseq): of several that run side by side, one would fail, and another would
 //! say of a block that never reached the disk that it is durable (reliability.md F8).
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use riverrun_core::Event;
 
 use super::{Worker, tag};

@@ -1,8 +1,9 @@
 //! What a shard knows of a connection: what is in progress on it, what it waits for, and how much output its socket has not
 //! taken yet.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
+use foldhash::HashMap;
 use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
 
 use super::append_session::AppendSessionKey;

@@ -121,7 +121,8 @@ impl Row {
     }
 
     fn text(&self) -> String {
-        let mut text = self.riverrun.line("riverrun");
+        let mut text = format!("{}\n", self.shape);
+        text.push_str(&self.riverrun.line("riverrun"));
         text.push_str(&self.peer_side.line(self.peer));
         match self.throughput_ratio {
             Some(Ratio { median, min, max, blocks }) => {
@@ -147,9 +148,10 @@ impl Report {
 
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for Row { shape, peer, version, about, .. } in &self.rows {
-            let _ = writeln!(text, "{peer} {version}: {about}");
-            let _ = writeln!(text, "{shape:?}");
+        for (index, row) in self.rows.iter().enumerate() {
+            if self.rows[..index].iter().all(|before| before.peer != row.peer) {
+                let _ = writeln!(text, "{} {}: {}", row.peer, row.version, row.about);
+            }
         }
         let _ = writeln!(text, "{HEAD}\n{UNITS}");
         self.rows.iter().for_each(|row| text.push_str(&row.text()));

@@ -1,5 +1,7 @@
 //! Shapes of load. The same for both sides of a comparison: so many records in a batch, so many batches in flight.
 
+use std::fmt;
+
 use serde::Serialize;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -64,6 +66,14 @@ impl Shape {
     }
 }
 
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, about, producers, record_bytes, batch_records, depth } = self;
+        let kib = self.bytes_inflight_max().div_ceil(1024);
+        write!(f, "{name}: {about} ({producers} x {depth} x {batch_records} x {record_bytes} B in flight, {kib} KiB)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +86,11 @@ mod tests {
             assert!(shape.depth <= 50, "{}: NATS takes 50 batches in flight to a stream", shape.name);
             assert!(shape.bytes_inflight_max() <= 64 << 20, "{}", shape.name);
         }
+    }
+
+    #[test]
+    fn a_shape_says_what_is_in_flight() {
+        let text = SHAPES.map(|shape| shape.to_string());
+        assert!(text[3].ends_with("(4 x 4 x 64 x 1024 B in flight, 1024 KiB)"), "{}", text[3]);
     }
 }

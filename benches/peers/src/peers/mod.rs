@@ -10,11 +10,12 @@ pub use riverrun::Riverrun;
 
 use crate::peer::Peer;
 
-pub const PEERS: [&str; 5] = ["redis", "nats", "nats-batch", "s2-lite", "iggy"];
+pub const PEERS: [&str; 6] = ["redis", "redis-pool", "nats", "nats-batch", "s2-lite", "iggy"];
 
 pub fn all() -> Vec<Box<dyn Peer>> {
     vec![
-        Box::new(redis::Redis),
+        Box::new(redis::Redis::ordered()),
+        Box::new(redis::Redis::pooled()),
         Box::new(nats::Nats::single()),
         Box::new(nats::Nats::batched()),
         Box::new(s2_lite::S2Lite),

@@ -1,5 +1,6 @@
 //! Redis Streams with its append-only file synced before every reply: once per turn of its event loop, for all commands that the
-//! turn took in. A batch is a pipeline of XADDs, many of which share a connection.
+//! turn took in. A batch is a pipeline of XADDs. Twice: all of a producer's batches on one connection, in order; and each of them on
+//! a connection of its own, as from a pool. A turn takes 16 KiB from each connection, so more of them share a sync.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
+use futures::future::try_join_all;
 use miette::{IntoDiagnostic, WrapErr};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline, cmd};
@@ -24,16 +26,31 @@ const REWRITE_POLL: Duration = Duration::from_millis(100);
 const REWRITE_POLLS_MAX: u32 = 100;
 
 #[derive(Debug)]
-pub struct Redis;
+pub struct Redis {
+    pooled: bool,
+}
+
+impl Redis {
+    pub fn ordered() -> Self {
+        Self { pooled: false }
+    }
+
+    pub fn pooled() -> Self {
+        Self { pooled: true }
+    }
+}
 
 #[async_trait(?Send)]
 impl Peer for Redis {
     fn name(&self) -> &'static str {
-        "redis"
+        if self.pooled { "redis-pool" } else { "redis" }
     }
 
     fn about(&self) -> &'static str {
-        "appendonly yes, appendfsync always, nothing else saved; pipelined XADD"
+        match self.pooled {
+            true => "appendfsync always; pipelined XADD, a connection for each batch in flight",
+            false => "appendfsync always; pipelined XADD, a connection for each producer",
+        }
     }
 
     fn find(&self) -> Result<String, Missing> {
@@ -52,13 +69,14 @@ impl Peer for Redis {
         let mut process = Process::start(&mut command, folder)?;
         process.listens(port).await?;
         let client = Client::open(format!("redis://127.0.0.1:{port}/")).into_diagnostic()?;
-        Ok(Box::new(RedisServer { process, client }))
+        Ok(Box::new(RedisServer { process, client, pooled: self.pooled }))
     }
 }
 
 struct RedisServer {
     process: Process,
     client: Client,
+    pooled: bool,
 }
 
 impl RedisServer {
@@ -78,7 +96,9 @@ impl Server for RedisServer {
     async fn lines(&self, turn: u32, shape: &Shape) -> miette::Result<Vec<Box<dyn Line>>> {
         let mut lines: Vec<Box<dyn Line>> = Vec::new();
         for producer in 0..shape.producers {
-            lines.push(Box::new(Stream { connection: self.connect().await?, key: stream_name(turn, producer) }));
+            let connections = if self.pooled { shape.depth } else { 1 };
+            let connections = try_join_all((0..connections).map(|_| self.connect())).await?;
+            lines.push(Box::new(Stream { connections, next: 0, key: stream_name(turn, producer) }));
         }
         Ok(lines)
     }
@@ -101,7 +121,9 @@ impl Server for RedisServer {
 }
 
 struct Stream {
-    connection: MultiplexedConnection,
+    /// Taken in turns.
+    connections: Vec<MultiplexedConnection>,
+    next: usize,
     key: String,
 }
 
@@ -112,7 +134,8 @@ impl Line for Stream {
         for body in bodies {
             pipeline.cmd("XADD").arg(&self.key).arg("*").arg("b").arg(body.as_ref()).ignore();
         }
-        let mut connection = self.connection.clone();
+        let mut connection = self.connections[self.next].clone();
+        self.next = (self.next + 1) % self.connections.len();
         let sent = async move { pipeline.exec_async(&mut connection).await };
         Ok(sent.map(|done| done.into_diagnostic().wrap_err("Redis refused an XADD")).boxed_local())
     }

@@ -45,7 +45,7 @@ impl Peer for S2Lite {
     fn find(&self) -> Result<String, Missing> {
         let binary = on_path(BINARY).ok_or_else(|| Missing::not_on_path(BINARY, INSTALL))?;
         let line = version_line(&binary).unwrap_or_default();
-        Ok(line.strip_prefix("s2 ").unwrap_or(&line).to_owned())
+        Ok(line.split_whitespace().nth(1).unwrap_or("of no version").to_owned())
     }
 
     async fn start(&self, folder: &Path) -> miette::Result<Box<dyn Server>> {

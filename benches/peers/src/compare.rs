@@ -11,11 +11,14 @@ use crate::durability::{self, Durability, Verdict};
 use crate::load::{Load, Measured};
 use crate::peer::{Peer, Server};
 use crate::peers::{Riverrun, all};
-use crate::process::check_disk;
+use crate::process::{check_disk, cpu_pressure_percent};
 use crate::ratios::Ratios;
 use crate::records::Pool;
 use crate::report::{Report, Row, Skipped, Summary};
 use crate::shape::Shape;
+
+/// Before anything is loaded, nobody should wait for a core.
+const CPU_PRESSURE_PERCENT_MAX: f64 = 10.0;
 
 /// # Errors
 /// Riverrun is not there, or a load fails.
@@ -37,6 +40,12 @@ pub async fn run(args: &Args) -> miette::Result<Report> {
 
 async fn pair(args: &Args, riverrun: &Riverrun, peer: &dyn Peer, version: &str, shape: &Shape) -> miette::Result<Row> {
     eprintln!("{} {}: {} blocks of {} s", peer.name(), shape.name, args.blocks, 4 * args.timing().span.as_secs());
+    let cpu_pressure_percent = cpu_pressure_percent().await;
+    if let Some(busy) = cpu_pressure_percent.filter(|percent| *percent > CPU_PRESSURE_PERCENT_MAX) {
+        eprintln!(
+            "BUSY: tasks waited for a core in {busy:.0} % of a second; others run here, the figures are theirs too"
+        );
+    }
     let pool = Pool::new(shape);
     let load = Load { shape, pool: &pool, timing: args.timing() };
     let mut ours = Side::start(riverrun, args).await?;
@@ -55,6 +64,7 @@ async fn pair(args: &Args, riverrun: &Riverrun, peer: &dyn Peer, version: &str, 
         version: version.to_owned(),
         about: peer.about(),
         shape: *shape,
+        cpu_pressure_percent,
         riverrun: ours.summary(our_durability),
         peer_side: theirs.summary(durability),
         // Who does not sync does something else, and is not compared.

@@ -108,6 +108,21 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     (0..4).map(|_| fields.next()?.ok()).sum()
 }
 
+/// The share of a second, in which nothing of ours runs, that a task waited for a core, in percent; `None` where the kernel does not
+/// tell.
+pub async fn cpu_pressure_percent() -> Option<f64> {
+    let waited_us = || cpu_waited_us(&std::fs::read_to_string("/proc/pressure/cpu").ok()?);
+    let (before_us, begun) = (waited_us()?, Instant::now());
+    sleep(Duration::from_secs(1)).await;
+    let waited = Duration::from_micros(waited_us()?.saturating_sub(before_us));
+    Some(100.0 * waited.as_secs_f64() / begun.elapsed().as_secs_f64())
+}
+
+fn cpu_waited_us(text: &str) -> Option<u64> {
+    let some = text.lines().find_map(|line| line.strip_prefix("some "))?;
+    some.split_whitespace().find_map(|field| field.strip_prefix("total="))?.parse().ok()
+}
+
 pub fn free_port() -> miette::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     Ok(listener.into_diagnostic().wrap_err("cannot get a free loopback port")?.port())
@@ -154,6 +169,12 @@ mod tests {
         let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 0 0 0 7 5 3 2 20 0 1 0 100 0 0";
         assert_eq!(cpu_ticks(stat), Some(17));
         assert_eq!((cpu_ticks("42 (cut) S 1 42"), cpu_ticks("")), (None, None));
+    }
+
+    #[test]
+    fn pressure_is_that_of_some_tasks() {
+        let text = "some avg10=12.50 avg60=1.00 avg300=0.00 total=7\nfull avg10=3.00 avg60=0.00 avg300=0.00 total=0\n";
+        assert_eq!((cpu_waited_us(text), cpu_waited_us("full avg10=1 total=3")), (Some(7), None));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Row {
     pub version: String,
     pub about: &'static str,
     pub shape: Shape,
+    /// Before the row: the share of a second in which a task waited for a core, though nothing of ours ran.
+    pub cpu_pressure_percent: Option<f64>,
     pub riverrun: Summary,
     pub peer_side: Summary,
     /// Riverrun's throughput over the peer's; none where one of them does not sync.

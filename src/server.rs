@@ -13,6 +13,7 @@ mod inherited;
 mod internal;
 pub mod journal_files;
 mod journal_source;
+mod large_frame;
 mod listener;
 mod mail;
 mod mailbox;

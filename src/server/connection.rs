@@ -11,6 +11,7 @@ use riverrun_core::limits::{CONNECTION_FORWARD_BYTES_MAX, DEAD_SESSIONS_MAX, LAR
 use riverrun_protocol::frame::{FrameHeader, FrameKind};
 use riverrun_protocol::limits::{self, FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
 
+use super::large_frame::LargeFrame;
 use super::output::Output;
 use super::pause::Pause;
 use crate::access::Rated;
@@ -76,14 +77,6 @@ pub enum Receiving {
     Some,
     /// A large frame is on its way into a buffer of its own.
     Frame(LargeFrame),
-}
-
-/// A large frame that has begun.
-#[derive(Clone, Copy, Debug)]
-pub struct LargeFrame {
-    pub bytes: usize,
-    /// When it got its buffer.
-    pub begun_at: Duration,
 }
 
 #[derive(Debug)]
@@ -203,6 +196,17 @@ impl Connection {
                 && self.may_take_frames()
                 && self.forwarded_bytes < CONNECTION_FORWARD_BYTES_MAX
                 && self.output.bytes() < OUTPUT_BYTES_MAX)
+    }
+
+    /// The large frame that was being received, if one was: now nothing is.
+    pub fn take_large_frame(&mut self) -> Option<LargeFrame> {
+        match std::mem::replace(&mut self.receiving, Receiving::Nothing) {
+            Receiving::Frame(frame) => Some(frame),
+            other => {
+                self.receiving = other;
+                None
+            }
+        }
     }
 
     /// Whether a frame that was received may be handled now.

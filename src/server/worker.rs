@@ -23,6 +23,7 @@ use riverrun_core::{Action, Event, Now, Shard};
 use super::clock::Clock;
 use super::connection::{Connection, HELLO_DEADLINE};
 use super::gone::GoneTokens;
+use super::large_frame::BegunFrames;
 use super::listener;
 use super::mail::Mail;
 use super::mailbox::{Mailbox, Postbox};
@@ -88,6 +89,8 @@ pub struct Worker {
     room: Room,
     /// Connections that have not been let in.
     strangers: HashSet<u64>,
+    /// Large frames that are being received.
+    begun_frames: BegunFrames,
     serial: u64,
     journal: JournalWrites,
     accepting: bool,
@@ -131,6 +134,7 @@ impl Worker {
             connections: HashMap::default(),
             room: parts.room,
             strangers: HashSet::new(),
+            begun_frames: BegunFrames::default(),
             serial: 0,
             journal: JournalWrites::default(),
             accepting: false,

@@ -5,9 +5,11 @@ use std::net::{Shutdown, TcpStream};
 
 use bytes::BytesMut;
 use riverrun_protocol::frame::{self, Cut, FrameHeader, FrameKind};
-use riverrun_protocol::request::{Hello, Request};
+use riverrun_protocol::request::{Append, AppendConditions, Hello, Request};
+use riverrun_protocol::response::Response;
 use riverrun_protocol::{ErrorCode, ErrorFrame};
 
+use crate::raw::{Raw, batch, target};
 use crate::support::{Data, PATIENCE, Server};
 
 fn connect(server: &Server) -> TcpStream {
@@ -129,6 +131,40 @@ fn random_bytes_and_giant_claims_leave_memory_flat() {
     still_serves(&server);
     let grown = server.resident_bytes().saturating_sub(before);
     assert!(grown < 64 << 20, "resident memory grew by {grown} bytes under 500 claims of 1 MiB each");
+    drop(held);
+    still_serves(&server);
+}
+
+/// D18: a frame gets its memory once some of it is there, and then all of it; so only some get it at the same time.
+#[test]
+fn d18_large_frames_that_begin_and_never_end_hold_little_memory() {
+    const CLAIMS: usize = 400;
+    let data = Data::new();
+    let server = data.serve(&["--shards", "2"]);
+    still_serves(&server);
+    let before = server.resident_bytes();
+    let mut claim = hello();
+    FrameHeader { body_bytes: 1 << 20, kind: FrameKind::SessionAppend as u8, flags: 0, id: 1 }.write(&mut claim);
+    claim.extend_from_slice(&[0; 16 << 10]);
+    let held: Vec<TcpStream> = (0..CLAIMS)
+        .map(|_| {
+            let mut stream = connect(&server);
+            stream.write_all(&claim).expect("written");
+            stream
+        })
+        .collect();
+    still_serves(&server);
+    let grown = server.resident_bytes().saturating_sub(before);
+    println!("{CLAIMS} begun frames of 1 MiB, 16 KiB of each sent: {} MiB more resident", grown >> 20);
+    assert!(grown < 128 << 20, "resident memory grew by {grown} bytes");
+    let mut producer = Raw::connect(&server.addr, "").expect("open");
+    producer.create_basin("demo-basin");
+    let batch = batch(&"x".repeat(1_000_000));
+    for n in 0..8 {
+        let (target, conditions) = (target("demo-basin", &format!("s{n}")), AppendConditions::default());
+        let answer = producer.call(&Request::Append(Append { target, conditions, batch: &batch }));
+        assert!(matches!(answer, Ok(Response::AppendAck(_))), "one that comes whole is taken: {answer:?}");
+    }
     drop(held);
     still_serves(&server);
 }

@@ -1,9 +1,9 @@
 //! What is written: the same JSON-like bytes for everybody, about 2.7:1 for zstd.
 
 use bytes::Bytes;
-use rand::distr::Alphanumeric;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
+use riverrun_bench::json_record::json;
 
 use crate::shape::Shape;
 
@@ -11,8 +11,6 @@ use crate::shape::Shape;
 const POOL_BYTES: usize = 16 << 20;
 /// The same bytes in every run.
 const SEED: u64 = 1;
-/// What decides how much of a record zstd cannot take away.
-const ITEM_ID_CHARS: usize = 16;
 
 /// Whole batches of bodies, made before anything is measured. How a client encodes them is its own work, and is measured.
 #[derive(Debug)]
@@ -53,25 +51,6 @@ impl<'a> Feed<'a> {
     }
 }
 
-/// One object of exactly `bytes` bytes, as `riverrun bench` makes them: keys that repeat, ids and numbers that do not.
-fn json(random: &mut StdRng, bytes: usize) -> Vec<u8> {
-    let mut text = format!(
-        "{{\"time\":{},\"level\":\"info\",\"service\":\"checkout\",\"user\":{},\"trace\":\"{:016x}\",\"fields\":[",
-        1_771_390_606_000u64 + random.random_range(0..100_000_000),
-        random.random_range(0..1_000_000),
-        random.random::<u64>(),
-    );
-    while text.len() + 48 < bytes {
-        let item: String = (0..ITEM_ID_CHARS).map(|_| char::from(random.sample(Alphanumeric))).collect();
-        text.push_str(&format!("{{\"item\":\"{item}\",\"price\":{}}},", random.random_range(0..1_000_000)));
-    }
-    let mut text = text.into_bytes();
-    text.resize(bytes.saturating_sub(2), b' ');
-    text.extend_from_slice(b"]}");
-    text.truncate(bytes);
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,14 +65,5 @@ mod tests {
         assert_eq!((first.len(), first[0].len()), (1000, 100));
         assert!((1..pool.batches()).all(|_| feed.next_batch() != first));
         assert_eq!(feed.next_batch(), first);
-    }
-
-    /// The class is stated with every result, so it has to be what it is called.
-    #[test]
-    fn zstd_makes_about_a_third_of_it() {
-        let mut random = StdRng::seed_from_u64(SEED);
-        let piece: Vec<u8> = (0..1024).flat_map(|_| json(&mut random, 1024)).collect();
-        let ratio = piece.len() as f64 / zstd::bulk::compress(&piece, 1).expect("packs").len() as f64;
-        assert!((2.5..2.95).contains(&ratio), "{ratio:.2}:1");
     }
 }

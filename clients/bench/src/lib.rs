@@ -14,6 +14,7 @@ mod compare;
 mod consumer;
 mod flags;
 mod fraction;
+pub mod json_record;
 mod kinds;
 pub mod limit;
 mod measure;

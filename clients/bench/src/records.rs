@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use miette::miette;
-use rand::distr::Alphanumeric;
 use rand::rngs::StdRng;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{Rng, SeedableRng};
 use riverrun_client::{AppendBatch, Record};
 use riverrun_protocol::limits::BATCH_METERED_BYTES_MAX;
 
 use crate::failed;
+use crate::json_record::json;
 use crate::stamp::{STAMP_BYTES, Stamp};
 use crate::verify::body_sum;
 use crate::workload::{Payload, RECORD_METERED_OVERHEAD_BYTES, Workload};
@@ -21,8 +21,6 @@ const POOL_BYTES: usize = 16 << 20;
 const POOL_BODIES_MAX: usize = 1 << 16;
 /// A line has to fit into a batch of its own.
 const LINE_BYTES_MAX: usize = 1 << 19;
-/// What decides how much of a JSON record zstd cannot take away.
-const ITEM_ID_CHARS: usize = 16;
 
 /// Bodies, and for closed loops whole batches of them, encoded before the run: encoding is not what is measured.
 #[derive(Debug)]
@@ -158,27 +156,6 @@ fn body(random: &mut StdRng, payload: Payload, bytes: usize) -> Vec<u8> {
         }
         Payload::Json | Payload::Lines => json(random, bytes),
     }
-}
-
-/// One object of exactly `bytes` bytes: keys that repeat, and ids and numbers that do not, in such parts that zstd makes about 2.7:1
-/// of it.
-pub fn json(random: &mut StdRng, bytes: usize) -> Vec<u8> {
-    let mut text = format!(
-        "{{\"time\":{},\"level\":\"info\",\"service\":\"checkout\",\"user\":{},\"trace\":\"{:016x}\",\"fields\":[",
-        1_771_390_606_000u64 + random.random_range(0..100_000_000),
-        random.random_range(0..1_000_000),
-        random.random::<u64>(),
-    );
-    while text.len() + 48 < bytes {
-        let item: String = (0..ITEM_ID_CHARS).map(|_| char::from(random.sample(Alphanumeric))).collect();
-        let price = random.random_range(0..1_000_000);
-        text.push_str(&format!("{{\"item\":\"{item}\",\"price\":{price}}},"));
-    }
-    let mut text = text.into_bytes();
-    text.resize(bytes.saturating_sub(2), b' ');
-    text.extend_from_slice(b"]}");
-    text.truncate(bytes);
-    text
 }
 
 /// The file's lines, up to the size of the pool. Stamps are written over their beginnings, so short ones are made longer.

@@ -13,7 +13,8 @@ use riverrun_protocol::frame::{self, Cut, FrameHeader};
 use riverrun_protocol::limits::FRAME_HEADER_BYTES;
 
 use super::{Worker, tag};
-use crate::server::connection::{self, Connection, FRAME_DEADLINE, HEAD_RECEIVE_BYTES, LargeFrame, Receiving};
+use crate::server::connection::{self, Connection, FRAME_DEADLINE, HEAD_RECEIVE_BYTES, Receiving};
+use crate::server::large_frame::{LargeFrame, SlabShare};
 use crate::server::listener;
 use crate::server::sorting::FrameBytes;
 use crate::stages::Stage;
@@ -27,7 +28,7 @@ enum Progress {
     /// All whole frames were handled; this many bytes are used up.
     Used(usize),
     /// The same, and behind them a large frame begins.
-    LargeFrame { used: usize, frame_bytes: usize },
+    LargeFrame { used: usize, frame_bytes: usize, share: SlabShare },
     /// The connection is gone, closing or moving: the rest is not ours to handle.
     Over(usize),
 }
@@ -107,8 +108,8 @@ impl Worker {
     /// Returns how many bytes are used up.
     fn take_frames(&mut self, id: ConnectionId, bytes: &[u8]) -> usize {
         match self.handle_frames(id, bytes) {
-            Progress::LargeFrame { used, frame_bytes } => {
-                self.begin_large_frame(id, &bytes[used..], frame_bytes);
+            Progress::LargeFrame { used, frame_bytes, share } => {
+                self.begin_large_frame(id, &bytes[used..], frame_bytes, share);
                 bytes.len()
             }
             Progress::Used(used) | Progress::Over(used) => {
@@ -167,11 +168,14 @@ impl Worker {
         if !self.may_be_that_long(id, used, &header) {
             return Progress::Over(have);
         }
-        // What is claimed costs nothing: memory is set aside once some of the frame is there (reliability.md D18).
+        // What is claimed costs nothing: memory is set aside once some of the frame is there, and for so many frames only. The
+        // others are gathered like small ones, in as much memory as has arrived of them (reliability.md D18).
         let begun = have - used >= LARGE_FRAME_BEGUN_BYTES_MIN;
-        match connection::is_large(&header) && begun {
-            true => Progress::LargeFrame { used, frame_bytes: FRAME_HEADER_BYTES + header.body_bytes as usize },
-            false => Progress::Used(used),
+        let frame_bytes = FRAME_HEADER_BYTES + header.body_bytes as usize;
+        let share = (connection::is_large(&header) && begun).then(|| self.begun_frames.share(frame_bytes)).flatten();
+        match share {
+            Some(share) => Progress::LargeFrame { used, frame_bytes, share },
+            None => Progress::Used(used),
         }
     }
 
@@ -186,28 +190,27 @@ impl Worker {
         allowed
     }
 
-    fn begin_large_frame(&mut self, id: ConnectionId, begun: &[u8], frame_bytes: usize) {
+    fn begin_large_frame(&mut self, id: ConnectionId, begun: &[u8], frame_bytes: usize, share: SlabShare) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         let mut frame = self.shard.frame_buffer(frame_bytes, self.now);
         frame.extend_from_slice(begun);
         connection.deadline = Some(self.now.monotonic + FRAME_DEADLINE);
         self.shared.count_copied(self.index, begun.len());
-        let expected = LargeFrame { bytes: frame_bytes, begun_at: self.now.monotonic };
+        let expected = LargeFrame { bytes: frame_bytes, begun_at: self.now.monotonic, _share: share };
         self.continue_large_frame(id, frame, expected);
     }
 
     fn continue_large_frame(&mut self, id: ConnectionId, frame: BytesMut, expected: LargeFrame) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        connection.receiving = Receiving::Frame(expected);
         let (socket, missing) = (connection.socket.clone(), expected.bytes - frame.len());
+        connection.receiving = Receiving::Frame(expected);
         self.ring.fill(tag::RECEIVE | id.0, &socket, frame, missing);
     }
 
     pub(super) fn on_filled(&mut self, id: u64, frame: BytesMut, outcome: io::Result<usize>) {
         let id = ConnectionId(id);
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        let Receiving::Frame(expected) = connection.receiving else { return };
-        connection.receiving = Receiving::Nothing;
+        let Some(expected) = connection.take_large_frame() else { return };
         let closing = connection.closing;
         match outcome {
             Ok(0) => self.end_of_input(id),

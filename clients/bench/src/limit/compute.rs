@@ -11,7 +11,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use super::LimitError;
 use super::cpu_clock::CpuClock;
 use super::measured::{Compute, Zstd};
-use crate::records;
+use crate::json_record;
 
 const CACHED_BYTES: usize = 256 << 10;
 /// Larger than the caches that a core of a server has for itself.
@@ -46,7 +46,8 @@ fn memcpy(step: Duration, len: usize) -> f64 {
 /// Other pieces each time, as chunks have, and not one that a compressor has seen.
 fn json_pieces() -> Vec<Vec<u8>> {
     let mut random = StdRng::seed_from_u64(1);
-    let mut piece = || (0..PIECE_BYTES / RECORD_BYTES).flat_map(|_| records::json(&mut random, RECORD_BYTES)).collect();
+    let mut piece =
+        || (0..PIECE_BYTES / RECORD_BYTES).flat_map(|_| json_record::json(&mut random, RECORD_BYTES)).collect();
     (0..PIECES).map(|_| piece()).collect()
 }
 

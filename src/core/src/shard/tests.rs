@@ -31,6 +31,7 @@ mod reconfigure;
 mod recovery;
 mod rights;
 mod single_read;
+mod slabs;
 mod smoke;
 mod stages;
 mod trim_reads;

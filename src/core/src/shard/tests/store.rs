@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use riverrun_protocol::batch::{Batch, Command};
 use riverrun_protocol::config::{Retention, StorageClass, StreamConfig};
 use riverrun_protocol::request::StreamRef;
@@ -62,6 +63,13 @@ impl Store {
             Some(_) => Err(LoadFailure::StreamDeletionPending),
             None => Ok(loaded),
         }
+    }
+
+    /// A real store keeps bytes of its own.
+    pub(super) fn let_go_of_memory(&mut self) {
+        let batches =
+            self.chunks.values_mut().flat_map(|chunk| &mut chunk.streams).flat_map(|stream| &mut stream.batches);
+        batches.for_each(|batch| *batch = Bytes::copy_from_slice(batch));
     }
 
     /// Stores the chunk and indexes it.

@@ -11,12 +11,9 @@ mod pages;
 use std::sync::Arc;
 use std::time::Duration;
 
-use riverrun_core::action::{LoadCause, PagesFrom};
-use riverrun_core::chunk::ChunkId;
-use riverrun_core::event::{LoadFailure, LoadedStream};
-use riverrun_protocol::batch::Batch;
+use riverrun_core::action::{LoadCause, PagesOrder};
+use riverrun_core::event::{LoadFailure, Loaded, LoadedStream};
 use riverrun_protocol::request::StreamRef;
-use riverrun_protocol::types::StreamId;
 use tokio::time::timeout;
 
 use crate::catalog::Catalog;
@@ -70,16 +67,10 @@ impl Loader {
         Ok(self.index.load(entry))
     }
 
-    /// Carries out one `LoadPages`: whole pages, at least one if any follows `from`, together at most `bytes_max` unless the
-    /// first alone is larger. Empty if the chunk holds nothing of the stream at or after `from`.
-    pub async fn load_pages(
-        &self,
-        stream_id: StreamId,
-        chunk: ChunkId,
-        from: PagesFrom,
-        bytes_max: usize,
-    ) -> Result<Vec<Batch>, LoadFailure> {
-        within_deadline(self.pages.load(stream_id, chunk, from, bytes_max)).await
+    /// Carries out one `LoadPages`: whole pages, at least one if any follows the start, together at most `bytes_max` unless the
+    /// first alone is larger. Empty if the chunk holds nothing of the stream at or after the start.
+    pub async fn load_pages(&self, order: PagesOrder) -> Result<Vec<Loaded>, LoadFailure> {
+        within_deadline(self.pages.load(order)).await
     }
 }
 

@@ -4,6 +4,8 @@
 use bytes::{Bytes, BytesMut};
 use riverrun_protocol::batch::{BatchHeader, Stamp, check_ingest, stamp};
 use riverrun_protocol::frame::{Cut, FrameClass, FrameKind, cut, foreign};
+use riverrun_protocol::limits::PAGE_RAW_BYTES_MAX;
+use riverrun_protocol::response::CompressedPage;
 use riverrun_protocol::{Batch, ErrorFrame, Push, Request, Response, StreamId};
 
 /// A connection's bytes: cut into frames, each parsed by its kind.
@@ -40,8 +42,12 @@ pub fn response(bytes: &[u8]) {
     }
     if let Ok(push) = Push::parse(*kind, shared) {
         assert_same_body(body, |out| push.write(0, out));
-        if let Push::Records(records) = &push {
-            let _ = records.batches().map(|batches| batches.iter().for_each(use_batch));
+        match &push {
+            Push::Records(records) => {
+                let _ = records.batches().map(|batches| batches.iter().for_each(use_batch));
+            }
+            Push::Page(page) => assert_page(page),
+            Push::Heartbeat { .. } | Push::Draining | Push::Throttled { .. } => {}
         }
     }
     if let Ok(error) = ErrorFrame::parse(body)
@@ -49,6 +55,12 @@ pub fn response(bytes: &[u8]) {
     {
         assert_same_body(body, |out| error.write(0, out));
     }
+}
+
+/// What whoever opens a page counts on: that room for it is bounded, and that it is no dearer than what it stands for.
+fn assert_page(page: &CompressedPage) {
+    assert!(!page.stored.is_empty() && page.stored.len() < page.raw_bytes as usize);
+    assert!(page.raw_bytes as usize <= PAGE_RAW_BYTES_MAX && page.first_seq_num < page.end_seq_num);
 }
 
 fn assert_same_body(body: &[u8], write: impl FnOnce(&mut BytesMut)) {

@@ -46,6 +46,9 @@ pub const COUNTER_NAME_BYTES_MAX: usize = 64;
 pub const STAGES_MAX: usize = 32;
 pub const STAGE_NAME_BYTES_MAX: usize = 64;
 pub const STAGE_HISTOGRAM_BYTES_MAX: usize = 32 << 10;
+/// A page of history, decompressed and as it is stored ([`crate::response::CompressedPage`]).
+pub const PAGE_RAW_BYTES_MAX: usize = 2 << 20;
+pub const PAGE_STORED_BYTES_MAX: usize = FRAME_BODY_BYTES_MAX - 64;
 /// Credit that a read session may hold at once.
 pub const CREDIT_BYTES_MAX: u64 = 64 << 20;
 /// Sessions and requests in progress on one connection.

@@ -17,7 +17,7 @@ pub use create_stream::CreateStream;
 pub use ensure_basin::EnsureBasin;
 pub use ensure_stream::EnsureStream;
 pub use grant_credit::GrantCredit;
-pub use hello::{Hello, MAGIC, VERSION_MAX, VERSION_MIN};
+pub use hello::{FEATURE_PAGES, Hello, MAGIC, VERSION_MAX, VERSION_MIN};
 pub use issue_access_token::IssueAccessToken;
 pub use list_access_tokens::ListAccessTokens;
 pub use list_basins::ListBasins;

@@ -14,6 +14,7 @@ pub use append_ack::AppendAck;
 pub use basin_list::BasinList;
 pub use basin_provisioned::BasinInfo;
 pub use hello_accepted::HelloAccepted;
+pub use page::CompressedPage;
 pub use provisioned::{ProvisionResult, Provisioned};
 pub use read_batches::ReadBatches;
 pub use session_opened::SessionOpened;
@@ -33,6 +34,7 @@ mod done;
 mod draining;
 mod heartbeat;
 mod hello_accepted;
+mod page;
 mod pong;
 mod provisioned;
 mod read_batches;
@@ -190,6 +192,8 @@ impl Response {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Push {
     Records(ReadBatches),
+    /// Records of history, compressed as they are stored.
+    Page(CompressedPage),
     /// Everything below `tail` has been delivered (`s2-semantics.md` C8). Never sent during catch-up.
     Heartbeat {
         tail: Position,
@@ -213,6 +217,7 @@ impl Push {
         let name = known.map_or("push", FrameKind::name);
         match known {
             Some(FrameKind::Records) => parse_records(name, body).map(Self::Records),
+            Some(FrameKind::Page) => CompressedPage::parse(name, body).map(Self::Page),
             Some(FrameKind::Heartbeat) => whole(name, &body, heartbeat::parse).map(|tail| Self::Heartbeat { tail }),
             Some(FrameKind::Draining) => whole(name, &body, draining::parse).map(|()| Self::Draining),
             Some(FrameKind::Throttled) => {
@@ -225,6 +230,7 @@ impl Push {
     pub fn kind(&self) -> FrameKind {
         match self {
             Self::Records(_) => FrameKind::Records,
+            Self::Page(_) => FrameKind::Page,
             Self::Heartbeat { .. } => FrameKind::Heartbeat,
             Self::Draining => FrameKind::Draining,
             Self::Throttled { .. } => FrameKind::Throttled,
@@ -242,16 +248,18 @@ impl Push {
         let parts_bytes = self.parts().iter().map(Bytes::len).sum();
         write_frame_head(out, self.kind(), id, parts_bytes, |out| match self {
             Self::Records(batches) => batches.write_prefix(out),
+            Self::Page(page) => page.write_prefix(out),
             Self::Heartbeat { tail } => heartbeat::write_body(*tail, out),
             Self::Draining => draining::write_body(out),
             Self::Throttled { retry_after_ms } => throttled::write_body(*retry_after_ms, out),
         });
     }
 
-    /// As [`Response::parts`]; empty for all but `Records`.
+    /// As [`Response::parts`]; empty for all but `Records` and `Page`.
     pub fn parts(&self) -> &[Bytes] {
         match self {
             Self::Records(batches) => &batches.parts,
+            Self::Page(page) => std::slice::from_ref(&page.stored),
             Self::Heartbeat { .. } | Self::Draining | Self::Throttled { .. } => &[],
         }
     }
@@ -321,7 +329,7 @@ mod tests {
 
     #[test]
     fn kinds_of_another_class_are_unsupported() {
-        for kind in [0x00, 0x01, 0x40, 0x45, 0x80, 0x85, 0xff] {
+        for kind in [0x00, 0x01, 0x40, 0x45, 0x80, 0x86, 0xff] {
             assert_eq!(Response::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
             assert_eq!(Push::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
         }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::stream::{FuturesOrdered, TryStreamExt};
-use riverrun_core::action::PagesFrom;
-use riverrun_core::chunk::{ChunkId, Decompressor, Footer, PageEntry, PageRun, decode_page};
-use riverrun_core::event::LoadFailure;
+use riverrun_core::action::{PagesFrom, PagesOrder};
+use riverrun_core::chunk::{ChunkId, Decompressor, Footer, PageCodec, PageEntry, PageRun, check_page, decode_page};
+use riverrun_core::event::{LoadFailure, Loaded};
 use riverrun_core::stored::StoredError;
 use riverrun_protocol::batch::Batch;
-use riverrun_protocol::types::StreamId;
+use riverrun_protocol::limits::PAGE_STORED_BYTES_MAX;
+use riverrun_protocol::response::CompressedPage;
 use tokio::sync::Semaphore;
 
 use super::cache::Cache;
@@ -46,21 +47,40 @@ impl Pages {
     }
 
     /// See [`super::Loader::load_pages`].
-    pub async fn load(
+    pub async fn load(&self, order: PagesOrder) -> Result<Vec<Loaded>, LoadFailure> {
+        let footer = self.footers.get(order.chunk).await?;
+        let runs = footer.pages_from(order.stream_id, order.from);
+        let as_stored = runs_as_stored(&footer, runs, &order);
+        match as_stored.is_empty() {
+            true => self.load_opened(&footer, within(runs, order.bytes_max), &order).await,
+            false => self.load_as_stored(&footer, as_stored, order.chunk).await,
+        }
+    }
+
+    async fn load_opened(
         &self,
-        stream_id: StreamId,
-        chunk: ChunkId,
-        from: PagesFrom,
-        bytes_max: usize,
-    ) -> Result<Vec<Batch>, LoadFailure> {
-        let footer = self.footers.get(chunk).await?;
-        let runs = within(footer.pages_from(stream_id, from), bytes_max);
+        footer: &Footer,
+        runs: &[PageRun],
+        order: &PagesOrder,
+    ) -> Result<Vec<Loaded>, LoadFailure> {
         let mut batches = Vec::new();
-        for (run, page) in runs.iter().zip(self.pages(chunk, &footer, runs).await?) {
-            let found = run.batches(stream_id, &page).map_err(|error| FetchError::stored(chunk, error))?;
-            batches.extend(found.into_iter().skip_while(|batch| ends_before(batch, from)));
+        for (run, page) in runs.iter().zip(self.pages(order.chunk, footer, runs).await?) {
+            let found = run.batches(order.stream_id, &page).map_err(|error| FetchError::stored(order.chunk, error))?;
+            batches.extend(found.into_iter().skip_while(|batch| ends_before(batch, order.from)).map(Loaded::Batch));
         }
         Ok(batches)
+    }
+
+    /// Read and checked, and left to the reader to open: it has a core of its own for that (design.md 5).
+    async fn load_as_stored(
+        &self,
+        footer: &Footer,
+        runs: &[PageRun],
+        chunk: ChunkId,
+    ) -> Result<Vec<Loaded>, LoadFailure> {
+        let entries: Vec<PageEntry> = runs.iter().map(|run| *footer.page(run)).collect();
+        let stored = self.fetch(chunk, &entries, Open::No).await?;
+        Ok(runs.iter().zip(&entries).zip(stored).map(|((run, entry), stored)| page_of(run, entry, stored)).collect())
     }
 
     /// The runs' pages, decompressed, in their order.
@@ -72,7 +92,8 @@ impl Pages {
             .filter(|(_, page)| page.is_none())
             .map(|(run, _)| (run.page, *footer.page(run)))
             .collect();
-        let mut fetched = self.fetch(chunk, &missing).await?.into_iter();
+        let entries: Vec<PageEntry> = missing.iter().map(|(_, entry)| *entry).collect();
+        let mut fetched = self.fetch(chunk, &entries, Open::Yes).await?.into_iter();
         for ((number, entry), page) in missing.iter().zip(pages.iter_mut().filter(|page| page.is_none())) {
             *page = fetched.next();
             if let Some(page) = page {
@@ -82,19 +103,21 @@ impl Pages {
         Ok(pages.into_iter().flatten().collect())
     }
 
-    async fn fetch(&self, chunk: ChunkId, wanted: &[(u32, PageEntry)]) -> Result<Vec<Bytes>, FetchError> {
-        let entries: Vec<PageEntry> = wanted.iter().map(|(_, entry)| *entry).collect();
-        match self.fetch_once(chunk, &entries).await {
+    async fn fetch(&self, chunk: ChunkId, entries: &[PageEntry], open: Open) -> Result<Vec<Bytes>, FetchError> {
+        match self.fetch_once(chunk, entries, open).await {
             // Once more: it may have been damaged on the way (reliability.md F37).
-            Err(FetchError::Stored { .. }) => self.fetch_once(chunk, &entries).await,
+            Err(FetchError::Stored { .. }) => self.fetch_once(chunk, entries, open).await,
             fetched => fetched,
         }
     }
 
-    async fn fetch_once(&self, chunk: ChunkId, entries: &[PageEntry]) -> Result<Vec<Bytes>, FetchError> {
+    async fn fetch_once(&self, chunk: ChunkId, entries: &[PageEntry], open: Open) -> Result<Vec<Bytes>, FetchError> {
         let stored = self.source.read(chunk, entries).await?;
-        let work: Vec<(PageEntry, Bytes)> = entries.iter().copied().zip(stored).collect();
-        self.decode(work).await.map_err(|error| FetchError::stored(chunk, error))
+        let pages = match open {
+            Open::Yes => self.decode(entries.iter().copied().zip(stored).collect()).await,
+            Open::No => check_all(entries, stored),
+        };
+        pages.map_err(|error| FetchError::stored(chunk, error))
     }
 
     async fn decode(&self, work: Vec<(PageEntry, Bytes)>) -> Result<Vec<Bytes>, StoredError> {
@@ -105,6 +128,42 @@ impl Pages {
             false => self.offload.run(move || decode_all(&idle, &work)).await,
         }
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Open {
+    Yes,
+    No,
+}
+
+fn check_all(entries: &[PageEntry], stored: Vec<Bytes>) -> Result<Vec<Bytes>, StoredError> {
+    entries.iter().zip(&stored).try_for_each(|(entry, stored)| check_page(entry, stored))?;
+    Ok(stored)
+}
+
+/// The first runs that can be handed on as they are stored, if that is wanted: compressed pages with nothing in them that is
+/// another stream's or lies before the start. A page that is not compressed is served without a copy anyway.
+fn runs_as_stored<'a>(footer: &Footer, runs: &'a [PageRun], order: &PagesOrder) -> &'a [PageRun] {
+    let begins_at_start = runs.first().is_some_and(|run| order.from == PagesFrom::SeqNum(run.first_seq_num));
+    if !order.as_stored || !begins_at_start {
+        return &[];
+    }
+    let mut bytes = 0;
+    let fit = runs.iter().take_while(|run| {
+        let page = footer.page(run);
+        let is_first = bytes == 0;
+        bytes += page.stored_bytes as usize;
+        let is_whole = run.raw_offset == 0 && run.raw_bytes == page.raw_bytes;
+        let is_sendable = page.codec == PageCodec::Zstd && page.stored_bytes as usize <= PAGE_STORED_BYTES_MAX;
+        is_whole && is_sendable && (is_first || bytes <= order.bytes_max)
+    });
+    &runs[..fit.count()]
+}
+
+fn page_of(run: &PageRun, entry: &PageEntry, stored: Bytes) -> Loaded {
+    let PageEntry { raw_bytes, crc, .. } = *entry;
+    let PageRun { first_seq_num, end_seq_num, .. } = *run;
+    Loaded::Page(CompressedPage { raw_bytes, crc, first_seq_num, end_seq_num, stored })
 }
 
 /// With a context that is made once and used again.

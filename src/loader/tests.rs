@@ -1,6 +1,9 @@
 //! Pages, and what goes wrong with them.
 
-use riverrun_core::chunk::{ChunkInput, Footer};
+use riverrun_core::action::PagesFrom;
+use riverrun_core::chunk::{ChunkInput, Decompressor, Footer, PageCodec, PageEntry, decode_page};
+use riverrun_protocol::batch::Batch;
+use riverrun_protocol::types::StreamId;
 
 use super::*;
 use crate::catalog::model::ModelRows;
@@ -42,6 +45,15 @@ impl Process {
     }
 }
 
+fn order(stream_id: StreamId, from: PagesFrom, bytes_max: usize) -> PagesOrder {
+    PagesOrder { stream_id, chunk: chunk_id(1, 0), from, bytes_max, as_stored: false }
+}
+
+/// What was loaded to be opened here.
+fn batches(loaded: Vec<Loaded>) -> Vec<Batch> {
+    loaded.iter().map(|piece| piece.batch().expect("opened").clone()).collect()
+}
+
 /// Two streams in one chunk: a large one with pages of its own, a small one that shares.
 async fn two_streams(process: &Process) -> Vec<String> {
     let (large, small) = (entry(1, "large"), entry(2, "small"));
@@ -64,8 +76,8 @@ async fn a_stream_reads_back_from_any_start_in_pages_of_bounded_size() {
         let mut from = start;
         let mut read = Vec::new();
         while from < 400 {
-            let load = reader.loader.load_pages(id, chunk_id(1, 0), PagesFrom::SeqNum(from), 300 << 10);
-            let batches = load.await.expect("loads");
+            let load = reader.loader.load_pages(order(id, PagesFrom::SeqNum(from), 300 << 10));
+            let batches = batches(load.await.expect("loads"));
             let first = batches.first().expect("something follows");
             assert!(first.first_seq_num() <= from && from < first.end_seq_num(), "the first holds the start");
             let skipped = (from - first.first_seq_num()) as usize;
@@ -75,7 +87,7 @@ async fn a_stream_reads_back_from_any_start_in_pages_of_bounded_size() {
         }
         assert_eq!(read, written[start as usize..]);
     }
-    let beyond = reader.loader.load_pages(id, chunk_id(1, 0), PagesFrom::SeqNum(400), 1).await;
+    let beyond = reader.loader.load_pages(order(id, PagesFrom::SeqNum(400), 1)).await;
     assert_eq!(beyond, Ok(Vec::new()));
 }
 
@@ -85,7 +97,8 @@ async fn a_start_by_timestamp_finds_the_first_batch_that_reaches_it() {
     two_streams(&process).await;
     for (timestamp, first) in [(0, Some(0)), (10, Some(0)), (11, Some(2)), (20, Some(2)), (21, None)] {
         let from = PagesFrom::Timestamp(timestamp);
-        let batches = process.loader.load_pages(entry(2, "small").id, chunk_id(1, 0), from, 1).await.expect("loads");
+        let load = process.loader.load_pages(order(entry(2, "small").id, from, 1));
+        let batches = batches(load.await.expect("loads"));
         assert_eq!(batches.first().map(Batch::first_seq_num), first, "timestamp {timestamp}");
     }
 }
@@ -108,10 +121,60 @@ async fn damage_is_reported_with_the_objects_name_and_nothing_wrong_is_served() 
         damaged[offset as usize] ^= 0x10;
         process.objects.plant(&name, damaged.into());
         let reader = Process::over(process.objects.clone(), process.rows.clone());
-        let load = reader.loader.load_pages(entry(1, "large").id, chunk_id(1, 0), PagesFrom::SeqNum(0), 1);
+        let load = reader.loader.load_pages(order(entry(1, "large").id, PagesFrom::SeqNum(0), 1));
         let failure = load.await.expect_err("damaged");
         assert!(matches!(&failure, LoadFailure::Corrupt(why) if why.contains(&name)), "byte {offset}: {failure:?}");
     }
+}
+
+/// A page that belongs to one stream is handed on as it is stored, from its beginning on only.
+#[tokio::test]
+async fn pages_of_one_stream_are_handed_on_unopened() {
+    let process = Process::start();
+    let written = two_streams(&process).await;
+    let id = entry(1, "large").id;
+    let as_stored = |from| PagesOrder { as_stored: true, ..order(id, PagesFrom::SeqNum(from), 8 << 10) };
+    let (mut from, mut read) = (0, Vec::new());
+    while from < 400 {
+        let loaded = process.loader.load_pages(as_stored(from)).await.expect("loads");
+        let stored_bytes: usize = loaded.iter().map(Loaded::held_bytes).sum();
+        assert!(loaded.len() == 1 || stored_bytes <= 8 << 10, "{stored_bytes} bytes");
+        for piece in &loaded {
+            assert_eq!(piece.first_seq_num(), from, "no gap");
+            read.extend(bodies(&opened(piece)));
+            from = piece.end_seq_num();
+        }
+    }
+    assert_eq!(read, written);
+    let within = process.loader.load_pages(as_stored(1)).await.expect("loads");
+    assert!(matches!(within[0], Loaded::Batch(_)), "a start within a page");
+    let few = PagesOrder { as_stored: true, ..order(entry(2, "small").id, PagesFrom::SeqNum(0), 1) };
+    let shared = process.loader.load_pages(few).await.expect("loads");
+    assert_eq!(bodies(&batches(shared)), ["p", "q", "r"], "a page with another stream's records in it is opened");
+}
+
+/// As a client does.
+fn opened(piece: &Loaded) -> Vec<Batch> {
+    let Loaded::Page(page) = piece else { panic!("opened: {piece:?}") };
+    let (stored_bytes, codec) = (page.stored.len() as u32, PageCodec::Zstd);
+    let entry = PageEntry { offset: 0, stored_bytes, raw_bytes: page.raw_bytes, crc: page.crc, codec };
+    let mut zstd = Decompressor::new().expect("a context");
+    let mut raw = decode_page(&entry, &page.stored, &mut zstd).expect("one frame");
+    std::iter::from_fn(|| Batch::split_first(&mut raw).expect("whole batches")).collect()
+}
+
+/// Damage in a page that nobody opens here is found here all the same.
+#[tokio::test]
+async fn p8_a_damaged_page_is_not_handed_on() {
+    let process = Process::start();
+    two_streams(&process).await;
+    let name = chunk_id(1, 0).object_name();
+    let mut damaged = process.objects.object(&name).expect("is there").to_vec();
+    damaged[riverrun_core::chunk::HEADER_BYTES + 100] ^= 1;
+    process.objects.plant(&name, damaged.into());
+    let wanted = PagesOrder { as_stored: true, ..order(entry(1, "large").id, PagesFrom::SeqNum(0), 1) };
+    let failure = process.loader.load_pages(wanted).await.expect_err("damaged");
+    assert!(matches!(&failure, LoadFailure::Corrupt(why) if why.contains(&name)), "{failure:?}");
 }
 
 /// A store that does not answer is not damage.
@@ -121,9 +184,9 @@ async fn a_store_that_does_not_answer_is_unavailable() {
     two_streams(&process).await;
     let reader = Process::over(process.objects.clone(), process.rows.clone());
     reader.objects.fail_reads(1);
-    let load = || reader.loader.load_pages(entry(2, "small").id, chunk_id(1, 0), PagesFrom::SeqNum(0), 1);
+    let load = || reader.loader.load_pages(order(entry(2, "small").id, PagesFrom::SeqNum(0), 1));
     assert!(matches!(load().await, Err(LoadFailure::Unavailable(_))));
-    assert_eq!(bodies(&load().await.expect("loads")), ["p", "q", "r"]);
+    assert_eq!(bodies(&batches(load().await.expect("loads"))), ["p", "q", "r"]);
 }
 
 /// A chunk of another store under the right name is not served (reliability.md F12).
@@ -141,6 +204,6 @@ async fn another_stores_chunk_is_refused() {
         names: names(catalog).0,
         offload: Offload::inline(),
     });
-    let failure = loader.load_pages(entry(2, "small").id, chunk_id(1, 0), PagesFrom::SeqNum(0), 1).await;
+    let failure = loader.load_pages(order(entry(2, "small").id, PagesFrom::SeqNum(0), 1)).await;
     assert!(matches!(failure, Err(LoadFailure::Corrupt(_))), "{failure:?}");
 }

@@ -6,8 +6,9 @@ use crate::catalog::model::{ModelCatalog, ModelRows, WriteFault};
 use crate::loader::{Loader, LoaderParts};
 use crate::names::model::names;
 use crate::store::model::{ModelObjects, PutFault};
-use riverrun_core::action::PagesFrom;
+use riverrun_core::action::{PagesFrom, PagesOrder};
 use riverrun_core::chunk::encode_fence;
+use riverrun_core::event::Loaded;
 
 /// One process over a store.
 struct Process {
@@ -40,8 +41,10 @@ impl Process {
             names: names(self.catalog.clone()).0,
             offload: Offload::inline(),
         });
-        let batches = loader.load_pages(entry(1, "s").id, id, PagesFrom::SeqNum(0), usize::MAX).await;
-        bodies(&batches.expect("loads"))
+        let (stream_id, from) = (entry(1, "s").id, PagesFrom::SeqNum(0));
+        let order = PagesOrder { stream_id, chunk: id, from, bytes_max: usize::MAX, as_stored: false };
+        let loaded = loader.load_pages(order).await.expect("loads");
+        bodies(&loaded.iter().filter_map(Loaded::batch).cloned().collect::<Vec<_>>())
     }
 }
 

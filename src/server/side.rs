@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use riverrun_core::access::Principal;
-use riverrun_core::action::{LoadCause, PagesFrom};
-use riverrun_core::chunk::{ChunkId, ChunkInput};
+use riverrun_core::action::{LoadCause, PagesOrder};
+use riverrun_core::chunk::ChunkInput;
 use riverrun_core::event::{ConnectionId, Event, LoadId};
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::Response;
-use riverrun_protocol::types::StreamId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::Clock;
@@ -45,10 +44,7 @@ pub enum SideOrder {
     LoadPages {
         shard: u16,
         load: LoadId,
-        stream_id: StreamId,
-        chunk: ChunkId,
-        from: PagesFrom,
-        bytes_max: usize,
+        order: PagesOrder,
     },
     Control {
         shard: u16,
@@ -134,8 +130,8 @@ impl Side {
                 let outcome = self.loader.load_stream(&target, cause).await;
                 self.happened(shard, Event::StreamLoaded { load, outcome });
             }
-            SideOrder::LoadPages { shard, load, stream_id, chunk, from, bytes_max } => {
-                let outcome = self.loader.load_pages(stream_id, chunk, from, bytes_max).await;
+            SideOrder::LoadPages { shard, load, order } => {
+                let outcome = self.loader.load_pages(order).await;
                 self.happened(shard, Event::PagesLoaded { load, outcome });
             }
             SideOrder::Authenticate { shard, connection, id, token, address, monotonic } => {

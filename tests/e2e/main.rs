@@ -21,6 +21,7 @@ mod kill;
 mod landing;
 mod logs;
 mod many_streams;
+mod pages;
 mod raw;
 mod recreate;
 mod root_token;

@@ -185,7 +185,8 @@ pub fn target(basin: &str, stream: &str) -> StreamRef {
 
 pub fn follow(target: &StreamRef, start: u64) -> Request<'static> {
     let params = ReadParams::new(ReadStart::SeqNum(start));
-    Request::OpenReadSession(OpenReadSession { target: target.clone(), params, credit_bytes: 1 << 20 })
+    let open = OpenReadSession { target: target.clone(), params, credit_bytes: 1 << 20, takes_pages: false };
+    Request::OpenReadSession(open)
 }
 
 /// A token that may do everything to streams whose names begin with `streams`.

@@ -56,6 +56,7 @@ fn follow(model: &mut Model, reader: ConnectionId) {
         target: samples::target("s"),
         params: ReadParams::new(ReadStart::TailOffset(0)),
         credit_bytes: CREDIT_BYTES_MAX,
+        takes_pages: false,
     };
     model.request(reader, SESSION, ShardRequest::OpenReadSession(open));
 }

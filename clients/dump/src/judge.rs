@@ -1,11 +1,13 @@
 //! What the protocol crate itself says of a frame: whether a peer would accept it, and what its batches hold.
 
 use bytes::Bytes;
+use riverrun_core::chunk::{Decompressor, PageCodec, PageEntry, decode_page};
+use riverrun_core::stored::StoredError;
 use riverrun_protocol::batch::{Batch, check_ingest};
 use riverrun_protocol::error::DecodeError;
 use riverrun_protocol::frame::FrameClass;
-use riverrun_protocol::response::ReadBatches;
-use riverrun_protocol::{ErrorFrame, FrameKind, Push, Request, Response};
+use riverrun_protocol::response::{CompressedPage, ReadBatches};
+use riverrun_protocol::{ErrorCode, ErrorFrame, FrameKind, Push, Request, Response};
 
 /// The protocol's verdict on a frame's body.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -75,8 +77,46 @@ fn response(kind: u8, body: &Bytes) -> Result<Option<Batches>, DecodeError> {
 fn push(kind: u8, body: &Bytes) -> Result<Option<Batches>, DecodeError> {
     match Push::parse(kind, body.clone())? {
         Push::Records(read) => delivered(&read).map(Some),
-        _ => Ok(None),
+        Push::Page(page) => opened(&page).map(Some),
+        Push::Heartbeat { .. } | Push::Draining | Push::Throttled { .. } => Ok(None),
     }
+}
+
+/// A page as the reader judges it: its sum, what it decompresses to, every sum in there, and that its numbers are those it claims.
+fn opened(page: &CompressedPage) -> Result<Batches, DecodeError> {
+    let mut raw = decompressed(page)?;
+    let mut all = Batches::default();
+    while let Some(batch) = Batch::split_first(&mut raw)? {
+        batch.verify_payload()?;
+        let next = all.end_seq_num().unwrap_or(page.first_seq_num);
+        if batch.first_seq_num() != next {
+            return Err(damaged(format!("record {} stands in the page where {next} belongs", batch.first_seq_num())));
+        }
+        all.add(&batch);
+    }
+    match all.end_seq_num() {
+        Some(end) if end == page.end_seq_num => Ok(all),
+        _ => Err(damaged(format!("the page's records do not end at {}", page.end_seq_num))),
+    }
+}
+
+fn decompressed(page: &CompressedPage) -> Result<Bytes, DecodeError> {
+    let entry = PageEntry {
+        offset: 0,
+        stored_bytes: page.stored.len() as u32,
+        raw_bytes: page.raw_bytes,
+        crc: page.crc,
+        codec: PageCodec::Zstd,
+    };
+    let mut zstd = Decompressor::new().map_err(|why| damaged(why.to_string()))?;
+    decode_page(&entry, &page.stored, &mut zstd).map_err(|error| match error {
+        StoredError::Damaged { why, .. } => damaged(why),
+        other => damaged(other.to_string()),
+    })
+}
+
+fn damaged(what: String) -> DecodeError {
+    DecodeError { what, offset: 0, code: ErrorCode::Corrupt }
 }
 
 /// Batches to a reader, as the reader judges them: the server's sum and the producer's.
@@ -90,6 +130,10 @@ fn delivered(read: &ReadBatches) -> Result<Batches, DecodeError> {
 }
 
 impl Batches {
+    fn end_seq_num(&self) -> Option<u64> {
+        self.seq_nums.map(|(_, end)| end)
+    }
+
     /// Counts in a stamped batch that follows those before.
     pub fn add(&mut self, batch: &Batch) {
         let first_seq_num = self.seq_nums.map_or(batch.first_seq_num(), |(first, _)| first);

@@ -62,6 +62,7 @@ fn known<W: Walk>(kind: FrameKind, w: &mut W) -> Walked {
         K::Done | K::SessionEnded | K::Draining => no_options(w),
         K::Tail => response::tail(w),
         K::ReadBatches | K::Records => response::read_batches(w),
+        K::Page => response::page(w),
         K::Heartbeat => response::heartbeat(w),
         K::Throttled => response::throttled(w),
         K::Error => error::error(w),

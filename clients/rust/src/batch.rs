@@ -92,10 +92,13 @@ pub(crate) fn into_records(batch: &Batch) -> vec::IntoIter<Result<RecordView, Er
 /// Cuts received bytes into batches and verifies every sum down to the producer's (reliability.md F23, P8).
 pub(crate) fn verified(received: &ReadBatches) -> Result<Vec<Batch>, Error> {
     let batches = received.batches().map_err(|error| Error::corrupt("a batch as received", &error))?;
-    for batch in &batches {
-        batch.verify_payload().map_err(|error| damaged(batch, &error))?;
-    }
+    verify(&batches)?;
     Ok(batches)
+}
+
+/// The sums that parsing a batch leaves unchecked: those of its payload.
+pub(crate) fn verify(batches: &[Batch]) -> Result<(), Error> {
+    batches.iter().try_for_each(|batch| batch.verify_payload().map_err(|error| damaged(batch, &error)))
 }
 
 fn damaged(batch: &Batch, error: &riverrun_protocol::DecodeError) -> Error {

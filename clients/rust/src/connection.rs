@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use riverrun_protocol::frame::FrameHeader;
 use riverrun_protocol::limits::{CONNECTION_REQUESTS_MAX, FRAME_HEADER_BYTES};
-use riverrun_protocol::request::Request;
+use riverrun_protocol::request::{FEATURE_PAGES, Request};
 use riverrun_protocol::response::{HelloAccepted, Response};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
@@ -123,6 +123,11 @@ impl Connection {
 
     pub(crate) fn hello(&self) -> &HelloAccepted {
         &self.shared.hello
+    }
+
+    /// Whether its server sends history compressed to whoever takes it so.
+    pub(crate) fn has_pages(&self) -> bool {
+        self.hello().features & FEATURE_PAGES != 0
     }
 
     /// The shard whose streams it is used for, once that is known.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use riverrun_protocol::error::{DecodeError, ErrorCode, ErrorFrame, Outcome};
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::types::{FencingToken, NameError, Position};
 
 pub use causes::{Disconnect, MaybeDone, NotDone, Refusal, Terminal};
@@ -194,8 +194,8 @@ impl Error {
     }
 
     /// Received records fail their checksums.
-    pub(crate) fn corrupt(what: impl fmt::Display, error: &DecodeError) -> Self {
-        Self::Terminal(Terminal::Corrupt { why: format!("{what}: {error}") })
+    pub(crate) fn corrupt(what: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Self::Terminal(Terminal::Corrupt { why: format!("{what}: {why}") })
     }
 
     /// What every later input of a session or producer gets once `first` has ended it.

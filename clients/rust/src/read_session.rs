@@ -21,10 +21,12 @@ use crate::retry::Backoff;
 use crate::stream::StreamHandle;
 
 use live::{Frame, Live};
+use page::PageOpener;
 use resume::Resume;
 
 mod inbox;
 mod live;
+mod page;
 mod resume;
 
 /// What a session delivers.
@@ -53,6 +55,7 @@ pub struct ReadSession {
     resume: Resume,
     backoff: Backoff,
     link: Link,
+    pages: PageOpener,
     /// Of the push that is being delivered.
     batches: VecDeque<Batch>,
     /// The tail that came with it, true once all its batches are delivered.
@@ -87,6 +90,7 @@ impl ReadSession {
             resume,
             backoff: Backoff::new(policy),
             link: Link::Live(Box::new(live)),
+            pages: PageOpener::default(),
             batches: VecDeque::new(),
             tail: None,
             records: Vec::new().into_iter(),
@@ -203,14 +207,26 @@ impl ReadSession {
                 self.resume.on_heartbeat(tail, Instant::now());
                 Some(Ok(ReadEvent::Heartbeat(tail)))
             }
-            Frame::Records(read) => match verified(&read) {
-                Ok(batches) => {
-                    self.batches = batches.into();
-                    self.tail = read.tail;
-                    None
-                }
-                Err(error) => self.end(Some(error)),
-            },
+            Frame::Records(read) => self.on_batches(verified(&read), read.tail),
+            Frame::Page(page) => {
+                let batches = self.pages.open(&page);
+                self.on_batches(batches, None)
+            }
+        }
+    }
+
+    fn on_batches(
+        &mut self,
+        batches: Result<Vec<Batch>, Error>,
+        tail: Option<Position>,
+    ) -> Option<Result<ReadEvent, Error>> {
+        match batches {
+            Ok(batches) => {
+                self.batches = batches.into();
+                self.tail = tail;
+                None
+            }
+            Err(error) => self.end(Some(error)),
         }
     }
 

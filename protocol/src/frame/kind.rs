@@ -95,6 +95,7 @@ frame_kinds! {
     Heartbeat = 0x82,
     Draining = 0x83,
     Throttled = 0x84,
+    Page = 0x85,
     Error = 0xff,
 }
 

@@ -14,6 +14,9 @@ pub const MAGIC: &[u8; 4] = b"RVRN";
 pub const VERSION_MIN: u16 = 1;
 pub const VERSION_MAX: u16 = 1;
 
+/// A feature bit: the server sends `Page` pushes to read sessions that take them.
+pub const FEATURE_PAGES: u64 = 1;
+
 /// ```text
 ///  0 magic "RVRN" | 4 u32 options: none
 ///  8 u16 version_min | 10 u16 version_max | 12 u64 features
@@ -24,7 +27,7 @@ pub const VERSION_MAX: u16 = 1;
 pub struct Hello {
     pub version_min: u16,
     pub version_max: u16,
-    /// Feature bits the client understands. None are defined yet; a server ignores those it does not know.
+    /// Feature bits the client understands; a server ignores those it does not know. None are defined that the server must know of.
     pub features: u64,
     /// Access token; empty where none is given. Never logged, never shown by dump tools unless asked.
     pub token: Vec<u8>,

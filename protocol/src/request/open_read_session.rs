@@ -3,12 +3,14 @@
 use bytes::{BufMut, BytesMut};
 use nom::number::complete::le_u64;
 
-use super::read::{ReadParams, parse_params};
+use super::read::{ReadParams, parse_params_with};
 use super::{StreamRef, stream_ref};
 use crate::wire::Parsed;
 
+const TAKES_PAGES: u32 = 32;
+
 /// ```text
-/// 0 read parameters, as in Read
+/// 0 read parameters, as in Read; their option bit 5 = takes pages
 ///   u64 credit_bytes | u8 length, basin | u16 length, stream
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,21 +20,23 @@ pub struct OpenReadSession {
     /// Bytes of push frame bodies the reader is ready to take now. A push is sent while credit is above zero and is
     /// then subtracted whole (so credit may go below zero by one push): a small credit never wedges a large record.
     pub credit_bytes: u64,
+    /// Whether history may come as `Page` pushes. Only to a server that said so ([`crate::request::FEATURE_PAGES`]).
+    pub takes_pages: bool,
 }
 
 impl OpenReadSession {
     pub(super) fn write_body(&self, out: &mut BytesMut) {
-        self.params.write(out);
+        self.params.write_with(if self.takes_pages { TAKES_PAGES } else { 0 }, out);
         out.put_u64_le(self.credit_bytes);
         self.target.write(out);
     }
 }
 
 pub(super) fn parse(input: &[u8]) -> Parsed<'_, OpenReadSession> {
-    let (input, params) = parse_params(input)?;
+    let (input, (params, options)) = parse_params_with(input, TAKES_PAGES)?;
     let (input, credit_bytes) = le_u64(input)?;
     let (input, target) = stream_ref::parse(input)?;
-    Ok((input, OpenReadSession { target, params, credit_bytes }))
+    Ok((input, OpenReadSession { target, params, credit_bytes, takes_pages: options & TAKES_PAGES != 0 }))
 }
 
 #[cfg(test)]
@@ -44,7 +48,12 @@ mod tests {
     use crate::{FrameKind, Request};
 
     fn open(params: ReadParams) -> Request<'static> {
-        Request::OpenReadSession(OpenReadSession { target: target(), params, credit_bytes: 1 << 20 })
+        Request::OpenReadSession(OpenReadSession {
+            target: target(),
+            params,
+            credit_bytes: 1 << 20,
+            takes_pages: false,
+        })
     }
 
     #[test]
@@ -59,6 +68,15 @@ mod tests {
             start: ReadStart::TailOffset(9),
         };
         round_trip(&open(bounded));
+    }
+
+    #[test]
+    fn whether_it_takes_pages_is_an_option_of_its_own() {
+        let params = ReadParams { wait_secs: Some(4), ..ReadParams::new(ReadStart::SeqNum(1)) };
+        for takes_pages in [false, true] {
+            let open = OpenReadSession { target: target(), params: params.clone(), credit_bytes: 1, takes_pages };
+            round_trip(&Request::OpenReadSession(open));
+        }
     }
 
     #[test]

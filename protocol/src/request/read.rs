@@ -66,7 +66,12 @@ impl ReadParams {
     }
 
     pub(super) fn write(&self, out: &mut BytesMut) {
-        out.put_u32_le(self.options());
+        self.write_with(0, out);
+    }
+
+    /// With option bits that are not the parameters' own.
+    pub(super) fn write_with(&self, more_options: u32, out: &mut BytesMut) {
+        out.put_u32_le(self.options() | more_options);
         let (kind, value) = self.start.kind_and_value();
         out.put_u8(kind);
         out.put_u64_le(value);
@@ -78,7 +83,14 @@ impl ReadParams {
 }
 
 pub(super) fn parse_params(input: &[u8]) -> Parsed<'_, ReadParams> {
-    let (at_start, options) = wire::options(input, CLAMP | HAS_COUNT | HAS_BYTES | HAS_UNTIL | HAS_WAIT)?;
+    let (input, (params, _)) = parse_params_with(input, 0)?;
+    Ok((input, params))
+}
+
+/// Where option bits are allowed that are not the parameters' own, with those that are set.
+pub(super) fn parse_params_with(input: &[u8], more_options: u32) -> Parsed<'_, (ReadParams, u32)> {
+    let (at_start, options) =
+        wire::options(input, CLAMP | HAS_COUNT | HAS_BYTES | HAS_UNTIL | HAS_WAIT | more_options)?;
     let (input, start) = parse_start(at_start)?;
     let (input, count) = wire::optional(input, options & HAS_COUNT != 0, le_u64)?;
     let (input, bytes) = wire::optional(input, options & HAS_BYTES != 0, le_u64)?;
@@ -90,7 +102,8 @@ pub(super) fn parse_params(input: &[u8]) -> Parsed<'_, ReadParams> {
         // Judged from the request alone, before the stream is looked up: it must not create one (C1).
         return wire::invalid(at_start, "start `timestamp` exceeds or equal to `until`");
     }
-    Ok((input, ReadParams { start, clamp: options & CLAMP != 0, count, bytes, until, wait_secs }))
+    let params = ReadParams { start, clamp: options & CLAMP != 0, count, bytes, until, wait_secs };
+    Ok((input, (params, options & more_options)))
 }
 
 fn parse_start(input: &[u8]) -> Parsed<'_, ReadStart> {

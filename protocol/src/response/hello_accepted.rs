@@ -17,7 +17,7 @@ use crate::wire::{self, Parsed};
 pub struct HelloAccepted {
     /// The version that both speak from here on: the highest that both know.
     pub version: u16,
-    /// The feature bits that both understand.
+    /// What the server can do beyond the version ([`crate::request::FEATURE_PAGES`]); a client ignores bits that it does not know.
     pub features: u64,
     pub shards: u16,
     /// The shard that holds this connection now.

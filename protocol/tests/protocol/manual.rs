@@ -86,6 +86,7 @@ fn the_limits_are_the_code_s() {
         (limits::BATCH_RECORDS_MAX.to_string(), "`BATCH_RECORDS_MAX`"),
         (limits::LIST_ENTRIES_MAX.to_string(), "`LIST_ENTRIES_MAX`"),
         (mib(limits::CREDIT_BYTES_MAX as usize), "`CREDIT_BYTES_MAX`"),
+        (mib(limits::PAGE_RAW_BYTES_MAX), "`PAGE_RAW_BYTES_MAX`"),
         (limits::CONNECTION_REQUESTS_MAX.to_string(), "`CONNECTION_REQUESTS_MAX`"),
         (format!("{} s", limits::UNARY_WAIT_SECS_MAX), "`UNARY_WAIT_SECS_MAX`"),
     ] {

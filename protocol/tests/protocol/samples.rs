@@ -13,6 +13,7 @@ use riverrun_protocol::{
     BasinName, Batch, ErrorCode, ErrorFrame, FrameKind, Level, Position, Push, Request, Response, StreamId, StreamName,
 };
 
+use crate::golden::from_hex;
 use crate::support::{error_bytes, push_bytes, request_bytes, response_bytes, slice_of, stamped_bytes, with_headers};
 
 fn basin() -> BasinName {
@@ -116,6 +117,10 @@ fn token_id() -> TokenId {
     TokenId::new("team a/ci").unwrap()
 }
 
+fn open_read_session() -> OpenReadSession {
+    OpenReadSession { target: target(), params: params(), credit_bytes: 1 << 20, takes_pages: false }
+}
+
 /// With a batch each, where one belongs.
 pub fn requests(batch: &[u8]) -> Vec<(String, Request<'_>)> {
     let whole = whole_requests(batch).into_iter().map(|request| (name_of(request.kind(), ""), request));
@@ -177,7 +182,7 @@ fn whole_requests(batch: &[u8]) -> Vec<Request<'_>> {
         Request::CloseAppendSession,
         Request::CheckTail(target()),
         Request::Read(Read { target: target(), params: params() }),
-        Request::OpenReadSession(OpenReadSession { target: target(), params: params(), credit_bytes: 1 << 20 }),
+        Request::OpenReadSession(open_read_session()),
         Request::GrantCredit(GrantCredit { bytes: 1 << 16 }),
         Request::CloseReadSession,
     ]
@@ -225,6 +230,7 @@ fn other_requests(batch: &[u8]) -> Vec<(&'static str, Request<'_>)> {
         ("plain", Request::SessionAppend(SessionAppend { conditions: unconditional, batch })),
         ("match_seq_num", Request::SessionAppend(SessionAppend { conditions: numbered, batch })),
         ("fencing_token", Request::SessionAppend(SessionAppend { conditions: fenced, batch })),
+        ("pages", Request::OpenReadSession(OpenReadSession { takes_pages: true, ..open_read_session() })),
     ]
 }
 
@@ -323,12 +329,28 @@ fn other_responses() -> Vec<(&'static str, Response)> {
     ]
 }
 
+/// The stamped batch, compressed once and for all: what another zstd would make of it is as good, and other bytes.
+const COMPRESSED: &str = "
+    28 b5 2f fd 20 ed f5 03 00 c4 05 01 00 00 00 03 00 00 00 25 00 aa 0a 45 20 08 0d b3 41 00 ab 29
+    00 88 13 00 28 23 00 4f 30 81 3b 05 b0 9a 1b 6f 9c 01 00 00 02 00 00 00 0e 00 00 00 06 00 00 00
+    01 07 66 69 72 73 74 05 04 6c 65 76 65 6c 77 61 72 6e 01 00 6b 73 65 63 6f 6e 64 00 05 66 65 6e
+    63 65 74 6f 6b 65 6e 0e 00 47 05 98 2a ef c5 86 53 19 06 f9 00 89 ad 08 2c 15 10 e0 07 b8 03 0c
+    08 3a 06 aa c4 40 17
+";
+
+pub fn page() -> CompressedPage {
+    let stored = Bytes::from(from_hex(COMPRESSED));
+    let (raw_bytes, crc) = (stamped().len() as u32, crc32c::crc32c(&stored));
+    CompressedPage { raw_bytes, crc, first_seq_num: 41, end_seq_num: 44, stored }
+}
+
 pub fn pushes() -> Vec<(String, Push)> {
     let all = [
         Push::Records(ReadBatches { tail: Some(at(44)), parts: vec![stamped().freeze()] }),
         Push::Heartbeat { tail: at(44) },
         Push::Draining,
         Push::Throttled { retry_after_ms: 0x2ee },
+        Push::Page(page()),
     ];
     all.into_iter().map(|push| (name_of(push.kind(), ""), push)).collect()
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use riverrun_protocol::access::{OperationGroups, Operations, ResourceSet, TokenRates, TokenScope};
 use riverrun_protocol::batch::Record;
 use riverrun_protocol::config::*;
+use riverrun_protocol::limits::PAGE_RAW_BYTES_MAX;
 use riverrun_protocol::request::*;
 use riverrun_protocol::response::*;
 use riverrun_protocol::types::{FencingToken, RequestToken, TokenId};
@@ -209,8 +210,8 @@ pub fn request() -> impl Strategy<Value = Request<'static>> {
         Just(Request::CloseAppendSession),
         target().prop_map(Request::CheckTail),
         (target(), params()).prop_map(|(target, params)| Request::Read(Read { target, params })),
-        (target(), params(), any::<u64>()).prop_map(|(target, params, credit_bytes)| {
-            Request::OpenReadSession(OpenReadSession { target, params, credit_bytes })
+        (target(), params(), any::<u64>(), any::<bool>()).prop_map(|(target, params, credit_bytes, takes_pages)| {
+            Request::OpenReadSession(OpenReadSession { target, params, credit_bytes, takes_pages })
         }),
         any::<u64>().prop_map(|bytes| Request::GrantCredit(GrantCredit { bytes })),
         Just(Request::CloseReadSession),
@@ -396,9 +397,24 @@ pub fn response() -> impl Strategy<Value = Response> {
     ]
 }
 
+/// What is in the frame is nobody's business here.
+fn page() -> impl Strategy<Value = CompressedPage> {
+    let numbers = (0..u64::MAX).prop_flat_map(|first| (Just(first), first + 1..=u64::MAX));
+    (bytes(1..300), 300..=PAGE_RAW_BYTES_MAX as u32, any::<u32>(), numbers).prop_map(
+        |(stored, raw_bytes, crc, (first_seq_num, end_seq_num))| CompressedPage {
+            raw_bytes,
+            crc,
+            first_seq_num,
+            end_seq_num,
+            stored,
+        },
+    )
+}
+
 pub fn push() -> impl Strategy<Value = Push> {
     prop_oneof![
         read_batches(1).prop_map(Push::Records),
+        page().prop_map(Push::Page),
         position().prop_map(|tail| Push::Heartbeat { tail }),
         Just(Push::Draining),
         any::<u32>().prop_map(|retry_after_ms| Push::Throttled { retry_after_ms }),

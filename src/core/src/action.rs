@@ -81,14 +81,11 @@ pub enum Action {
         target: StreamRef,
         cause: LoadCause,
     },
-    /// Fetch, check and parse the stream's records in this chunk; answered by `PagesLoaded` with whole batches: the first one that
-    /// holds or follows `from`, then as many as `bytes_max` allows, at least one.
+    /// Fetch and check the stream's records in this chunk; answered by `PagesLoaded`: first what holds or follows the start, then as
+    /// much as is allowed, at least one batch or page.
     LoadPages {
         load: LoadId,
-        stream_id: StreamId,
-        chunk: ChunkId,
-        from: PagesFrom,
-        bytes_max: usize,
+        order: PagesOrder,
     },
     /// The shard cannot go on (journal failure, fenced). Nothing more is acknowledged; the process ends, saying why.
     Fatal {
@@ -109,6 +106,17 @@ pub enum Action {
     },
     /// After `DrainRequested`: all is answered and published.
     Drained,
+}
+
+/// Which pages of a chunk to load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PagesOrder {
+    pub stream_id: StreamId,
+    pub chunk: ChunkId,
+    pub from: PagesFrom,
+    pub bytes_max: usize,
+    /// Pages that begin at the start or follow it, and hold nothing but this stream's records, are wanted as they are stored.
+    pub as_stored: bool,
 }
 
 /// Which auto-create switch applies (`s2-semantics.md` E7).

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use riverrun_protocol::batch::Batch;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::{AppendConditions, GrantCredit, OpenReadSession, Read, StreamRef};
+use riverrun_protocol::response::CompressedPage;
 use riverrun_protocol::types::StreamId;
 
 use crate::chunk::StreamState;
@@ -152,11 +153,11 @@ pub enum Event<'a> {
         load: LoadId,
         outcome: Result<LoadedStream, LoadFailure>,
     },
-    /// Batches in order of position, first one holding or following the asked-for start, checked (page sums) and parsed; empty if
-    /// the chunk holds nothing at or after the start.
+    /// Batches in order of position, first one holding or following the asked-for start, checked (page sums) and parsed; or whole
+    /// pages from the start on, checked and not opened, where those were wanted; empty if the chunk holds nothing at or after it.
     PagesLoaded {
         load: LoadId,
-        outcome: Result<Vec<Batch>, LoadFailure>,
+        outcome: Result<Vec<Loaded>, LoadFailure>,
     },
     /// The first step of a deletion, which a crash undoes: accept nothing more for this stream (`StreamDeletionPending`), let what
     /// was accepted become stable, then answer `StreamClosed`.
@@ -231,6 +232,47 @@ pub enum StoreFailure {
     Transient(String),
     /// A newer epoch owns the store, or the store refuses for good: stop acknowledging, end the process.
     Fatal(String),
+}
+
+/// A piece of history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Loaded {
+    Batch(Batch),
+    /// For a reader that opens it itself.
+    Page(CompressedPage),
+}
+
+impl Loaded {
+    /// `None`: it was not opened.
+    pub fn batch(&self) -> Option<&Batch> {
+        match self {
+            Self::Batch(batch) => Some(batch),
+            Self::Page(_) => None,
+        }
+    }
+
+    pub fn first_seq_num(&self) -> u64 {
+        match self {
+            Self::Batch(batch) => batch.first_seq_num(),
+            Self::Page(page) => page.first_seq_num,
+        }
+    }
+
+    /// Exclusive.
+    pub fn end_seq_num(&self) -> u64 {
+        match self {
+            Self::Batch(batch) => batch.end_seq_num(),
+            Self::Page(page) => page.end_seq_num,
+        }
+    }
+
+    /// What it holds in memory.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Batch(batch) => batch.bytes().len(),
+            Self::Page(page) => page.stored.len(),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -120,7 +120,7 @@ const _: () = assert!(PAGE_LOADS_INFLIGHT_MAX * FRAME_BODY_BYTES_MAX <= LOADED_B
 /// records: 64 KiB pages compress 7 % worse; 1 MiB pages 3 % better, and quadruple what a reader of one record decompresses.
 pub const PAGE_RAW_BYTES_TARGET: usize = 256 << 10;
 /// A page that claims more is damaged: the decompressor's room is never larger (reliability.md F49).
-pub const PAGE_RAW_BYTES_MAX: usize = 2 << 20;
+pub use riverrun_protocol::limits::PAGE_RAW_BYTES_MAX;
 /// A stream with fewer bytes than this in a chunk shares its page with others.
 pub const PAGE_SHARED_BYTES_MAX: usize = 64 << 10;
 /// Pages of one stream stored as they are, after one that did not compress, before the next is tried.

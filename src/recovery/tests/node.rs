@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use riverrun_core::action::{LoadCause, PagesFrom};
+use riverrun_core::action::{LoadCause, PagesFrom, PagesOrder};
 use riverrun_core::chunk::{ChunkId, ChunkInput, Lane};
 use riverrun_core::control::{EpochRow, StreamEntry, keys, shard_of};
-use riverrun_core::event::StoreFailure;
+use riverrun_core::event::{Loaded, StoreFailure};
 use riverrun_protocol::batch::Batch;
 use riverrun_protocol::config::BasinConfig;
 use riverrun_protocol::request::CreateBasin;
@@ -248,7 +248,10 @@ impl Node {
         let mut batches = Vec::new();
         for range in &loaded.chunks {
             let from = PagesFrom::SeqNum(range.first_seq_num);
-            batches.extend(self.loader.load_pages(id, range.chunk, from, usize::MAX).await.expect("loads"));
+            let (chunk, bytes_max) = (range.chunk, usize::MAX);
+            let order = PagesOrder { stream_id: id, chunk, from, bytes_max, as_stored: false };
+            let loaded = self.loader.load_pages(order).await.expect("loads");
+            batches.extend(loaded.iter().filter_map(Loaded::batch).cloned());
         }
         batches.extend(self.unpublished.get(&id).into_iter().flat_map(|(_, batches)| batches.clone()));
         let mut next = 0;

@@ -51,9 +51,7 @@ impl Worker {
             Action::LoadStream { load, target, cause } => {
                 self.side.order(SideOrder::LoadStream { shard, load, target, cause });
             }
-            Action::LoadPages { load, stream_id, chunk, from, bytes_max } => {
-                self.side.order(SideOrder::LoadPages { shard, load, stream_id, chunk, from, bytes_max });
-            }
+            Action::LoadPages { load, order } => self.side.order(SideOrder::LoadPages { shard, load, order }),
             // What was decided together with it is carried out: the answers that say what became of each request.
             Action::Fatal { reason } => self.fatal = self.fatal.take().or(Some(reason)),
             Action::StreamClosed { call, outcome } => self.calls.closed(call, outcome),

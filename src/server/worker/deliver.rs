@@ -5,7 +5,7 @@ use riverrun_core::event::{ConnectionId, Event, ShardRequest};
 use riverrun_protocol::error::{DecodeError, ErrorCode, ErrorFrame, Outcome};
 use riverrun_protocol::frame::{FrameHeader, FrameKind};
 use riverrun_protocol::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, CONNECTION_REQUESTS_MAX, FRAME_BODY_BYTES_MAX};
-use riverrun_protocol::request::{Hello, Request};
+use riverrun_protocol::request::{FEATURE_PAGES, Hello, Request};
 use riverrun_protocol::response::{HelloAccepted, Push, Response};
 
 use super::Worker;
@@ -108,7 +108,7 @@ impl Worker {
         self.strangers.remove(&id.0);
         let accepted = HelloAccepted {
             version: VERSION,
-            features: 0,
+            features: FEATURE_PAGES,
             shards,
             shard: index,
             frame_body_bytes_max: FRAME_BODY_BYTES_MAX as u32,

@@ -112,8 +112,8 @@ impl CoreDoor {
                 let outcome = self.model.load_stream(&target, cause, self.now.wall_ms);
                 self.happened.push_back(Event::StreamLoaded { load, outcome });
             }
-            Action::LoadPages { load, stream_id, chunk, from, bytes_max } => {
-                let outcome = Ok(self.model.load_pages(stream_id, chunk, from, bytes_max));
+            Action::LoadPages { load, order } => {
+                let outcome = Ok(self.model.load_pages(&order));
                 self.happened.push_back(Event::PagesLoaded { load, outcome });
             }
             Action::StreamClosed { call, outcome } => self.on_stream_closed(call, outcome),

@@ -127,18 +127,21 @@ fn conditions<W: Walk>(w: &mut W, there: u64) -> Walked {
 }
 
 pub fn read<W: Walk>(w: &mut W) -> Walked {
-    read_parameters(w)?;
+    read_parameters(w, READ_OPTIONS)?;
     stream(w)
 }
 
 pub fn open_read_session<W: Walk>(w: &mut W) -> Walked {
-    read_parameters(w)?;
+    read_parameters(w, READ_SESSION_OPTIONS)?;
     w.plain("credit_bytes", 8)?;
     stream(w)
 }
 
-fn read_parameters<W: Walk>(w: &mut W) -> Walked {
-    let there = options(w, &["clamp", "count", "bytes", "until", "wait_secs"])?;
+const READ_OPTIONS: &[&str] = &["clamp", "count", "bytes", "until", "wait_secs"];
+const READ_SESSION_OPTIONS: &[&str] = &["clamp", "count", "bytes", "until", "wait_secs", "takes_pages"];
+
+fn read_parameters<W: Walk>(w: &mut W, option_names: &'static [&'static str]) -> Walked {
+    let there = options(w, option_names)?;
     w.group("start", |w| {
         w.uint(Uint::new("kind", 1, Show::Named(start_kind)))?;
         w.plain("value", 8)

@@ -162,6 +162,16 @@ pub fn read_batches<W: Walk>(w: &mut W) -> Walked {
     batch::batches(w)
 }
 
+/// What is compressed belongs to the application, as the records in it do.
+pub fn page<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    w.uint(Uint::new("raw_bytes", 4, Show::Plain).required())?;
+    w.uint(Uint::new("crc", 4, Show::Hex).required())?;
+    w.uint(Uint::new("first_seq_num", 8, Show::Plain).required())?;
+    w.uint(Uint::new("end_seq_num", 8, Show::Plain).required())?;
+    w.run(Run { name: "stored", length: Length::Rest, meaning: Meaning::Payload, default: None }).map(drop)
+}
+
 pub fn heartbeat<W: Walk>(w: &mut W) -> Walked {
     no_options(w)?;
     position(w, "tail")

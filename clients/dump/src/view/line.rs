@@ -15,6 +15,10 @@ use crate::view::{Options, Payload, Sighting, Time};
 /// Fields that say the same in every frame of a kind.
 const SILENT: [&str; 3] = ["magic", "reserved", "options"];
 
+/// Fields that the line tells in words of its own.
+const ELSEWHERE: [&str; 8] =
+    ["basin", "stream", "batch", "batches", "first_seq_num", "end_seq_num", "stored", "undecoded"];
+
 /// One line, and one more per record where payloads are to be shown.
 pub fn print(out: &mut dyn Write, sighting: &Sighting, options: &Options) -> io::Result<()> {
     writeln!(out, "{}", line(sighting, options))?;
@@ -80,7 +84,8 @@ fn frame(columns: &mut Vec<String>, described: &Described, options: &Options) {
     columns.extend(switches(&described.fields));
     let told = described.fields.iter().filter(|field| is_told(field));
     columns.extend(told.map(|field| value::named(field, options)));
-    columns.extend(described.judged.batches.as_ref().map(batches).or_else(|| batches_undecoded(&described.fields)));
+    columns.extend(stored_page(&described.fields));
+    columns.extend(described.judged.batches.as_ref().map(batches).or_else(|| claimed(&described.fields)));
     columns.extend(verdict(described));
 }
 
@@ -106,7 +111,7 @@ fn switches(fields: &[Field]) -> Option<String> {
 
 /// Whether a field earns its place on the line.
 fn is_told(field: &Field) -> bool {
-    if SILENT.contains(&field.name) || ["basin", "stream", "batch", "batches", "undecoded"].contains(&field.name) {
+    if SILENT.contains(&field.name) || ELSEWHERE.contains(&field.name) {
         return false;
     }
     match &field.value {
@@ -138,8 +143,23 @@ pub fn batches(batches: &Batches) -> String {
     text
 }
 
-/// What the header of a batch claims that the protocol refuses.
-fn batches_undecoded(fields: &[Field]) -> Option<String> {
+/// How much of a page there is; its bytes mean nothing to a line.
+fn stored_page(fields: &[Field]) -> Option<String> {
+    let Value::Payload(stored) = &field::find(fields, "stored")?.value else { return None };
+    Some(format!("stored={}B", stored.len()))
+}
+
+/// What a frame says of the batches in it that the protocol refuses.
+fn claimed(fields: &[Field]) -> Option<String> {
+    claimed_by_header(fields).or_else(|| claimed_by_page(fields))
+}
+
+fn claimed_by_page(fields: &[Field]) -> Option<String> {
+    let first = field::number(fields, "first_seq_num")?;
+    Some(format!("seq={first}..{}", field::number(fields, "end_seq_num")?))
+}
+
+fn claimed_by_header(fields: &[Field]) -> Option<String> {
     let records = field::number(fields, "batch.record_count")?;
     let payload = field::number(fields, "batch.payload_bytes")?;
     Some(format!("records={records} payload={payload}B"))

@@ -20,7 +20,7 @@ use riverrun_protocol::{
 };
 
 use crate::any_control;
-use crate::samples::{error, push, request, response, session_append, stamped};
+use crate::samples::{error, page_of, push, request, response, session_append, stamped};
 
 pub type Frame = BoxedStrategy<Bytes>;
 
@@ -61,6 +61,7 @@ pub fn of_kind(kind: FrameKind) -> Frame {
         K::SessionEnded => Just(response(&Response::SessionEnded)).boxed(),
         K::ReadBatches => batches(0..4).prop_map(|all| response(&Response::ReadBatches(all))).boxed(),
         K::Records => batches(1..4).prop_map(|all| push(&Push::Records(all))).boxed(),
+        K::Page => page(),
         K::Heartbeat => position().prop_map(|tail| push(&Push::Heartbeat { tail })).boxed(),
         K::Draining => Just(push(&Push::Draining)).boxed(),
         K::Throttled => any::<u32>().prop_map(|retry_after_ms| push(&Push::Throttled { retry_after_ms })).boxed(),
@@ -138,6 +139,21 @@ fn batches(count: std::ops::Range<usize>) -> impl Strategy<Value = ReadBatches> 
     })
 }
 
+/// Batches without a gap; each has a header with zeros, so that compressing them makes them smaller.
+fn page() -> Frame {
+    (any::<[u8; 16]>(), 0..u64::MAX / 2, vec(sent(), 1..4))
+        .prop_map(|(id, first_seq_num, all)| {
+            let mut next = first_seq_num;
+            let stamp = |sent| {
+                let batch = stamped(sent, StreamId(id), next);
+                next = batch.end_seq_num();
+                batch
+            };
+            push(&Push::Page(page_of(&all.into_iter().map(stamp).collect::<Vec<_>>())))
+        })
+        .boxed()
+}
+
 fn of_connection(kind: FrameKind) -> Frame {
     let names = ("[a-z0-9-]{0,20}".prop_filter("a filter", |name| !name.starts_with('-')), "[^\0]{0,20}", any::<u32>());
     let hello = (any::<(u16, u16, u64)>(), vec(any::<u8>(), 0..50), "\\PC{0,20}");
@@ -185,9 +201,9 @@ fn of_reading(kind: FrameKind) -> Frame {
         |(start, clamp, count, bytes, until, wait_secs)| ReadParams { start, clamp, count, bytes, until, wait_secs },
     );
     let is_session = kind == FrameKind::OpenReadSession;
-    (target(), params, any::<u64>())
-        .prop_map(move |(target, params, credit_bytes)| match is_session {
-            true => request(&Request::OpenReadSession(OpenReadSession { target, params, credit_bytes })),
+    (target(), params, any::<(u64, bool)>())
+        .prop_map(move |(target, params, (credit_bytes, takes_pages))| match is_session {
+            true => request(&Request::OpenReadSession(OpenReadSession { target, params, credit_bytes, takes_pages })),
             false => request(&Request::Read(Read { target, params })),
         })
         .boxed()

@@ -49,7 +49,7 @@ fn one_line_of_every_kind() {
         -> CloseAppendSession id=7 20B
         -> CheckTail id=7 41B my-basin/"logs/web 1"
         -> Read id=7 78B my-basin/"logs/web 1" clamp start=seq_num:10 count=11 bytes=12 until=13 wait_secs=14
-        -> OpenReadSession id=7 58B my-basin/"logs/web 1" start=tail_offset:5 credit_bytes=1048576
+        -> OpenReadSession id=7 58B my-basin/"logs/web 1" takes_pages start=tail_offset:5 credit_bytes=1048576
         -> GrantCredit id=7 28B bytes=65536
         -> CloseReadSession id=7 20B
         <- HelloAccepted id=7 67B version=1 shards=4 shard=2 features=3 frame_body_bytes_max=2097152 batch_bytes_max=1114112 batch_records_max=1000 agent=riverrun/0.1.0
@@ -75,6 +75,7 @@ fn one_line_of_every_kind() {
         <- Heartbeat id=7 36B tail=40@1700000000040
         <- Draining id=7 20B
         <- Throttled id=7 24B retry_after_ms=750
+        <- Page id=7 203B raw_bytes=460 stored=159B batches=2 records=6 payload=60B metered=108B seq=20..26 time=1700000000021..=1700000000026
         <- Error id=7 63B code=unwritten outcome=not_done retry_after_ms=250 tail=40@1700000000040 message="nothing there yet"
         "#);
 }

@@ -216,6 +216,25 @@ fn a_change_of_a_basins_configuration() {
         ");
 }
 
+/// Of what is compressed only the size, unless asked.
+#[test]
+fn a_page_is_not_opened() {
+    insta::assert_snapshot!(hex(FrameKind::Page), @"
+        @0 <- Page id=7 203B raw_bytes=460 stored=159B batches=2 records=6 payload=60B metered=108B seq=20..26 time=1700000000021..=1700000000026
+                0  bb 00 00 00                                      ....              body_bytes=187
+                4  85                                               .                 kind=Page
+                5  00                                               .                 flags=0
+                6  00 00                                            ..                reserved=0
+                8  07 00 00 00 00 00 00 00                          ........          id=7
+               16  00 00 00 00                                      ....              options=
+               20  cc 01 00 00                                      ....              raw_bytes=460
+               24  04 a2 93 14                                      ....              crc=0x1493a204
+               28  14 00 00 00 00 00 00 00                          ........          first_seq_num=20
+               36  1a 00 00 00 00 00 00 00                          ........          end_seq_num=26
+               44  ..                                                                 stored=159B
+        ");
+}
+
 #[test]
 fn records_below_their_line() {
     let options = Options { payload: Some(Payload::Text), ..see::options(Format::Line) };

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use riverrun_dump::capture::{Cutter, Piece, bytes_of, pieces};
 use riverrun_dump::view::Format;
-use riverrun_protocol::FrameKind;
+use riverrun_protocol::response::CompressedPage;
+use riverrun_protocol::{FrameKind, Push};
 
-use crate::samples::sample;
+use crate::samples::{crc32c, page_of, push, sample, stamped_batch};
 use crate::{any, see};
 
 fn line_view(bytes: &[u8]) -> String {
@@ -62,6 +63,38 @@ fn bodies_that_break_a_rule_are_shown_with_the_reason() {
         <- Heartbeat id=7 35B tail={seq_num=40} BAD: Heartbeat: the body ends too early at byte 12
         -> 0x3e id=5 31B (a kind that this version does not know)
         "#);
+}
+
+/// Its sum, what it decompresses to, the sums in there, its numbers: whatever a reader would refuse.
+#[test]
+fn pages_that_a_reader_refuses_are_shown_with_the_reason() {
+    let sound = page_of(&[stamped_batch(20), stamped_batch(23)]);
+    let damaged = [stamped_batch(20).bytes().to_vec(), vec![7; 200]].concat();
+    let inside = zstd::bulk::compress(&damaged, 3).unwrap();
+    let pages = [
+        CompressedPage { crc: sound.crc ^ 1, ..sound.clone() },
+        CompressedPage { raw_bytes: sound.raw_bytes + 1, ..sound.clone() },
+        CompressedPage { first_seq_num: 19, ..sound.clone() },
+        CompressedPage { end_seq_num: 27, ..sound.clone() },
+        page_of(&[stamped_batch(20), stamped_batch(24)]),
+        CompressedPage {
+            raw_bytes: damaged.len() as u32,
+            crc: crc32c(&inside),
+            stored: inside.into(),
+            ..sound.clone()
+        },
+        CompressedPage { raw_bytes: 3, ..sound },
+    ];
+    let lines: Vec<String> = pages.into_iter().map(|page| see::line(&push(&Push::Page(page)))).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+        <- Page id=7 203B raw_bytes=460 stored=159B seq=20..26 BAD: the page in bytes 0..159 has a wrong checksum at byte 0
+        <- Page id=7 203B raw_bytes=461 stored=159B seq=20..26 BAD: the page in bytes 0..159 does not claim 461 raw bytes at byte 0
+        <- Page id=7 203B raw_bytes=460 stored=159B seq=19..26 BAD: record 20 stands in the page where 19 belongs at byte 0
+        <- Page id=7 203B raw_bytes=460 stored=159B seq=20..27 BAD: the page's records do not end at 27 at byte 0
+        <- Page id=7 203B raw_bytes=460 stored=159B seq=20..27 BAD: record 24 stands in the page where 23 belongs at byte 0
+        <- Page id=7 184B raw_bytes=430 stored=140B seq=20..26 BAD: batch header: batch version 7; this version knows 1 at byte 0
+        <- Page id=7 203B raw_bytes=3 stored=159B seq=20..26 BAD: Page: a page's sizes or numbers contradict each other at byte 0
+        ");
 }
 
 #[test]

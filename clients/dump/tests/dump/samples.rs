@@ -145,6 +145,7 @@ pub fn sample(kind: FrameKind) -> Bytes {
         K::ReadBatches => response(&Response::ReadBatches(read_batches())),
         K::ReadSessionOpened => response(&Response::ReadSessionOpened(session_opened())),
         K::Records => push(&Push::Records(read_batches())),
+        K::Page => push(&Push::Page(page_of(&[stamped_batch(20), stamped_batch(23)]))),
         K::Heartbeat => push(&Push::Heartbeat { tail: at(40) }),
         K::Draining => push(&Push::Draining),
         K::Throttled => push(&Push::Throttled { retry_after_ms: 750 }),
@@ -280,7 +281,7 @@ pub fn bounded() -> ReadParams {
 
 fn open_read_session() -> OpenReadSession {
     let params = ReadParams::new(ReadStart::TailOffset(5));
-    OpenReadSession { target: target(), params, credit_bytes: 1_048_576 }
+    OpenReadSession { target: target(), params, credit_bytes: 1_048_576, takes_pages: true }
 }
 
 fn hello_accepted() -> HelloAccepted {
@@ -337,6 +338,19 @@ pub fn read_batches() -> ReadBatches {
     all.push(stamped_batch(20).slice(1..3));
     all.push(stamped_batch(23).slice(0..3));
     all
+}
+
+/// These batches as they are stored.
+pub fn page_of(batches: &[Batch]) -> CompressedPage {
+    let raw: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    let stored = zstd::bulk::compress(&raw, 3).unwrap();
+    CompressedPage {
+        raw_bytes: raw.len() as u32,
+        crc: crc32c(&stored),
+        first_seq_num: batches[0].first_seq_num(),
+        end_seq_num: batches[batches.len() - 1].end_seq_num(),
+        stored: stored.into(),
+    }
 }
 
 fn unwritten() -> ErrorFrame {

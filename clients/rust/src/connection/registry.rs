@@ -17,7 +17,7 @@ pub(crate) enum Inbound {
     Response(Response),
     Push {
         push: Push,
-        /// What the push costs in credit.
+        /// Of its frame: what records cost in credit.
         body_bytes: u64,
     },
     Error(ErrorFrame),

@@ -1,15 +1,16 @@
 //! Where the connection's task leaves a read session's frames, and the session picks them up.
 //!
-//! What can pile up here is bounded by the credit that was granted: every push costs its body, a push without credit ends the
-//! connection, and heartbeats on end replace one another. So the connection's task never has to wait for a slow reader, and a
-//! server cannot make a reader hold more than it asked for.
+//! What can pile up here is bounded by the credit that was granted: every push costs its body, or what it decompresses to, a push
+//! without credit ends the connection, and heartbeats on end replace one another. So the connection's task never has to wait
+//! for a slow reader, and a server cannot make a reader hold more than it asked for.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use riverrun_protocol::FrameKind;
 use riverrun_protocol::error::ErrorFrame;
-use riverrun_protocol::response::{Push, ReadBatches, Response, SessionOpened};
+use riverrun_protocol::response::{CompressedPage, Push, ReadBatches, Response, SessionOpened};
 use riverrun_protocol::types::Position;
 use tokio::time::Instant;
 
@@ -20,7 +21,12 @@ use crate::error::Disconnect;
 #[derive(Debug)]
 pub(super) enum Item {
     Opened(SessionOpened),
-    Records { read: ReadBatches, body_bytes: u64 },
+    Records {
+        read: ReadBatches,
+        body_bytes: u64,
+    },
+    /// Still closed: whoever picks it up opens it.
+    Page(CompressedPage),
     Heartbeat(Position),
 }
 
@@ -43,6 +49,8 @@ struct State {
     end: Option<End>,
     reader: Option<Waker>,
     opened: bool,
+    /// Whether the server was told that it may send pages.
+    takes_pages: bool,
     /// As the server counts it, or more where a grant is still on its way to it.
     credit: i64,
     /// Until then the server reads nothing, as it said; so nothing of what was granted.
@@ -52,13 +60,14 @@ struct State {
 }
 
 impl Inbox {
-    /// `credit_bytes` goes out with the frame that opens the session.
-    pub(super) fn new(credit_bytes: u64) -> Self {
+    /// `credit_bytes` and `takes_pages` go out with the frame that opens the session.
+    pub(super) fn new(credit_bytes: u64, takes_pages: bool) -> Self {
         let state = State {
             items: VecDeque::new(),
             end: None,
             reader: None,
             opened: false,
+            takes_pages,
             credit: credit_bytes.min(i64::MAX as u64) as i64,
             throttled_until: None,
             abandoned: false,
@@ -108,12 +117,9 @@ impl State {
             return Err(format!("{} before the session was opened", push.kind()));
         }
         match push {
-            Push::Records(_) if self.credit <= 0 => Err("Records without credit".to_owned()),
-            Push::Records(read) => {
-                self.credit -= body_bytes as i64;
-                self.items.push_back(Item::Records { read, body_bytes });
-                Ok(())
-            }
+            Push::Records(read) => self.on_paid(FrameKind::Records, body_bytes, Item::Records { read, body_bytes }),
+            Push::Page(_) if !self.takes_pages => Err("a Page in a session that takes none".to_owned()),
+            Push::Page(page) => self.on_paid(FrameKind::Page, page.raw_bytes.into(), Item::Page(page)),
             Push::Heartbeat { tail } => {
                 if let Some(Item::Heartbeat(_)) = self.items.back() {
                     self.items.pop_back();
@@ -123,6 +129,15 @@ impl State {
             }
             Push::Draining | Push::Throttled { .. } => Err(format!("{} within a session", push.kind())),
         }
+    }
+
+    fn on_paid(&mut self, kind: FrameKind, bytes: u64, item: Item) -> Result<(), String> {
+        if self.credit <= 0 {
+            return Err(format!("{kind} without credit"));
+        }
+        self.credit -= bytes as i64;
+        self.items.push_back(item);
+        Ok(())
     }
 
     fn on_opened(&mut self, opened: SessionOpened) -> Result<(), String> {

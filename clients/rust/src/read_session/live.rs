@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use riverrun_protocol::request::{GrantCredit, OpenReadSession, ReadParams, Request};
-use riverrun_protocol::response::{ReadBatches, SessionOpened};
+use riverrun_protocol::response::{CompressedPage, ReadBatches, SessionOpened};
 use riverrun_protocol::types::Position;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -35,6 +35,7 @@ pub(super) struct Live {
 #[derive(Debug)]
 pub(super) enum Frame {
     Records(ReadBatches),
+    Page(CompressedPage),
     Heartbeat(Position),
 }
 
@@ -71,9 +72,10 @@ impl Live {
         config: ReadSessionConfig,
     ) -> Result<(Self, SessionOpened, bool), Error> {
         let connection = stream.pool.connection(stream.placement.get()).await?;
-        let inbox = Arc::new(Inbox::new(config.window()));
+        let (credit_bytes, takes_pages) = (config.window(), connection.has_pages());
+        let inbox = Arc::new(Inbox::new(credit_bytes, takes_pages));
         let request =
-            OpenReadSession { target: stream.target.clone(), params: params.clone(), credit_bytes: config.window() };
+            OpenReadSession { target: stream.target.clone(), params: params.clone(), credit_bytes, takes_pages };
         let id = connection.open_session(&Request::OpenReadSession(request), inbox.clone())?;
         let line = Line { connection, id, inbox };
         let opened = line.opened(stream.pool.config().request_timeout).await?;
@@ -103,6 +105,10 @@ impl Live {
                 self.take(body_bytes);
                 Ok(Some(Frame::Records(read)))
             }
+            Ok(Item::Page(page)) => {
+                self.take(page.raw_bytes.into());
+                Ok(Some(Frame::Page(page)))
+            }
             Ok(Item::Heartbeat(tail)) => Ok(Some(Frame::Heartbeat(tail))),
             Ok(Item::Opened(_)) => Err(Error::violation("a read session was opened twice")),
             Err(End::Clean) => Ok(None),
@@ -112,8 +118,8 @@ impl Live {
 
     /// Gives credit back in quarters of the window: often enough that the server never runs dry while the reader keeps up,
     /// seldom enough that small pushes do not cost a frame each.
-    fn take(&mut self, body_bytes: u64) {
-        self.taken_bytes += body_bytes;
+    fn take(&mut self, bytes: u64) {
+        self.taken_bytes += bytes;
         if self.taken_bytes < self.window_bytes.div_ceil(4) {
             return;
         }

@@ -77,6 +77,12 @@ impl Peer {
         hello
     }
 
+    /// As [`Peer::hello`], and says what it can do.
+    pub async fn hello_with(&mut self, features: u64) {
+        self.expect(FrameKind::Hello).await;
+        self.answer(0, &accepted_with(features, 0, 1)).await;
+    }
+
     /// The next frame; `None` once the client is gone.
     pub async fn next(&mut self) -> Option<Frame> {
         self.framed.next().await?.ok()
@@ -157,9 +163,13 @@ pub fn once() -> ClientConfig {
 }
 
 pub fn accepted(shard: u16, shards: u16) -> Response {
+    accepted_with(0, shard, shards)
+}
+
+pub fn accepted_with(features: u64, shard: u16, shards: u16) -> Response {
     Response::HelloAccepted(HelloAccepted {
         version: 1,
-        features: 0,
+        features,
         shards,
         shard,
         frame_body_bytes_max: riverrun_protocol::limits::FRAME_BODY_BYTES_MAX as u32,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use riverrun_client::{Batch, Record, RecordView};
 use riverrun_protocol::batch::{Stamp, encode, stamp};
-use riverrun_protocol::response::{Push, ReadBatches};
+use riverrun_protocol::response::{CompressedPage, Push, ReadBatches};
 use riverrun_protocol::types::{Position, StreamId};
 use std::ops::Range;
 
@@ -36,6 +36,19 @@ pub fn batch_of(stream_id: StreamId, numbers: Range<u64>, body: impl Fn(u64) -> 
 pub fn push(batches: &[Batch], tail: Option<u64>) -> Push {
     let parts = batches.iter().map(|batch| batch.bytes().clone()).collect();
     Push::Records(ReadBatches { tail: tail.map(position), parts })
+}
+
+/// A push of these batches, compressed as they are stored.
+pub fn page(batches: &[Batch]) -> Push {
+    let raw: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    let stored = zstd::bulk::compress(&raw, 3).expect("room for it");
+    Push::Page(CompressedPage {
+        raw_bytes: raw.len() as u32,
+        crc: crc32c::crc32c(&stored),
+        first_seq_num: batches[0].first_seq_num(),
+        end_seq_num: batches[batches.len() - 1].end_seq_num(),
+        stored: stored.into(),
+    })
 }
 
 pub fn heartbeat(tail: u64) -> Push {

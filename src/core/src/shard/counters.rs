@@ -30,7 +30,10 @@ pub struct ShardCounters {
     /// Batches or slices of batches sent to readers, and their records and bytes.
     pub pushes: u64,
     pub read_records: u64,
+    /// Decompressed.
     pub read_bytes: u64,
+    /// Pushed as they are stored.
+    pub read_pages: u64,
     /// Loads of pages from the store.
     pub page_loads: u64,
     pub heartbeats: u64,
@@ -79,6 +82,7 @@ impl ShardCounters {
             ("page_loads", self.page_loads),
             ("pushes", self.pushes),
             ("read_bytes", self.read_bytes),
+            ("read_pages", self.read_pages),
             ("read_records", self.read_records),
             ("read_sessions", self.read_sessions),
             ("readers", self.readers),

@@ -1,13 +1,12 @@
 //! What is not in memory any more: pages of chunks, loaded a piece at a time (design.md 7).
 
-use riverrun_protocol::batch::Batch;
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 
 use super::load::Load;
 use super::reader::{PageLoad, Reader, ReaderKey};
 use super::{Shard, Turn};
-use crate::action::{Action, PagesFrom};
-use crate::event::{ChunkRange, LoadFailure, LoadId};
+use crate::action::{Action, PagesFrom, PagesOrder};
+use crate::event::{ChunkRange, LoadFailure, LoadId, Loaded};
 use crate::limits::{LOADED_BYTES_MAX, PAGE_LOAD_BYTES_MAX, PAGE_LOADS_INFLIGHT_MAX};
 
 /// A load of pages on its way.
@@ -97,12 +96,15 @@ impl Shard {
         };
         let by_timestamp = reader.not_before.filter(|_| reader.loaded.is_empty()).map(PagesFrom::Timestamp);
         let from = by_timestamp.unwrap_or(PagesFrom::SeqNum(next));
-        let (stream_id, bytes_max) = (stream.entry.id, bytes_wanted(reader.bounds.bytes));
+        let is_whole = chunk.end_seq_num <= reader.limit(stream) && reader.bounds.allow_rest_of(&chunk, next);
+        let as_stored = reader.takes_pages() && by_timestamp.is_none() && is_whole;
+        let bytes_max = bytes_wanted(reader.bounds.bytes);
+        let order = PagesOrder { stream_id: stream.entry.id, chunk: chunk.chunk, from, bytes_max, as_stored };
         let load = self.loads.begin(Load::Pages(PagesWanted { reader: key, chunk, from }));
         self.readers[key].load = PageLoad::InFlight(load);
         self.page_loads_inflight += 1;
         self.counters.page_loads += 1;
-        turn.actions.push(Action::LoadPages { load, stream_id, chunk: chunk.chunk, from, bytes_max });
+        turn.actions.push(Action::LoadPages { load, order });
     }
 
     pub(super) fn on_pages_loaded(
@@ -110,7 +112,7 @@ impl Shard {
         turn: &mut Turn<'_>,
         load: LoadId,
         wanted: PagesWanted,
-        outcome: Result<Vec<Batch>, LoadFailure>,
+        outcome: Result<Vec<Loaded>, LoadFailure>,
     ) {
         self.page_loads_inflight -= 1;
         let Some(reader) = self.readers.get_mut(wanted.reader) else { return };
@@ -119,7 +121,7 @@ impl Shard {
         if !wanted.is_wanted_by(reader) {
             return self.mark_ready(wanted.reader);
         }
-        match outcome.map_err(failure).and_then(|batches| self.hold(&wanted, batches)) {
+        match outcome.map_err(failure).and_then(|loaded| self.hold(&wanted, loaded)) {
             Ok(()) => self.mark_ready(wanted.reader),
             Err(_) if self.goes_on_without_chunk(wanted.reader) => {}
             Err(error) => self.fail_reader(turn, wanted.reader, error),
@@ -127,12 +129,12 @@ impl Shard {
     }
 
     /// Checks that these are the records that come next, and no others, and holds them for the reader.
-    fn hold(&mut self, wanted: &PagesWanted, batches: Vec<Batch>) -> Result<(), ErrorFrame> {
+    fn hold(&mut self, wanted: &PagesWanted, loaded: Vec<Loaded>) -> Result<(), ErrorFrame> {
         let reader = &mut self.readers[wanted.reader];
         let stream = &self.streams[reader.stream.expect("only an admitted reader loads pages")];
         let found = match wanted.from {
             PagesFrom::SeqNum(seq_num) => seq_num,
-            PagesFrom::Timestamp(timestamp) => resolve(&batches, timestamp).ok_or_else(|| wanted.broken())?,
+            PagesFrom::Timestamp(timestamp) => resolve(&loaded, timestamp).ok_or_else(|| wanted.broken())?,
         };
         let mut next = found;
         if let PagesFrom::Timestamp(_) = wanted.from {
@@ -141,14 +143,15 @@ impl Shard {
             reader.not_before = None;
         }
         let start = next;
-        for batch in batches.into_iter().filter(|batch| batch.end_seq_num() > start) {
-            if batch.stream_id() != stream.entry.id || batch.first_seq_num() > next {
+        for piece in loaded.into_iter().filter(|piece| piece.end_seq_num() > start) {
+            let is_anothers = piece.batch().is_some_and(|batch| batch.stream_id() != stream.entry.id);
+            if is_anothers || piece.first_seq_num() > next {
                 return Err(wanted.broken());
             }
-            next = batch.end_seq_num();
-            reader.loaded_bytes += batch.bytes().len();
-            self.loaded_bytes += batch.bytes().len();
-            reader.loaded.push_back(batch);
+            next = piece.end_seq_num();
+            reader.loaded_bytes += piece.held_bytes();
+            self.loaded_bytes += piece.held_bytes();
+            reader.loaded.push_back(piece);
         }
         match reader.loaded.is_empty() {
             false => drop(self.holders.insert(wanted.reader)),
@@ -182,8 +185,8 @@ impl PagesWanted {
 }
 
 /// The sequence number of the first record with this timestamp or a later one.
-fn resolve(batches: &[Batch], timestamp: u64) -> Option<u64> {
-    let batch = batches.iter().find(|batch| batch.last_timestamp() >= timestamp)?;
+fn resolve(loaded: &[Loaded], timestamp: u64) -> Option<u64> {
+    let batch = loaded.iter().filter_map(Loaded::batch).find(|batch| batch.last_timestamp() >= timestamp)?;
     Some(batch.first_seq_num() + u64::from(batch.first_at_or_after(timestamp)))
 }
 

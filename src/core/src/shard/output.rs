@@ -50,13 +50,18 @@ impl FrameBytes {
     fn of_push(&self, push: &Push) -> u64 {
         match push {
             Push::Records(batches) => self.of_batches(batches),
+            Push::Page(page) => written(|out| push.write_head(0, out)) + page.stored.len() as u64,
             other => written(|out| other.write_head(0, out)),
         }
     }
 
-    /// The body of a `Records` push: what it costs a reader's credit.
-    pub(super) fn records_body(&self, batches: &ReadBatches) -> u64 {
-        self.of_batches(batches) - FRAME_HEADER_BYTES as u64
+    /// What a push costs a reader's credit: what the reader has to hold of it. Of records that is the body, of a page what it holds
+    /// decompressed.
+    pub(super) fn credit_cost(&self, push: &Push) -> u64 {
+        match push {
+            Push::Page(page) => page.raw_bytes.into(),
+            push => self.of_push(push) - FRAME_HEADER_BYTES as u64,
+        }
     }
 }
 

@@ -19,7 +19,8 @@ impl Shard {
         open: OpenReadSession,
     ) {
         let credit = open.credit_bytes.min(CREDIT_BYTES_MAX) as i64;
-        self.begin_read(turn, connection, id, &open.target, ReaderKind::Session { credit }, open.params);
+        let kind = ReaderKind::Session { credit, takes_pages: open.takes_pages };
+        self.begin_read(turn, connection, id, &open.target, kind, open.params);
     }
 
     pub(super) fn read_session_opened(&mut self, turn: &mut Turn<'_>, key: ReaderKey, stream: StreamKey) {
@@ -34,7 +35,7 @@ impl Shard {
     pub(super) fn on_grant_credit(&mut self, connection: ConnectionKey, id: u64, grant: GrantCredit) {
         let Some(InProgress::Reader(key)) = self.connections[connection].get(id) else { return };
         let reader = &mut self.readers[key];
-        if let ReaderKind::Session { credit } = &mut reader.kind {
+        if let ReaderKind::Session { credit, .. } = &mut reader.kind {
             let granted = grant.bytes.min(CREDIT_BYTES_MAX) as i64;
             *credit = (*credit + granted).min(CREDIT_BYTES_MAX as i64);
             if reader.stream.is_some() && reader.at_tail_index.is_none() {
@@ -61,13 +62,16 @@ impl Shard {
         let (connection, id) = (reader.connection, reader.id);
         let stream = &self.streams[reader.stream.expect("only an admitted reader takes records")];
         let tail = matches!(reader.phase, Phase::Following { .. }).then_some(stream.stable);
-        let batches = ReadBatches { tail, parts: taken.parts };
-        if let ReaderKind::Session { credit } = &mut reader.kind {
-            *credit -= self.frame_bytes.records_body(&batches) as i64;
+        let push = match taken.page {
+            Some(page) => Push::Page(page),
+            None => Push::Records(ReadBatches { tail, parts: taken.parts }),
+        };
+        if let ReaderKind::Session { credit, .. } = &mut reader.kind {
+            *credit -= self.frame_bytes.credit_cost(&push) as i64;
         }
         let stable_at = reader.woken_at.take();
         reader.on_delivered(turn.now.monotonic);
         self.delay_heartbeat(key, turn.now.monotonic);
-        self.push(turn, connection, id, Push::Records(batches), stable_at);
+        self.push(turn, connection, id, push, stable_at);
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use riverrun_protocol::batch::Batch;
 use riverrun_protocol::request::ReadParams;
 use riverrun_protocol::types::Position;
 
@@ -12,7 +11,7 @@ use super::connection::ConnectionKey;
 use super::slab::Key;
 use super::stream::{Stream, StreamKey};
 use super::take::{Bounds, Fill, Taken};
-use crate::event::LoadId;
+use crate::event::{LoadId, Loaded};
 
 pub(super) type ReaderKey = Key<Reader>;
 
@@ -43,7 +42,7 @@ pub(super) struct Reader {
     /// Its place in the stream's list of readers at the tail.
     pub(super) at_tail_index: Option<usize>,
     /// Some of history, in order, from the cursor on.
-    pub(super) loaded: VecDeque<Batch>,
+    pub(super) loaded: VecDeque<Loaded>,
     pub(super) loaded_bytes: usize,
     pub(super) load: PageLoad,
     /// It is in its connection's list of readers that can go on.
@@ -57,6 +56,8 @@ pub(super) enum ReaderKind {
     Session {
         /// Bytes of pushes that the client still takes; a push may take it below zero.
         credit: i64,
+        /// Its client opens pages of history itself.
+        takes_pages: bool,
     },
     /// What is gathered for the one answer.
     Single(Taken),
@@ -125,25 +126,30 @@ impl Reader {
         if follows { stream.stable.seq_num } else { self.admitted_tail }
     }
 
+    /// Whether pages of history may go to it as they are stored. What it follows comes with the tail, and is opened here.
+    pub(super) fn takes_pages(&self) -> bool {
+        matches!(self.kind, ReaderKind::Session { takes_pages: true, .. }) && matches!(self.phase, Phase::CatchUp)
+    }
+
     pub(super) fn fill(&self) -> Fill {
         if self.is_session() { Fill::Whole } else { Fill::Exact }
     }
 
     pub(super) fn has_credit(&self) -> bool {
         match self.kind {
-            ReaderKind::Session { credit } => credit > 0,
+            ReaderKind::Session { credit, .. } => credit > 0,
             ReaderKind::Single(_) => true,
         }
     }
 
     /// Where its loaded pages end; the cursor where it has none.
     pub(super) fn loaded_end(&self) -> u64 {
-        self.loaded.back().map_or(self.cursor, Batch::end_seq_num)
+        self.loaded.back().map_or(self.cursor, Loaded::end_seq_num)
     }
 
     /// Returns the bytes it held.
     pub(super) fn drop_first_loaded(&mut self) -> usize {
-        let bytes = self.loaded.pop_front().map_or(0, |batch| batch.bytes().len());
+        let bytes = self.loaded.pop_front().map_or(0, |piece| piece.held_bytes());
         self.loaded_bytes -= bytes;
         bytes
     }
@@ -152,7 +158,7 @@ impl Reader {
     pub(super) fn skip_to(&mut self, seq_num: u64) -> usize {
         (self.cursor, self.not_before) = (seq_num, None);
         let mut bytes = 0;
-        while self.loaded.front().is_some_and(|batch| batch.end_seq_num() <= seq_num) {
+        while self.loaded.front().is_some_and(|piece| piece.end_seq_num() <= seq_num) {
             bytes += self.drop_first_loaded();
         }
         bytes

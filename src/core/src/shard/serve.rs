@@ -5,12 +5,13 @@
 //! terabyte delays another by one push, and a turn of the loop is bounded however many followers a stream has.
 
 use riverrun_protocol::error::ErrorFrame;
-use riverrun_protocol::response::Response;
+use riverrun_protocol::response::{CompressedPage, Response};
 
 use super::connection::ConnectionKey;
 use super::reader::{PageLoad, Phase, Reader, ReaderKey, ReaderKind};
 use super::take::{Next, Taken};
 use super::{Shard, Turn};
+use crate::event::Loaded;
 use crate::limits::{READ_TURN_BYTES_MAX, READ_TURN_PUSHES_MAX};
 
 /// Why gathering records stopped.
@@ -137,24 +138,49 @@ impl Shard {
 
     /// `None` when everything loaded was taken.
     fn gather_loaded(&mut self, key: ReaderKey, limit: u64, taken: &mut Taken) -> Option<Stopped> {
-        let reader = &mut self.readers[key];
-        let fill = reader.fill();
-        while let Some(batch) = reader.loaded.front() {
-            if reader.cursor >= limit {
-                return Some(Stopped::AtLimit);
-            }
+        loop {
+            let reader = &mut self.readers[key];
+            let fill = reader.fill();
+            let batch = match reader.loaded.front()? {
+                _ if reader.cursor >= limit => return Some(Stopped::AtLimit),
+                Loaded::Batch(batch) => batch,
+                Loaded::Page(_) if !taken.is_empty() => return Some(Stopped::Full),
+                Loaded::Page(page) => {
+                    let page = page.clone();
+                    return Some(self.take_page(key, page, taken));
+                }
+            };
             let next = taken.take(batch, &mut reader.cursor, &mut reader.bounds, fill);
             if batch.end_seq_num() <= reader.cursor {
-                self.loaded_bytes -= reader.drop_first_loaded();
-                if reader.loaded.is_empty() {
-                    self.holders.remove(&key);
-                }
+                self.let_go_of_first_loaded(key);
             }
             if next == Next::Unwanted {
                 return Some(stopped_by(taken));
             }
         }
-        None
+    }
+
+    /// A page goes out whole. One of which the beginning was removed meanwhile is loaded again to be opened, and so is one for a
+    /// reader that has caught up since.
+    fn take_page(&mut self, key: ReaderKey, page: CompressedPage, taken: &mut Taken) -> Stopped {
+        let reader = &mut self.readers[key];
+        if page.first_seq_num != reader.cursor || !reader.takes_pages() {
+            self.loaded_bytes -= reader.drop_held();
+            self.holders.remove(&key);
+            return Stopped::NotLoaded;
+        }
+        reader.cursor = page.end_seq_num;
+        taken.take_page(page, &mut reader.bounds);
+        self.let_go_of_first_loaded(key);
+        stopped_by(taken)
+    }
+
+    fn let_go_of_first_loaded(&mut self, key: ReaderKey) {
+        let reader = &mut self.readers[key];
+        self.loaded_bytes -= reader.drop_first_loaded();
+        if reader.loaded.is_empty() {
+            self.holders.remove(&key);
+        }
     }
 
     fn gather_memory(&mut self, key: ReaderKey, limit: u64, taken: &mut Taken) -> Stopped {
@@ -185,7 +211,8 @@ impl Shard {
 
     fn count_read(&mut self, taken: &Taken) {
         self.counters.read_records += taken.records;
-        self.counters.read_bytes += taken.bytes;
+        self.counters.read_bytes += taken.page.as_ref().map_or(taken.bytes, |page| page.raw_bytes.into());
+        self.counters.read_pages += u64::from(taken.page.is_some());
     }
 
     /// The clean end.

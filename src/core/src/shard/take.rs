@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use riverrun_protocol::batch::Batch;
 use riverrun_protocol::limits::{BATCH_METERED_BYTES_MAX, BATCH_RECORDS_MAX};
+use riverrun_protocol::response::CompressedPage;
+
+use crate::event::ChunkRange;
 
 /// What is left of a read's bounds. A record that breaks one of them ends the read; there is no "at least one".
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,6 +17,13 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// Whether they let everything of the chunk through from this record on, so that no page of it has to be cut.
+    pub(super) fn allow_rest_of(&self, chunk: &ChunkRange, from: u64) -> bool {
+        self.count.is_none_or(|count| chunk.end_seq_num - from <= count)
+            && self.bytes.is_none()
+            && self.until.is_none_or(|until| chunk.last_timestamp < until)
+    }
+
     fn allows_all(&self, part: &Part<'_>) -> bool {
         self.count.is_none_or(|count| part.records() <= count)
             && self.bytes.is_none_or(|bytes| part.metered_bytes <= bytes)
@@ -48,10 +58,12 @@ impl Bounds {
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) parts: Vec<Bytes>,
+    /// Instead of parts: a page that goes out as it is stored.
+    pub(super) page: Option<CompressedPage>,
     pub(super) first_seq_num: Option<u64>,
     pub(super) records: u64,
     pub(super) metered_bytes: u64,
-    /// Of `parts`.
+    /// Of `parts` or `page`.
     pub(super) bytes: u64,
     /// A bound was reached or broken: nothing follows.
     pub(super) is_last: bool,
@@ -116,6 +128,16 @@ impl Taken {
             self.is_last |= bounds.is_exhausted();
         }
         if self.is_last { Next::Unwanted } else { Next::Wanted }
+    }
+
+    /// A page is a push of its own.
+    pub(super) fn take_page(&mut self, page: CompressedPage, bounds: &mut Bounds) {
+        self.first_seq_num = Some(page.first_seq_num);
+        self.records = page.end_seq_num - page.first_seq_num;
+        self.bytes = page.stored.len() as u64;
+        self.page = Some(page);
+        bounds.subtract(self.records, 0);
+        self.is_last = bounds.is_exhausted();
     }
 
     fn fits(&self, part: &Part<'_>) -> bool {

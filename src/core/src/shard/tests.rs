@@ -26,6 +26,7 @@ mod interleavings;
 mod journal;
 mod load;
 mod memory;
+mod pages;
 mod read_start;
 mod reconfigure;
 mod recovery;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use riverrun_core::action::{LoadCause, PagesFrom};
-use riverrun_core::chunk::{ChunkId, ChunkInput, StoredChunk, StreamState};
+use riverrun_core::action::{LoadCause, PagesFrom, PagesOrder};
+use riverrun_core::chunk::{ChunkId, ChunkInput, ChunkStream, StoredChunk, StreamState};
 use riverrun_core::control::{self, BasinEntry, Fresh, SYSTEM_DEFAULTS, StreamEntry, keys};
-use riverrun_core::event::{ChunkRange, Event, LoadFailure, LoadedStream};
+use riverrun_core::event::{ChunkRange, Event, LoadFailure, Loaded, LoadedStream};
 use riverrun_protocol::batch::Batch;
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::{BasinName, StreamId};
@@ -89,10 +89,11 @@ impl Model {
         Event::ChunkStored { chunk: chunk.id, outcome }
     }
 
-    pub(super) fn load_pages(&self, stream: StreamId, chunk: ChunkId, from: PagesFrom, bytes_max: usize) -> Vec<Batch> {
-        let chunk = &self.chunks[&chunk];
-        let part = chunk.streams.iter().find(|part| part.state.stream_id == stream).expect("a stream of this chunk");
-        let wanted = part.batches.iter().map(parse).filter(|batch| match from {
+    pub(super) fn load_pages(&self, order: &PagesOrder) -> Vec<Loaded> {
+        let chunk = &self.chunks[&order.chunk];
+        let is_it = |part: &&ChunkStream| part.state.stream_id == order.stream_id;
+        let part = chunk.streams.iter().find(is_it).expect("a stream of this chunk");
+        let wanted = part.batches.iter().map(parse).filter(|batch| match order.from {
             PagesFrom::SeqNum(seq_num) => batch.end_seq_num() > seq_num,
             PagesFrom::Timestamp(timestamp) => batch.last_timestamp() >= timestamp,
         });
@@ -100,9 +101,9 @@ impl Model {
         let fits = |batch: &Batch| {
             let is_first = bytes == 0;
             bytes += batch.bytes().len();
-            is_first || bytes <= bytes_max
+            is_first || bytes <= order.bytes_max
         };
-        wanted.take_while(fits).collect()
+        wanted.take_while(fits).map(Loaded::Batch).collect()
     }
 
     pub(super) fn forget(&mut self, id: StreamId) {

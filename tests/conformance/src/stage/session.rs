@@ -67,7 +67,8 @@ impl Stage<'_> {
     }
 
     fn send_open_read(&mut self, target: &StreamRef, params: ReadParams, credit_bytes: u64) -> u64 {
-        self.send(&Request::OpenReadSession(OpenReadSession { target: target.clone(), params, credit_bytes }))
+        let open = OpenReadSession { target: target.clone(), params, credit_bytes, takes_pages: false };
+        self.send(&Request::OpenReadSession(open))
     }
 
     /// A reader that takes one push, and then nothing until it grants more.

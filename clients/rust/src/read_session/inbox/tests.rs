@@ -4,7 +4,10 @@ use bytes::Bytes;
 use futures::task::noop_waker_ref;
 
 fn opened(credit_bytes: u64) -> Inbox {
-    let inbox = Inbox::new(credit_bytes);
+    opened_with(Inbox::new(credit_bytes, false))
+}
+
+fn opened_with(inbox: Inbox) -> Inbox {
     let opened = SessionOpened { stream_id: StreamId([1; 16]), shard: 0, tail: Position::default() };
     assert_eq!(inbox.on_frame(Inbound::Response(Response::ReadSessionOpened(opened))), Ok(Next::More));
     assert!(matches!(next(&inbox), Some(Ok(Item::Opened(_)))));
@@ -14,6 +17,12 @@ fn opened(credit_bytes: u64) -> Inbox {
 fn records(body_bytes: u64) -> Inbound {
     let parts = vec![Bytes::from_static(b"not looked at here")];
     Inbound::Push { push: Push::Records(ReadBatches { tail: None, parts }), body_bytes }
+}
+
+fn page(raw_bytes: u32) -> Inbound {
+    let stored = Bytes::from_static(b"not looked at here");
+    let page = CompressedPage { raw_bytes, crc: 0, first_seq_num: 0, end_seq_num: 1, stored };
+    Inbound::Push { push: Push::Page(page), body_bytes: 46 }
 }
 
 fn heartbeat(seq_num: u64) -> Inbound {
@@ -43,6 +52,23 @@ fn a_grant_counts_against_what_is_owed() {
     assert!(inbox.on_frame(records(1)).is_err(), "the balance is 0");
     inbox.grant(1);
     assert_eq!(inbox.on_frame(records(1)), Ok(Next::More));
+}
+
+#[test]
+fn a_page_costs_what_it_decompresses_to() {
+    let inbox = opened_with(Inbox::new(100, true));
+    assert_eq!(inbox.on_frame(page(99)), Ok(Next::More));
+    assert_eq!(inbox.on_frame(page(5000)), Ok(Next::More));
+    assert_eq!(inbox.on_frame(page(1)), Err("Page without credit".to_owned()));
+    assert!(inbox.on_frame(records(1)).is_err(), "there is one credit for both kinds");
+    inbox.grant(5000);
+    assert_eq!(inbox.on_frame(records(1)), Ok(Next::More));
+    assert!(matches!(next(&inbox), Some(Ok(Item::Page(CompressedPage { raw_bytes: 99, .. })))));
+}
+
+#[test]
+fn a_page_that_nobody_asked_for_is_a_violation() {
+    assert_eq!(opened(100).on_frame(page(1)), Err("a Page in a session that takes none".to_owned()));
 }
 
 #[test]
@@ -86,8 +112,9 @@ fn an_abandoned_inbox_keeps_nothing_and_still_sees_its_end() {
 
 #[test]
 fn frames_that_do_not_belong_are_violations() {
-    let unopened = Inbox::new(100);
+    let unopened = Inbox::new(100, true);
     assert!(unopened.on_frame(records(1)).is_err());
+    assert!(unopened.on_frame(page(1)).is_err());
     assert!(unopened.on_frame(heartbeat(0)).is_err());
     let inbox = opened(100);
     assert!(inbox.on_frame(Inbound::Response(Response::Pong { nonce: 0 })).is_err());

@@ -223,7 +223,7 @@ impl World {
         params: ReadParams,
         credit_bytes: u64,
     ) {
-        let open = OpenReadSession { target: target(stream), params, credit_bytes };
+        let open = OpenReadSession { target: target(stream), params, credit_bytes, takes_pages: self.takes_pages };
         self.request(connection, id, ShardRequest::OpenReadSession(open));
     }
 

@@ -113,6 +113,7 @@ impl Play {
 
     fn resume(&mut self, n: u64) {
         let from = self.seen.get(&n).copied().unwrap_or(0);
+        self.w.takes_pages = n % 2 == 1;
         self.w.open_read(reader(n), 1, stream_of(n), from_seq(from), 500);
     }
 

@@ -94,7 +94,12 @@ fn a_push_says_since_when_a_follower_could_have_had_it_and_history_does_not() {
     let (reader, producer) = (connection(1), connection(2));
     w.fill("s", &["old"]);
     w.hold(Hold::Writes);
-    let open = OpenReadSession { target: target("s"), params: from(ReadStart::SeqNum(0)), credit_bytes: MUCH };
+    let open = OpenReadSession {
+        target: target("s"),
+        params: from(ReadStart::SeqNum(0)),
+        credit_bytes: MUCH,
+        takes_pages: false,
+    };
     let request = ShardRequest::OpenReadSession(open);
     let catching_up = actions(&mut w, Event::RequestReceived { connection: reader, id: 1, request });
     assert_eq!((pushes(&catching_up), catching_up.iter().find_map(since)), (2, None), "a record and a heartbeat");

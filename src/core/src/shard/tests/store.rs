@@ -7,12 +7,39 @@ use bytes::Bytes;
 use riverrun_protocol::batch::{Batch, Command};
 use riverrun_protocol::config::{Retention, StorageClass, StreamConfig};
 use riverrun_protocol::request::StreamRef;
+use riverrun_protocol::response::CompressedPage;
 use riverrun_protocol::types::{BasinName, Position, StreamId, StreamName};
 
-use crate::action::{LoadCause, PagesFrom};
-use crate::chunk::{ChunkId, ChunkInput, Lane, StoredChunk, StreamState};
+use crate::action::{LoadCause, PagesFrom, PagesOrder};
+use crate::chunk::{ChunkId, ChunkInput, ChunkStream, Lane, StoredChunk, StreamState};
 use crate::control::{SYSTEM_DEFAULTS, StreamEntry};
-use crate::event::{ChunkRange, LoadFailure, LoadedStream, RecoveredStream};
+use crate::event::{ChunkRange, LoadFailure, Loaded, LoadedStream, RecoveredStream};
+
+/// So that a page has a middle.
+const BATCHES_PER_PAGE: usize = 2;
+
+/// Not compressed: nobody opens it but the model of the client.
+fn page_of(batches: &[Batch]) -> Loaded {
+    let raw: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    Loaded::Page(CompressedPage {
+        raw_bytes: raw.len() as u32,
+        crc: 0,
+        first_seq_num: batches[0].first_seq_num(),
+        end_seq_num: batches[batches.len() - 1].end_seq_num(),
+        stored: raw.into(),
+    })
+}
+
+/// At least one.
+fn up_to(bytes_max: usize, pieces: impl Iterator<Item = Loaded>) -> Vec<Loaded> {
+    let mut bytes = 0;
+    let fits = |piece: &Loaded| {
+        let is_first = bytes == 0;
+        bytes += piece.held_bytes();
+        is_first || bytes <= bytes_max
+    };
+    pieces.take_while(fits).collect()
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Store {
@@ -147,21 +174,29 @@ impl Store {
         batch.end_seq_num() <= self.by_id(batch.stream_id()).state.next.seq_num
     }
 
-    pub(super) fn load_pages(&self, stream: StreamId, chunk: ChunkId, from: PagesFrom, bytes_max: usize) -> Vec<Batch> {
-        let chunk = &self.chunks[&chunk];
-        let part = chunk.streams.iter().find(|part| part.state.stream_id == stream).expect("a stream of this chunk");
-        let batches = part.batches.iter().map(|batch| Batch::parse(batch.clone()).unwrap());
-        let wanted = batches.filter(|batch| match from {
+    pub(super) fn load_pages(&self, order: &PagesOrder) -> Vec<Loaded> {
+        let batches = self.batches_of(order);
+        let pages = batches.chunks(BATCHES_PER_PAGE).map(page_of).filter(|page| match order.from {
+            PagesFrom::SeqNum(seq_num) => page.end_seq_num() > seq_num,
+            PagesFrom::Timestamp(_) => false,
+        });
+        let pages: Vec<Loaded> = up_to(order.bytes_max, pages);
+        let begins_at_start = pages.first().is_some_and(|page| order.from == PagesFrom::SeqNum(page.first_seq_num()));
+        if order.as_stored && begins_at_start {
+            return pages;
+        }
+        let wanted = batches.into_iter().filter(|batch| match order.from {
             PagesFrom::SeqNum(seq_num) => batch.end_seq_num() > seq_num,
             PagesFrom::Timestamp(timestamp) => batch.last_timestamp() >= timestamp,
         });
-        let mut bytes = 0;
-        let fits = |batch: &Batch| {
-            let is_first = bytes == 0;
-            bytes += batch.bytes().len();
-            is_first || bytes <= bytes_max
-        };
-        wanted.take_while(fits).collect()
+        up_to(order.bytes_max, wanted.map(Loaded::Batch))
+    }
+
+    fn batches_of(&self, order: &PagesOrder) -> Vec<Batch> {
+        let chunk = &self.chunks[&order.chunk];
+        let is_it = |part: &&ChunkStream| part.state.stream_id == order.stream_id;
+        let part = chunk.streams.iter().find(is_it).expect("a stream of this chunk");
+        part.batches.iter().map(|batch| Batch::parse(batch.clone()).unwrap()).collect()
     }
 
     /// What recovery hands to the next epoch's shard, given the batches found in the journal.

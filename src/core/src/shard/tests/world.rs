@@ -9,14 +9,14 @@ use riverrun_protocol::access::Operation;
 use riverrun_protocol::batch::Batch;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::StreamRef;
-use riverrun_protocol::response::{Push, ReadBatches, Response};
+use riverrun_protocol::response::{CompressedPage, Push, ReadBatches, Response};
 use riverrun_protocol::types::{Position, StreamId};
 
 use super::client::{Said, target};
 use super::disk::{Disk, FILE_BYTES};
 use super::store::Store;
-use crate::action::{Action, LoadCause, NotClosed, PagesFrom};
-use crate::chunk::{ChunkId, ChunkInput};
+use crate::action::{Action, LoadCause, NotClosed, PagesOrder};
+use crate::chunk::ChunkInput;
 use crate::event::{CallId, CloseWhen, ConnectionId, Event, LoadFailure, LoadId, ShardRequest, StoreFailure};
 use crate::shard::{JournalConfig, Shard, ShardConfig};
 use crate::time::Now;
@@ -57,7 +57,9 @@ pub(super) struct World {
     files_wanted: usize,
     pub(super) chunks: VecDeque<Arc<ChunkInput>>,
     stream_loads: VecDeque<(LoadId, riverrun_protocol::request::StreamRef, LoadCause)>,
-    pub(super) page_loads: VecDeque<(LoadId, StreamId, ChunkId, PagesFrom, usize)>,
+    pub(super) page_loads: VecDeque<(LoadId, PagesOrder)>,
+    /// Whether sessions are opened by a client that takes pages.
+    pub(super) takes_pages: bool,
     said: BTreeMap<ConnectionId, Vec<(u64, Said)>>,
     unsent: BTreeMap<ConnectionId, u64>,
     pub(super) stopped: BTreeSet<ConnectionId>,
@@ -101,6 +103,7 @@ impl World {
             chunks: VecDeque::new(),
             stream_loads: VecDeque::new(),
             page_loads: VecDeque::new(),
+            takes_pages: false,
             said: BTreeMap::new(),
             unsent: BTreeMap::new(),
             stopped: BTreeSet::new(),
@@ -266,8 +269,8 @@ impl World {
     }
 
     fn pages_loaded(&mut self) -> Option<Event<'static>> {
-        let (load, stream, chunk, from, bytes_max) = self.page_loads.pop_front()?;
-        Some(Event::PagesLoaded { load, outcome: Ok(self.store.load_pages(stream, chunk, from, bytes_max)) })
+        let (load, order) = self.page_loads.pop_front()?;
+        Some(Event::PagesLoaded { load, outcome: Ok(self.store.load_pages(&order)) })
     }
 
     fn sent(&mut self) -> Vec<Event<'static>> {
@@ -326,7 +329,7 @@ impl World {
     }
 
     pub(super) fn fail_pages(&mut self, failure: LoadFailure) {
-        let (load, ..) = self.page_loads.pop_front().expect("a held load");
+        let (load, _) = self.page_loads.pop_front().expect("a held load");
         self.turn(vec![Event::PagesLoaded { load, outcome: Err(failure) }]);
     }
 
@@ -400,8 +403,8 @@ impl World {
                 assert!(!std::mem::replace(&mut self.inherited_published, true), "reported once");
             }
             Action::LoadStream { load, target, cause } => self.stream_loads.push_back((load, target, cause)),
-            Action::LoadPages { load, stream_id, chunk, from, bytes_max } => {
-                self.page_loads.push_back((load, stream_id, chunk, from, bytes_max));
+            Action::LoadPages { load, order } => {
+                self.page_loads.push_back((load, order));
             }
             Action::Denied { operation, target, .. } => self.denied.push((operation, target)),
             Action::Fatal { reason } => assert_eq!(self.fatal.replace(reason), None, "said once"),
@@ -437,6 +440,7 @@ impl World {
         push.write(id, &mut frame);
         let said = match push {
             Push::Records(batches) => self.said_records(batches, false),
+            Push::Page(page) => self.said_page(page),
             Push::Heartbeat { tail } => Said::Heartbeat { tail: tail.seq_num },
             Push::Draining | Push::Throttled { .. } => panic!("the driver says it"),
         };
@@ -460,8 +464,23 @@ impl World {
         self.said.entry(connection).or_default().push((id, said));
     }
 
+    fn said_page(&self, page: &CompressedPage) -> Said {
+        let (said, _, _) = self.opened(page.stored.clone(), None);
+        let Said::Records { first: Some(first), bodies, .. } = &said else { panic!("an empty page") };
+        let end = first + bodies.len() as u64;
+        assert_eq!((*first, end), (page.first_seq_num, page.end_seq_num), "a page holds what it says");
+        said
+    }
+
     fn said_records(&self, batches: &ReadBatches, is_answer: bool) -> Said {
-        let mut bytes = bytes::Bytes::from(batches.parts.concat());
+        let (said, records, metered) = self.opened(batches.parts.concat().into(), batches.tail);
+        assert!(records <= 1000 && metered <= 1 << 20, "A5: 1000 records and 1 MiB");
+        assert!(is_answer || records > 0, "C6: never an empty data batch");
+        said
+    }
+
+    /// With the number of records, and what they are metered at.
+    fn opened(&self, mut bytes: bytes::Bytes, tail: Option<Position>) -> (Said, usize, u64) {
         let mut seq_nums = Vec::new();
         let mut bodies = Vec::new();
         let mut metered = 0;
@@ -476,10 +495,9 @@ impl World {
                 bodies.push(record.body);
             }
         }
-        assert!(seq_nums.len() <= 1000 && metered <= 1 << 20, "A5: 1000 records and 1 MiB");
-        assert!(is_answer || !seq_nums.is_empty(), "C6: never an empty data batch");
         assert!(seq_nums.windows(2).all(|pair| pair[0] + 1 == pair[1]), "no gap: {seq_nums:?}");
-        Said::Records { first: seq_nums.first().copied(), bodies, tail: batches.tail.map(|tail| tail.seq_num) }
+        let tail = tail.map(|tail| tail.seq_num);
+        (Said::Records { first: seq_nums.first().copied(), bodies, tail }, seq_nums.len(), metered)
     }
 
     /// P5: what is shown is in a durable block of the complete prefix, or in the store.

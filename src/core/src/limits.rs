@@ -91,6 +91,9 @@ pub const READ_TURN_PUSHES_MAX: usize = 1024;
 pub const READ_TURN_BYTES_MAX: usize = 16 << 20;
 /// A follower further behind than this catches up from history, and is told by a heartbeat when it is back (S2: 25 batches).
 pub const FOLLOW_LAG_RECORDS_MAX: u64 = 25_000;
+/// Where followers would get more pushes than this, a stream's records are held for up to this long to travel together.
+pub const PUSHES_DENSE_PER_S: u64 = 50_000;
+pub const PUSH_DELAY_MAX: Duration = Duration::from_millis(1);
 /// An idle follower hears from the server after a random time in this range (`s2-semantics.md` C8).
 pub const HEARTBEAT_PAUSE_MIN: Duration = Duration::from_secs(5);
 pub const HEARTBEAT_PAUSE_MAX: Duration = Duration::from_secs(15);

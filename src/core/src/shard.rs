@@ -64,6 +64,7 @@ mod take;
 
 mod connection;
 mod output;
+mod pacing;
 mod slab;
 mod stream;
 mod streams;
@@ -120,6 +121,7 @@ pub struct Shard {
     /// Connections with readers that can go on.
     round: VecDeque<connection::ConnectionKey>,
     followers: usize,
+    pacing: pacing::Pacing,
     timers: timers::Timers,
     page_loads_inflight: usize,
     page_queue: VecDeque<reader::ReaderKey>,
@@ -174,6 +176,7 @@ impl Shard {
             deleted: Vec::new(),
             round: VecDeque::new(),
             followers: 0,
+            pacing: pacing::Pacing::default(),
             timers: timers::Timers::default(),
             page_loads_inflight: 0,
             page_queue: VecDeque::new(),
@@ -246,6 +249,7 @@ impl Shard {
             self.report_inherited(turn);
             self.write_due_watermark(turn);
         }
+        self.release_held_pushes();
         self.on_reader_timers(turn);
         self.start_queued_loads(turn);
         self.serve_readers(turn);
@@ -266,7 +270,8 @@ impl Shard {
             journal.and_then(|journal| journal.watermark_at(self.backlog.needed_from(journal.next_number())));
         let out_of_space = journal.and_then(journal_writer::JournalWriter::out_of_space_at);
         let memory = self.slabs.trim_at().filter(|_| !self.failed);
-        [work_remains, lanes, watermark, out_of_space, memory, self.timers.next()].into_iter().flatten().min()
+        let held = self.pacing.release_at();
+        [work_remains, lanes, watermark, out_of_space, memory, held, self.timers.next()].into_iter().flatten().min()
     }
 
     pub fn counters(&self) -> ShardCounters {

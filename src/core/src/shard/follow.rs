@@ -85,16 +85,21 @@ impl Shard {
     }
 
     /// More is stable: all that wait for it have something to do.
-    pub(super) fn wake_tail(&mut self, stream: StreamKey) {
-        let mut at_tail = std::mem::take(&mut self.streams[stream].at_tail);
+    pub(super) fn wake_tail_now(&mut self, key: StreamKey) {
+        let stream = &mut self.streams[key];
+        let stable_at = stream.held_since.take().unwrap_or(self.now);
+        let mut at_tail = std::mem::take(&mut stream.at_tail);
+        if !at_tail.is_empty() {
+            stream.woken_at = self.now;
+        }
         self.followers -= at_tail.len();
         for key in at_tail.drain(..) {
             let reader = &mut self.readers[key];
-            (reader.at_tail_index, reader.woken_at) = (None, Some(self.now));
+            (reader.at_tail_index, reader.woken_at) = (None, Some(stable_at));
             self.mark_ready(key);
         }
         // They will soon be back: the list keeps its room.
-        self.streams[stream].at_tail = at_tail;
+        self.streams[key].at_tail = at_tail;
     }
 
     /// A follower that cannot keep up goes back to catching up, and hears no heartbeat until it has: then one at once. A single
@@ -135,6 +140,11 @@ impl Shard {
         let reader = &self.readers[key];
         if reader.at_tail_index.is_none() {
             return;
+        }
+        // Records that are held back for it come first: neither its end nor a heartbeat may pass them.
+        let held = reader.stream.filter(|stream| self.streams[*stream].held_since.is_some());
+        if let Some(stream) = held {
+            return self.wake_tail_now(stream);
         }
         if reader.wait_is_over(now) {
             return self.end_reader(turn, key);

@@ -67,6 +67,9 @@ pub(super) struct Stream {
     pub(super) chunks: Vec<ChunkRange>,
     /// Readers that have seen everything below `stable` and wait for more.
     pub(super) at_tail: Vec<ReaderKey>,
+    /// When they were last woken, and since when they should be again: see `pacing`.
+    pub(super) woken_at: Duration,
+    pub(super) held_since: Option<Duration>,
     /// Journaled batches of a standard stream, not yet acknowledged.
     pub(super) awaiting_store: VecDeque<PendingAck>,
     /// Sessions, readers and waiting appends that hold this stream's key.
@@ -135,6 +138,8 @@ impl Stream {
             inflight_batches: 0,
             chunks,
             at_tail: Vec::new(),
+            woken_at: Duration::ZERO,
+            held_since: None,
             awaiting_store: VecDeque::new(),
             users: 0,
             recently_used: true,

@@ -26,6 +26,7 @@ mod interleavings;
 mod journal;
 mod load;
 mod memory;
+mod pacing;
 mod pages;
 mod read_start;
 mod reconfigure;

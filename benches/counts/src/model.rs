@@ -61,6 +61,11 @@ impl Model {
         }
     }
 
+    /// Nothing happens for a while.
+    pub fn pause(&mut self, time: Duration) {
+        self.now.monotonic += time;
+    }
+
     fn end_turn(&mut self) {
         self.shard.flush(self.now, &mut self.actions);
         let mut actions = std::mem::take(&mut self.actions);

@@ -1,7 +1,7 @@
 //! The shard: from a frame's batch to its ack, and to followers.
 
 use riverrun_core::event::{AppendRights, BatchBytes, ConnectionId, ShardRequest};
-use riverrun_core::limits::LARGE_FRAME_BYTES_MIN;
+use riverrun_core::limits::{LARGE_FRAME_BYTES_MIN, PUSH_DELAY_MAX};
 use riverrun_protocol::limits::{CREDIT_BYTES_MAX, FRAME_HEADER_BYTES};
 use riverrun_protocol::request::{AppendConditions, OpenReadSession, ReadParams, ReadStart};
 
@@ -28,6 +28,8 @@ pub fn push(times: u64) {
     readers.iter().for_each(|reader| follow(&mut model, *reader));
     let (frame, before) = (samples::frame(1), model.pushes);
     for _ in 0..times {
+        // Far enough apart that no push is held for the next.
+        model.pause(PUSH_DELAY_MAX);
         append(&mut model, &frame);
     }
     assert_eq!(model.pushes - before, times * FOLLOWERS as u64, "each is pushed to all");

@@ -2,7 +2,7 @@
 //!
 //! A push costs what a system call costs on either side, hardly more for many records than for one. Where followers would get many
 //! pushes, each stream's records wait for up to a millisecond so that they travel together. Measured with 20,000 records a second
-//! to 32 followers: docs/decisions/0005-held-pushes.md.
+//! to 32 followers: docs/decisions/0006-held-pushes.md.
 
 use std::time::Duration;
 

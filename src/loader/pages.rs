@@ -161,6 +161,8 @@ fn runs_as_stored<'a>(footer: &Footer, runs: &'a [PageRun], order: &PagesOrder) 
 }
 
 fn page_of(run: &PageRun, entry: &PageEntry, stored: Bytes) -> Loaded {
+    // One page would keep what was read with it for as long as a reader holds it, and nobody would count that.
+    let stored = Bytes::copy_from_slice(&stored);
     let PageEntry { raw_bytes, crc, .. } = *entry;
     let PageRun { first_seq_num, end_seq_num, .. } = *run;
     Loaded::Page(CompressedPage { raw_bytes, crc, first_seq_num, end_seq_num, stored })

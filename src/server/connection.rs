@@ -177,9 +177,10 @@ impl Connection {
     }
 
     /// Whether its deadline has passed. While we do not read from it, because a shard has no room or its output is not taken,
-    /// the rest of its frame cannot come, and its time begins anew.
+    /// the rest of its frame cannot come, and its time begins anew. That of a large frame can: its receive is in flight.
     pub fn is_late(&mut self, now: Duration) -> bool {
-        if self.greeted && !self.closing && !self.may_receive() {
+        let is_read_from = self.may_receive() || matches!(self.receiving, Receiving::Frame(_));
+        if self.greeted && !self.closing && !is_read_from {
             self.deadline = self.deadline.map(|_| now + FRAME_DEADLINE);
         }
         self.deadline.is_some_and(|deadline| deadline <= now)
@@ -253,6 +254,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::server::large_frame::BegunFrames;
 
     fn connection(greeted: bool) -> Connection {
         let socket: OwnedFd = UnixStream::pair().expect("a pair").0.into();
@@ -271,6 +273,17 @@ mod tests {
         connection.stopped_by.clear();
         assert!(!connection.is_late(FRAME_DEADLINE * 4 - Duration::from_millis(1)));
         assert!(connection.is_late(FRAME_DEADLINE * 4));
+    }
+
+    /// D18: it holds memory that others want.
+    #[test]
+    fn the_deadline_of_a_large_frame_runs_whatever_its_peer_does_not_take() {
+        let mut connection = connection(true);
+        let share = BegunFrames::default().share().expect("a share");
+        connection.receiving = Receiving::Frame(LargeFrame::new(1, Duration::ZERO, share));
+        connection.stopped_by.insert(0);
+        assert!(!connection.is_late(FRAME_DEADLINE - Duration::from_millis(1)));
+        assert!(connection.is_late(FRAME_DEADLINE));
     }
 
     /// A producer whose socket never runs dry leaves the beginning of a frame behind every receive.

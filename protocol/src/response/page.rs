@@ -4,7 +4,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use nom::number::complete::{le_u32, le_u64};
 
 use crate::error::DecodeError;
-use crate::limits::{PAGE_RAW_BYTES_MAX, PAGE_STORED_BYTES_MAX};
+use crate::limits::{BATCH_HEADER_BYTES, PAGE_RAW_BYTES_MAX, PAGE_STORED_BYTES_MAX, TABLE_ENTRY_BYTES};
 use crate::wire::{self, Parsed};
 
 const HEAD_BYTES: usize = 28;
@@ -67,7 +67,9 @@ fn head(input: &[u8]) -> Parsed<'_, CompressedPage> {
 fn sound(page: &CompressedPage, stored_bytes: usize) -> bool {
     let raw_bytes = page.raw_bytes as usize;
     let sizes = (1..=PAGE_STORED_BYTES_MAX).contains(&stored_bytes) && stored_bytes < raw_bytes;
-    sizes && raw_bytes <= PAGE_RAW_BYTES_MAX && page.first_seq_num < page.end_seq_num
+    // What costs a reader credit is at least what it holds.
+    let holds_a_record = (BATCH_HEADER_BYTES + TABLE_ENTRY_BYTES..=PAGE_RAW_BYTES_MAX).contains(&raw_bytes);
+    sizes && holds_a_record && page.first_seq_num < page.end_seq_num
 }
 
 #[cfg(test)]
@@ -92,6 +94,7 @@ mod tests {
         let refused = [
             CompressedPage { raw_bytes: PAGE_RAW_BYTES_MAX as u32 + 1, ..page() },
             CompressedPage { raw_bytes: 11, ..page() },
+            CompressedPage { raw_bytes: (BATCH_HEADER_BYTES + TABLE_ENTRY_BYTES - 1) as u32, ..page() },
             CompressedPage { end_seq_num: 40, ..page() },
             CompressedPage { stored: Bytes::new(), ..page() },
         ];

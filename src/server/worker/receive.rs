@@ -69,7 +69,7 @@ impl Worker {
     fn end_of_input(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         connection.ended = true;
-        connection.received.clear();
+        connection.received = BytesMut::new();
         connection.deadline = connection.deadline.filter(|_| connection.closing);
         self.close_sessions(id);
         self.forget_if_finished(id);
@@ -109,7 +109,12 @@ impl Worker {
     fn take_frames(&mut self, id: ConnectionId, bytes: &[u8]) -> usize {
         match self.handle_frames(id, bytes) {
             Progress::LargeFrame { used, frame_bytes, share } => {
-                self.begin_large_frame(id, &bytes[used..], frame_bytes, share);
+                self.begin_large_frame(
+                    id,
+                    &bytes[used..],
+                    used == 0,
+                    LargeFrame::new(frame_bytes, self.now.monotonic, share),
+                );
                 bytes.len()
             }
             Progress::Used(used) | Progress::Over(used) => {
@@ -172,7 +177,7 @@ impl Worker {
         // others are gathered like small ones, in as much memory as has arrived of them (reliability.md D18).
         let begun = have - used >= LARGE_FRAME_BEGUN_BYTES_MIN;
         let frame_bytes = FRAME_HEADER_BYTES + header.body_bytes as usize;
-        let share = (connection::is_large(&header) && begun).then(|| self.begun_frames.share(frame_bytes)).flatten();
+        let share = (connection::is_large(&header) && begun).then(|| self.begun_frames.share()).flatten();
         match share {
             Some(share) => Progress::LargeFrame { used, frame_bytes, share },
             None => Progress::Used(used),
@@ -190,13 +195,14 @@ impl Worker {
         allowed
     }
 
-    fn begin_large_frame(&mut self, id: ConnectionId, begun: &[u8], frame_bytes: usize, share: SlabShare) {
+    /// One that was gathered for a while goes on with the time that it has left.
+    fn begin_large_frame(&mut self, id: ConnectionId, begun: &[u8], was_gathered: bool, expected: LargeFrame) {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
-        let mut frame = self.shard.frame_buffer(frame_bytes, self.now);
+        let mut frame = self.shard.frame_buffer(expected.bytes, self.now);
         frame.extend_from_slice(begun);
-        connection.deadline = Some(self.now.monotonic + FRAME_DEADLINE);
+        let since = connection.deadline.filter(|_| was_gathered);
+        connection.deadline = since.or(Some(self.now.monotonic + FRAME_DEADLINE));
         self.shared.count_copied(self.index, begun.len());
-        let expected = LargeFrame { bytes: frame_bytes, begun_at: self.now.monotonic, _share: share };
         self.continue_large_frame(id, frame, expected);
     }
 

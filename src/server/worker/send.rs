@@ -3,7 +3,7 @@
 use std::io;
 use std::net::Shutdown;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use riverrun_core::Event;
 use riverrun_core::access::Principal;
 use riverrun_core::event::ConnectionId;
@@ -152,7 +152,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         connection.closing = true;
         connection.moving_to = None;
-        connection.received.clear();
+        connection.received = BytesMut::new();
         connection.deadline = Some(self.now.monotonic + LINGER_DEADLINE);
         if connection.output.is_empty() {
             listener::shut_down(&connection.socket, Shutdown::Write);

@@ -1,6 +1,7 @@
 //! What small questions take while the broker is half busy: check-tail, and the first byte of a read of fresh records.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use miette::miette;
@@ -10,7 +11,7 @@ use super::live::{finish, outcome};
 use crate::clock::Alarm;
 use crate::failed;
 use crate::measure::report::Outcome;
-use crate::measure::server::Tally;
+use crate::measure::server::{Tally, settle};
 use crate::run::{Beside, BesideDone, Run, RunOptions, load};
 use crate::target::{Address, Target};
 use crate::workload::{Pacing, Workload};
@@ -20,6 +21,7 @@ const PROBES_PER_S: u64 = 100;
 /// How far behind the tail a read begins, at most: what was written within the last seconds.
 const BEHIND_TAIL_RECORDS: u64 = 2000;
 const CALIBRATION_SECONDS: f64 = 2.0;
+pub const SETTLE_PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn run(
     address: &Address,
@@ -61,6 +63,8 @@ pub async fn half_of_maximum(
     let target = Target::fresh(address, workload.storage).await?;
     target.create_streams(workload.streams).await?;
     let load = load(&target, &closed, RunOptions { verify: false, ..options }, None).await?;
+    // What the maximum left behind would take the broker's cores from what is measured next.
+    settle(&target.control, SETTLE_PATIENCE).await?;
     target.leave(false).await?;
     let rate = load.appended.records as f64 / load.elapsed.as_secs_f64() / 2.0;
     eprintln!("half of the maximum: {rate:.0} records/s (--rate names another)");

@@ -6,9 +6,10 @@ use futures::FutureExt;
 
 use super::catch_up::{CatchUpArgs, filled};
 use super::live::{finish, outcome};
-use super::probe::half_of_maximum;
+use super::probe::{SETTLE_PATIENCE, half_of_maximum};
 use crate::catchup::{Reader, drop_page_cache};
 use crate::measure::report::Outcome;
+use crate::measure::server::settle;
 use crate::run::{Beside, BesideDone, Run, RunOptions, load};
 use crate::target::{Address, Target};
 use crate::workload::Workload;
@@ -28,6 +29,7 @@ pub async fn run(
     let workload = half_of_maximum(address, workload, options, has_rate).await?;
     let alone = once(address, &workload, options, None).await?;
     let client = address.connect().await?;
+    settle(&client, SETTLE_PATIENCE).await?;
     let basin = old.basin().to_owned();
     if args.cold {
         // Not while latencies are measured: it takes this process seconds, which would count as the broker's.

@@ -96,7 +96,7 @@ impl Shard {
         };
         let by_timestamp = reader.not_before.filter(|_| reader.loaded.is_empty()).map(PagesFrom::Timestamp);
         let from = by_timestamp.unwrap_or(PagesFrom::SeqNum(next));
-        let is_whole = chunk.end_seq_num <= reader.limit(stream) && reader.bounds.allow_rest_of(&chunk, next);
+        let is_whole = chunk.end_seq_num <= reader.limit(stream) && reader.bounds.allow_rest_of(&chunk, reader.cursor);
         let as_stored = reader.takes_pages() && by_timestamp.is_none() && is_whole;
         let bytes_max = bytes_wanted(reader.bounds.bytes);
         let order = PagesOrder { stream_id: stream.entry.id, chunk: chunk.chunk, from, bytes_max, as_stored };

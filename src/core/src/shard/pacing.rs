@@ -50,8 +50,9 @@ impl Shard {
         let stream = &mut self.streams[key];
         self.pacing.note(self.now, stream.at_tail.len());
         let until = stream.woken_at + PUSH_DELAY_MAX;
-        // The last record of a stream that is deleted goes out before its followers are turned away.
-        if !self.pacing.is_dense || !stream.is_open() || self.now >= until || stream.at_tail.is_empty() {
+        // The last records of a stream that is deleted, and of a broker that stops, go out before followers are turned away.
+        let is_ending = self.draining || !stream.is_open();
+        if !self.pacing.is_dense || is_ending || self.now >= until || stream.at_tail.is_empty() {
             return self.wake_tail_now(key);
         }
         if stream.held_since.is_none() {
@@ -62,7 +63,7 @@ impl Shard {
 
     /// Those whose time has come, and the others with them: one turn of the loop instead of many.
     pub(super) fn release_held_pushes(&mut self) {
-        if self.pacing.release_at.is_none_or(|at| at > self.now) {
+        if self.pacing.release_at.is_none_or(|at| at > self.now && !self.draining) {
             return;
         }
         self.pacing.release_at = None;

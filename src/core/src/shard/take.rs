@@ -17,9 +17,10 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Whether they let everything of the chunk through from this record on, so that no page of it has to be cut.
-    pub(super) fn allow_rest_of(&self, chunk: &ChunkRange, from: u64) -> bool {
-        self.count.is_none_or(|count| chunk.end_seq_num - from <= count)
+    /// Whether they let everything through from the reader's cursor to the chunk's end, so that no page of it has to be cut. (From the
+    /// cursor: what is loaded and not sent yet is not subtracted yet.)
+    pub(super) fn allow_rest_of(&self, chunk: &ChunkRange, cursor: u64) -> bool {
+        self.count.is_none_or(|count| chunk.end_seq_num - cursor <= count)
             && self.bytes.is_none()
             && self.until.is_none_or(|until| chunk.last_timestamp < until)
     }
@@ -37,8 +38,10 @@ impl Bounds {
     }
 
     fn subtract(&mut self, records: u64, metered_bytes: u64) {
-        self.count = self.count.map(|count| count - records);
-        self.bytes = self.bytes.map(|bytes| bytes - metered_bytes);
+        let within =
+            |left: u64, taken: u64| left.checked_sub(taken).expect("nothing is taken that the bounds do not allow");
+        self.count = self.count.map(|count| within(count, records));
+        self.bytes = self.bytes.map(|bytes| within(bytes, metered_bytes));
     }
 
     /// Takes back what was subtracted.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::{MUCH, Said, batch, connection, from_seq};
 use super::world::World;
-use crate::event::CloseWhen;
+use crate::event::{CloseWhen, Event};
 use crate::limits::PUSH_DELAY_MAX;
 
 const FOLLOWERS: u64 = 200;
@@ -84,6 +84,18 @@ fn when_it_is_quiet_again_nothing_is_held() {
         let now = records(&w.heard(connection(0), 1));
         assert_eq!(now, [1]);
     }
+}
+
+/// A broker that stops sends what it has acknowledged before it turns followers away.
+#[test]
+fn a_stop_does_not_pass_held_records() {
+    let mut w = dense();
+    for id in 150..153 {
+        w.append(connection(PRODUCER), id, "s", &batch(&["x"]));
+    }
+    assert_eq!(w.heard(connection(0), 1), []);
+    w.turn(vec![Event::DrainRequested]);
+    assert_eq!(records(&w.heard(connection(0), 1)[..1]), [3]);
 }
 
 /// Nobody is turned away before the last record is out.

@@ -74,6 +74,32 @@ fn c5_bounds_that_let_all_of_a_chunk_through_let_its_pages_through() {
     assert_eq!(pages(&w), 9);
 }
 
+/// C5: the next chunk is fetched while records of this one are still to be sent, and to be counted.
+#[test]
+fn c5_a_count_is_kept_to_whatever_is_fetched_ahead() {
+    for credit in [150, 400, MUCH] {
+        for count in 0..=11 {
+            let mut w = stored();
+            for digit in ["5", "6", "7", "8", "9"] {
+                w.fill("s", &[digit]);
+            }
+            w.publish();
+            let c = connection(1);
+            w.open_read(c, 1, "s", ReadParams { count: Some(count), wait_secs: Some(0), ..from_seq(0) }, credit);
+            let mut heard = w.heard(c, 1);
+            for _ in 0..20 {
+                w.grant(c, 1, credit);
+                heard.extend(w.heard(c, 1));
+            }
+            let records: usize =
+                heard.iter().map(|said| if let Said::Records { bodies, .. } = said { bodies.len() } else { 0 }).sum();
+            assert_eq!(records as u64, count.min(10), "count {count}, credit {credit}");
+            assert_eq!(heard.last(), Some(&Said::Ended), "count {count}, credit {credit}");
+            assert_eq!((w.shard.loaded_bytes, w.shard.page_loads_inflight), (0, 0));
+        }
+    }
+}
+
 #[test]
 fn a_start_within_a_page_or_by_timestamp_has_it_opened() {
     let mut w = stored();

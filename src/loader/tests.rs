@@ -148,9 +148,20 @@ async fn pages_of_one_stream_are_handed_on_unopened() {
     assert_eq!(read, written);
     let within = process.loader.load_pages(as_stored(1)).await.expect("loads");
     assert!(matches!(within[0], Loaded::Batch(_)), "a start within a page");
-    let few = PagesOrder { as_stored: true, ..order(entry(2, "small").id, PagesFrom::SeqNum(0), 1) };
-    let shared = process.loader.load_pages(few).await.expect("loads");
-    assert_eq!(bodies(&batches(shared)), ["p", "q", "r"], "a page with another stream's records in it is opened");
+}
+
+#[tokio::test]
+async fn a_page_with_another_streams_records_in_it_is_opened() {
+    let process = Process::start();
+    let (a, b) = (entry(1, "a"), entry(2, "b"));
+    let of = |id| [batch(id, 0, &["p", "q"]), batch(id, 2, &["r"])];
+    let streams = vec![chunk_stream(&a, &of(a.id)), chunk_stream(&b, &of(b.id))];
+    process.store(chunk(chunk_id(1, 0), streams)).await;
+    for id in [a.id, b.id] {
+        let as_stored = PagesOrder { as_stored: true, ..order(id, PagesFrom::SeqNum(0), 1) };
+        let loaded = process.loader.load_pages(as_stored).await.expect("loads");
+        assert_eq!(bodies(&batches(loaded)), ["p", "q", "r"]);
+    }
 }
 
 /// As a client does.

@@ -87,9 +87,16 @@ fn only_uring_contains_unsafe() {
 #[test]
 fn every_crate_but_the_broker_forbids_unsafe() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for library in
-        ["protocol", "src/core", "clients/rust", "clients/cli", "clients/bench", "clients/dump", "tests/conformance"]
-    {
+    for library in [
+        "protocol",
+        "src/core",
+        "clients/rust",
+        "clients/cli",
+        "clients/bench",
+        "clients/dump",
+        "tests/conformance",
+        "tests/history",
+    ] {
         let text = fs::read_to_string(root.join(library).join("src/lib.rs")).expect("a library");
         assert!(text.contains("#![forbid(unsafe_code)]"), "{library} must forbid unsafe code");
     }

@@ -7,12 +7,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::{Semaphore, oneshot};
-
-/// Compression costs seven times what all the rest of an append does (about 3 CPU-seconds per GiB against 0.45), and nobody waits
-/// for it while the backlog has room. At this niceness it gets a tenth of a core that a shard wants as well; when the backlog
-/// is full the shards wait, and it gets the whole.
-const BACKGROUND_NICENESS: i32 = 10;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -88,8 +86,7 @@ async fn in_background<T: Send + 'static>(
 }
 
 fn work_off(jobs: &Mutex<Receiver<Job>>) {
-    // On Linux this is about the calling thread alone. Refused where the whole process is nicer already, which serves as well.
-    let _ = rustix::process::setpriority_process(None, BACKGROUND_NICENESS);
+    step_back();
     loop {
         // Held while waiting: the next thread takes the next job.
         let job = jobs.lock().expect("no holder panics").recv();
@@ -98,21 +95,33 @@ fn work_off(jobs: &Mutex<Receiver<Job>>) {
     }
 }
 
+/// Compression costs seven times what all the rest of an append does (about 5 CPU-seconds per GiB against 0.7), and nobody waits
+/// for it while the backlog has room. `SCHED_IDLE` (sched(7)) gives the core to a shard at once when it wakes; a nicer thread of
+/// the ordinary class would finish its slice of some milliseconds first, which stood in every tail that was measured beside a
+/// backlog (docs/BENCHMARKS-RESULTS.md). When the backlog is full the shards wait, and it gets the whole core.
+fn step_back() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    // The class is set before the niceness, which a process that was started nicer may not give back. Either serves.
+    if let Err(e) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        tracing::debug!(error = ?e, "a compressing thread keeps its priority");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn niceness() -> i32 {
-        rustix::process::getpriority_process(None).expect("a niceness")
+    fn policy() -> ThreadSchedulePolicy {
+        thread_priority::thread_schedule_policy().expect("a policy")
     }
 
     #[tokio::test]
     async fn background_work_steps_back_and_answers() {
         let offload = Offload::background(2).expect("threads");
-        let before = niceness();
-        let (a, b) = tokio::join!(offload.run(niceness), offload.run(|| 6 * 7));
-        assert_eq!((a, b), (before.max(BACKGROUND_NICENESS), 42));
-        assert_eq!(niceness(), before, "only those threads");
+        let before = policy();
+        let (there, answer) = tokio::join!(offload.run(policy), offload.run(|| 6 * 7));
+        assert_eq!((there, answer), (ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle), 42));
+        assert_eq!(policy(), before, "only those threads");
     }
 
     #[tokio::test]

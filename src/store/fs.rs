@@ -10,13 +10,14 @@
 //! opendal's own fs writer cannot be used for this: it syncs no folder, and its create-if-absent is a check followed by a
 //! plain rename, so that two writers can both win (reliability.md 1, finding 1).
 //!
-//! A kill between any two steps leaves either nothing under the name or the whole object. Before step 3 it leaves a file in
-//! `staging/`, removed at the next start. Staged files have a folder of their own, where reliability.md D9 says the target's:
-//! so start need not search every folder for them, and the catalog's engine never meets one in a listing. Both folders are on
-//! one file system, which is all that rename asks for. Between steps 3 and 4 the object is visible and not yet durable; start
-//! syncs the folders before anything is read, and [`super::Objects::sync_found`] does the same for chunks, of whose folders
-//! there can be many.
+//! A kill between any two steps leaves either nothing under the name or the whole object. Before step 3, and while an object
+//! is removed, it leaves a file in `staging/`, removed at the next start. Staged files have a folder of their own, where
+//! reliability.md D9 says the target's: so start need not search every folder for them, and the catalog's engine never meets
+//! one in a listing. Both folders are on one file system, which is all that rename asks for. Between steps 3 and 4 the object is
+//! visible and not yet durable; start syncs the folders before anything is read, and [`super::Objects::sync_found`] does the
+//! same for chunks, of whose folders there can be many.
 
+mod removal;
 mod staged;
 
 use std::collections::HashSet;
@@ -80,7 +81,7 @@ impl LocalStore {
         let lock = StoreLock::take(&root, lock_wait)?;
         let removed = empty_staging(&root.join(STAGING)).map_err(failed)?;
         if removed > 0 {
-            tracing::info!(removed, "removed objects that were never published");
+            tracing::info!(removed, "removed objects that were never published, or were on their way out");
         }
         sync_folders(&root).map_err(failed)?;
         Ok(Self {
@@ -123,8 +124,7 @@ impl LocalStore {
 
     /// Step 1 begins: an empty file that has no name yet, of an object of which `bytes` are known to come.
     pub fn stage(&self, bytes: usize) -> io::Result<StagedFile> {
-        let number = self.staged_next.fetch_add(1, Ordering::Relaxed);
-        StagedFile::create(self.root.join(STAGING).join(format!("{number:016x}")), bytes)
+        StagedFile::create(self.staging_path(), bytes)
     }
 
     /// Steps 1 (its sync) to 4.
@@ -177,18 +177,32 @@ impl LocalStore {
     }
 
     /// Takes the name away, durably: without the sync, a power cut could bring the object back after the last row that knows of it
-    /// is gone.
+    /// is gone. Its bytes go afterwards, from `staging/`, a piece at a time: a kill in between leaves them to the next start, and
+    /// never a part of an object under its name.
     pub fn remove(&self, name: &str) -> Result<(), PublishError> {
         self.refuse_if_failed()?;
         let path = self.path(name).map_err(PublishError::NotDone)?;
-        match fs::remove_file(&path) {
+        let leaving = self.staging_path();
+        match fs::rename(&path, &leaving) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(PublishError::NotDone(error)),
             _ => {}
         }
         match path.parent() {
-            Some(folder) if folder.exists() => self.sync_found_folder(folder),
-            _ => Ok(()),
+            Some(folder) if folder.exists() => self.sync_found_folder(folder)?,
+            _ => {}
         }
+        match removal::remove_in_steps(&leaving) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, file = %leaving.display(), "a removed object keeps its space until the next start");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn staging_path(&self) -> PathBuf {
+        let number = self.staged_next.fetch_add(1, Ordering::Relaxed);
+        self.root.join(STAGING).join(format!("{number:016x}"))
     }
 
     /// Where nothing was promised yet: a folder that could not be opened was not synced either, and may be tried again.
@@ -261,7 +275,8 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Makes `staging/`, or empties it: whatever lies there was never published, and its writer is gone (we hold the lock).
+/// Makes `staging/`, or empties it: whatever lies there was never published or was being removed, and whoever did it is gone (we
+/// hold the lock).
 fn empty_staging(staging: &Path) -> io::Result<usize> {
     make_one_folder(staging)?;
     let mut removed = 0;

@@ -28,6 +28,31 @@ fn staging_is_empty(store: &LocalStore) -> bool {
     fs::read_dir(store.root().join(STAGING)).expect("is there").next().is_none()
 }
 
+#[test]
+fn a_removed_object_is_gone_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let mut large = store.stage(3 << 20).expect("staged");
+    large.append(&[vec![7; 3 << 20].into()]).expect("appended");
+    store.publish(large, NAME, PublishMode::Create).expect("published");
+    store.remove(NAME).expect("removed");
+    assert_eq!(read(&store, NAME), None);
+    assert!(staging_is_empty(&store));
+    store.remove(NAME).expect("what is not there is removed already");
+}
+
+#[test]
+fn d9_a_kill_while_an_object_is_removed_leaves_no_part_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    store.publish(staged(&store, b"whole"), NAME, PublishMode::Create).expect("published");
+    fs::rename(store.path(NAME).expect("a name"), store.staging_path()).expect("the first step");
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(read(&store, NAME), None);
+    assert!(staging_is_empty(&store));
+}
+
 /// The steps, each leaving what a kill right behind it would.
 const STEPS: [fn(&LocalStore); 6] = [
     |store| std::mem::forget(store.stage(0).expect("staged")),

@@ -18,6 +18,7 @@ pub mod json_record;
 mod kinds;
 pub mod limit;
 mod measure;
+mod own_thread;
 mod pick;
 pub mod plot;
 mod producer;

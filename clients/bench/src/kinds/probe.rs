@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use miette::miette;
-use riverrun_client::{Client, ReadOptions, StreamHandle};
+use riverrun_client::{ReadOptions, StreamHandle};
+use tokio::task::JoinSet;
 
 use super::live::{finish, outcome};
-use crate::clock::Alarm;
+use crate::clock::{Alarm, Clock};
 use crate::failed;
 use crate::measure::report::Outcome;
 use crate::measure::server::{Tally, settle};
+use crate::own_thread::on_own_thread;
 use crate::run::{Beside, BesideDone, Run, RunOptions, load};
-use crate::target::{Address, Target};
+use crate::target::{Address, Target, handle};
 use crate::workload::{Pacing, Workload};
 
 /// Of each of the two questions; few enough to be no load of their own.
@@ -32,9 +34,8 @@ pub async fn run(
     let workload = half_of_maximum(address, workload, options, has_rate).await?;
     let target = Target::fresh(address, workload.storage).await?;
     target.create_streams(workload.streams).await?;
-    let client = address.connect().await?;
-    let stream = target.stream(&client, 0)?;
-    let probing: Beside = Box::new(move |run| ask_until_end(run, client, stream).boxed());
+    let (asker, basin) = (address.clone(), target.basin().to_owned());
+    let probing: Beside = Box::new(move |run| on_own_thread("probe", move || ask_until_end(run, asker, basin)).boxed());
     let load = load(&target, &workload, options, Some(probing)).await?;
     let mut outcome = outcome(&workload, &load);
     finish(&target, &mut outcome, &load, options).await?;
@@ -71,26 +72,40 @@ pub async fn half_of_maximum(
     Ok(Workload { rate, ..workload.clone() })
 }
 
-/// An open loop of its own: what a question takes is from when it was meant to be asked.
-async fn ask_until_end(run: Arc<Run>, _client: Client, stream: StreamHandle) -> miette::Result<BesideDone> {
-    let mut done = BesideDone::default();
+/// An open loop of its own: what a question takes is from when it was meant to be asked, and a slow answer keeps nobody else from
+/// asking. In a loop that waits for each answer, one stall of 50 ms would count again and again in all that follow it.
+async fn ask_until_end(run: Arc<Run>, address: Address, basin: String) -> miette::Result<BesideDone> {
+    let client = address.connect().await?;
+    let stream = handle(&client, &basin, 0)?;
     let mut alarm = Alarm::new()?;
+    let mut asking = JoinSet::new();
     let interval_ns = 1_000_000_000 / PROBES_PER_S;
     for asked_ns in (run.from_ns..run.end_ns).step_by(interval_ns as usize) {
         alarm.until(run.clock, asked_ns).await;
-        let tail = stream.check_tail().await.map_err(failed)?.seq_num;
-        done.kinds.check_tail.record_ns(run.clock.now_ns() - asked_ns);
-        let from = ReadOptions::from_seq_num(tail.saturating_sub(BEHIND_TAIL_RECORDS)).count(1);
-        let read_ns = run.clock.now_ns();
-        let read = stream.read(from.clamp(true)).await;
-        match read {
-            Ok(read) => {
-                done.kinds.read.record_ns(run.clock.now_ns() - read_ns);
-                done.read.merge(Tally { batches: 1, records: read.record_count(), bytes: 0 });
-            }
-            Err(error) if tail == 0 => drop(error),
-            Err(error) => return Err(miette!("a fresh read failed: {}", failed(error))),
+        asking.spawn(ask(run.clock, asked_ns, stream.clone()));
+    }
+    let mut done = BesideDone::default();
+    for asked in asking.join_all().await {
+        let asked = asked?;
+        done.kinds.merge(&asked.kinds);
+        done.read.merge(asked.read);
+    }
+    Ok(done)
+}
+
+async fn ask(clock: Clock, asked_ns: u64, stream: StreamHandle) -> miette::Result<BesideDone> {
+    let mut done = BesideDone::default();
+    let tail = stream.check_tail().await.map_err(failed)?.seq_num;
+    done.kinds.check_tail.record_ns(clock.now_ns() - asked_ns);
+    let from = ReadOptions::from_seq_num(tail.saturating_sub(BEHIND_TAIL_RECORDS)).count(1);
+    let read_ns = clock.now_ns();
+    match stream.read(from.clamp(true)).await {
+        Ok(read) => {
+            done.kinds.read.record_ns(clock.now_ns() - read_ns);
+            done.read.merge(Tally { batches: 1, records: read.record_count(), bytes: 0 });
         }
+        Err(error) if tail == 0 => drop(error),
+        Err(error) => return Err(miette!("a fresh read failed: {}", failed(error))),
     }
     Ok(done)
 }

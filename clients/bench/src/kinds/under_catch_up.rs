@@ -10,6 +10,7 @@ use super::probe::{SETTLE_PATIENCE, half_of_maximum};
 use crate::catchup::{Reader, drop_page_cache};
 use crate::measure::report::Outcome;
 use crate::measure::server::settle;
+use crate::own_thread::on_own_thread;
 use crate::run::{Beside, BesideDone, Run, RunOptions, load};
 use crate::target::{Address, Target};
 use crate::workload::Workload;
@@ -30,12 +31,13 @@ pub async fn run(
     let alone = once(address, &workload, options, None).await?;
     let client = address.connect().await?;
     settle(&client, SETTLE_PATIENCE).await?;
-    let basin = old.basin().to_owned();
+    let (reader, basin) = (address.clone(), old.basin().to_owned());
     if args.cold {
         // Not while latencies are measured: it takes this process seconds, which would count as the broker's.
         drop_page_cache()?;
     }
-    let reads: Beside = Box::new(move |run| catch_up_until_end(run, client, basin, records).boxed());
+    let reads: Beside =
+        Box::new(move |run| on_own_thread("catch-up", move || catch_up_until_end(run, reader, basin, records)).boxed());
     let mut beside = once(address, &workload, options, Some(reads)).await?;
     let before = alone.report.append.as_ref().map(|append| append.ack_us);
     beside.report.extra.insert("ack_us_alone".to_owned(), serde_json::json!(before));
@@ -60,10 +62,11 @@ async fn once(
 
 async fn catch_up_until_end(
     run: Arc<Run>,
-    client: riverrun_client::Client,
+    address: Address,
     basin: String,
     records: u64,
 ) -> miette::Result<BesideDone> {
+    let client = address.connect().await?;
     let mut done = BesideDone::default();
     run.clock.sleep_until(run.from_ns).await;
     while run.clock.now_ns() < run.end_ns {

@@ -50,18 +50,23 @@ impl Latencies {
         self.0.value_at_quantile(quantile)
     }
 
-    /// `None` where nothing was recorded: no latency is not a latency of 0.
     pub fn percentiles(&self) -> Option<Percentiles> {
-        (!self.0.is_empty()).then(|| Percentiles {
-            count: self.0.len(),
-            p50: self.quantile_us(0.5),
-            p90: self.quantile_us(0.9),
-            p99: self.quantile_us(0.99),
-            p999: self.quantile_us(0.999),
-            p9999: self.quantile_us(0.9999),
-            max: self.0.max(),
-        })
+        percentiles(&self.0)
     }
+}
+
+/// `None` where nothing was recorded: no latency is not a latency of 0.
+pub fn percentiles(histogram_us: &Histogram<u64>) -> Option<Percentiles> {
+    let at = |quantile| histogram_us.value_at_quantile(quantile);
+    (!histogram_us.is_empty()).then(|| Percentiles {
+        count: histogram_us.len(),
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p999: at(0.999),
+        p9999: at(0.9999),
+        max: histogram_us.max(),
+    })
 }
 
 /// All that a run recorded, by kind.

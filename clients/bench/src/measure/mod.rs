@@ -8,3 +8,4 @@ pub mod pressure;
 pub mod progress;
 pub mod report;
 pub mod server;
+pub mod stages;

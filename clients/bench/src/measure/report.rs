@@ -10,6 +10,7 @@ use super::latencies::{Kinds, Latencies, Percentiles};
 use super::meters::Readings;
 use super::pressure::Pressure;
 use super::server::{Drain, Server, Tally};
+use super::stages::{Stages, by_name, write_stages};
 use crate::workload::{Payload, Storage, Workload};
 
 const MIB: f64 = (1 << 20) as f64;
@@ -30,6 +31,9 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check_tail_us: Option<Percentiles>,
     pub server: Server,
+    /// Of the broker's work, in microseconds; empty where it does not tell.
+    #[serde(serialize_with = "by_name", skip_serializing_if = "Vec::is_empty")]
+    pub stages_us: Stages,
     pub generator: Generator,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hiccup_us: Option<Percentiles>,
@@ -126,6 +130,7 @@ impl Report {
             read: None,
             check_tail_us: None,
             server: readings.server_after.since(&readings.server_before, moved),
+            stages_us: readings.stages.clone(),
             generator: readings.generator.clone(),
             hiccup_us: readings.hiccup.percentiles(),
             cpu_pressure: readings.pressure,
@@ -174,6 +179,7 @@ impl Report {
         }
         write_percentiles(out, "tail us", self.check_tail_us)?;
         self.write_server(out)?;
+        write_stages(out, &self.stages_us)?;
         self.write_generator(out)?;
         write_percentiles(out, "hiccup us", self.hiccup_us)?;
         if let Some(records) = self.verified_records {
@@ -278,6 +284,7 @@ mod tests {
             read: Some(Read::new(tally, Duration::from_secs(2), &kinds.read)),
             check_tail_us: None,
             server: Server { cpu_s_per_gib: Some(0.5), ..Server::default() },
+            stages_us: vec![("journal_write".to_owned(), kinds.ack.percentiles().expect("one"))],
             generator: Generator {
                 threads: 1,
                 cpu_s: 1.0,
@@ -311,6 +318,7 @@ mod tests {
         assert_eq!(json["read"]["mib_per_s"], 1.0);
         assert_eq!(json["server"]["cpu_s_per_gib"], 0.5);
         assert_eq!((&json["generator"]["is_bottleneck"], &json["generator"]["queue_max"]), (&false.into(), &7.into()));
+        assert_eq!(json["stages_us"]["journal_write"]["p50"], 1000);
         assert_eq!(json["backlog_bytes"], 1);
         assert_eq!(json["class"], "json");
         assert!(json["limit"].get("fraction").is_some_and(Value::is_null));

@@ -15,6 +15,8 @@ pub mod collection;
 pub mod config;
 #[doc(hidden)]
 pub mod demo;
+#[doc(hidden)]
+pub mod entropy;
 pub mod loader;
 pub mod names;
 pub mod publish;

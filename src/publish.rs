@@ -33,6 +33,7 @@ use crate::loader::ChunkIndex;
 use crate::stages::{SharedStages, Stage};
 use crate::store::{Objects, StoreError};
 
+pub use crate::entropy::random_id;
 pub use encoder::Encoder;
 pub use offload::Offload;
 use sequence::Sequence;
@@ -218,13 +219,6 @@ fn holds_the_same(chunk: &EncodedChunk, input: &ChunkInput) -> bool {
 pub(crate) fn index_rows(id: ChunkId, row: &ChunkRow) -> Vec<crate::catalog::Row> {
     let sequence = SequenceRow { indexed_to: id.number + 1, ended_at: None };
     vec![(keys::chunk(id), row.encode()), (keys::sequence(id.sequence()), sequence.encode())]
-}
-
-/// Sixteen random bytes: a put's, a process's, a journal's or a store's id.
-pub fn random_id() -> Result<[u8; 16], String> {
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|error| format!("the system gives no random bytes: {error}"))?;
-    Ok(id)
 }
 
 fn catalog_failure(error: &CatalogError) -> StoreFailure {

@@ -25,7 +25,8 @@ mod send_marks;
 mod shard_calls;
 mod shared;
 mod side;
-mod sorting;
+#[doc(hidden)]
+pub mod sorting;
 mod start;
 mod steady_clock;
 mod stop;

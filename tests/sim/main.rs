@@ -1,0 +1,138 @@
+//! The broker in a box: several shards, clients, disks, a store, a catalog, a network and clocks in one thread, from one seed, over
+//! the same shard, journal, chunk, recovery and protocol code as in production. Faults of many kinds strike at any step; what
+//! clients were told is judged while they are told it, and once more by the checker of linearizability (tests/history).
+//!
+//! A failure prints its seed, the last lines of its trace and the command that repeats it.
+//!
+//! ```text
+//! RIVERRUN_SIM_RUNS=n    how many histories
+//! RIVERRUN_SIM_OPS=n     operations in each
+//! RIVERRUN_SIM_SEED=n    the first seed; alone, the only one
+//! RIVERRUN_SIM_TWICE=n   how many seeds are run twice, to compare their traces
+//! ```
+
+mod client;
+mod coverage;
+mod disk;
+mod node;
+mod trace;
+mod truth;
+mod wire;
+mod world;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use coverage::Coverage;
+use world::{Outcome, World};
+
+const RUNS: u64 = 30;
+const OPS: usize = 1000;
+const TWICE: u64 = 5;
+const THREADS: usize = 2;
+/// So many runs have to reach nearly everything.
+const JUDGED_RUNS: u64 = 100;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+fn ops() -> usize {
+    setting("RIVERRUN_SIM_OPS").map_or(OPS, |ops| ops as usize)
+}
+
+fn first_seed() -> u64 {
+    setting("RIVERRUN_SIM_SEED").unwrap_or_else(rand::random)
+}
+
+/// One run on this thread. `Err`: what went wrong, with the last lines of the trace.
+fn run(seed: u64, ops: usize) -> Result<Outcome, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime");
+    let run = || runtime.block_on(async { World::new(seed).await.run(ops).await });
+    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default();
+        format!("{text}\n{}", trace::last_lines())
+    })
+}
+
+/// Over all runs.
+#[derive(Default)]
+struct Sum {
+    coverage: Coverage,
+    crashes: u64,
+    power_cuts: u64,
+    appended: u64,
+    failed: Vec<u64>,
+}
+
+impl Sum {
+    fn add(&mut self, seed: u64, ops: usize, outcome: Result<Outcome, String>) {
+        match outcome {
+            Ok(outcome) => {
+                self.coverage.merge(&outcome.coverage);
+                self.crashes += outcome.crashes;
+                self.power_cuts += outcome.power_cuts;
+                self.appended += outcome.appended;
+            }
+            Err(why) => {
+                let test = "cargo test --test sim no_history -- --nocapture";
+                println!("seed {seed}: {why}\n  RIVERRUN_SIM_SEED={seed} RIVERRUN_SIM_OPS={ops} {test}");
+                self.failed.push(seed);
+            }
+        }
+    }
+
+    fn judge(&self, runs: u64) {
+        let (hit, all) = self.coverage.hit();
+        println!("S4 {hit} of {all} cells of fault x state; missed {:?}", self.coverage.missed());
+        assert!(self.failed.is_empty(), "{} of {runs} runs failed: seeds {:?}", self.failed.len(), self.failed);
+        if runs >= JUDGED_RUNS {
+            assert_eq!(self.coverage.never(), [""; 0], "never in {runs} runs");
+            assert!(hit * 10 >= all * 9, "S4: nine of ten cells at least");
+        }
+    }
+}
+
+fn work_off(next: &AtomicU64, sum: &Mutex<Sum>, first: u64, runs: u64, ops: usize) {
+    loop {
+        let n = next.fetch_add(1, Ordering::Relaxed);
+        if n >= runs {
+            return;
+        }
+        let seed = first.wrapping_add(n);
+        let outcome = run(seed, ops);
+        sum.lock().expect("no panic while held").add(seed, ops, outcome);
+    }
+}
+
+#[test]
+fn no_history_breaks_a_promise() {
+    let (ops, begun, first) = (ops(), Instant::now(), first_seed());
+    let is_one = setting("RIVERRUN_SIM_SEED").is_some();
+    let runs = setting("RIVERRUN_SIM_RUNS").unwrap_or(if is_one { 1 } else { RUNS });
+    println!("seeds {first} to {}", first.wrapping_add(runs - 1));
+    let (next, sum) = (AtomicU64::new(0), Mutex::new(Sum::default()));
+    std::thread::scope(|scope| {
+        (0..THREADS).for_each(|_| drop(scope.spawn(|| work_off(&next, &sum, first, runs, ops))));
+    });
+    let sum = sum.into_inner().expect("no panic while held");
+    let (appended, crashes, seconds) = (sum.appended, sum.crashes, begun.elapsed().as_secs_f64());
+    println!("S2 {runs} histories of {ops} operations, {appended} records, {crashes} crashes, {seconds:.1} s");
+    println!("S8 {} simulated power cuts", sum.power_cuts);
+    sum.judge(runs);
+}
+
+/// S21: one seed, one trace.
+#[test]
+fn s21_a_seed_gives_the_same_trace_twice() {
+    let (first, twice) = (first_seed(), setting("RIVERRUN_SIM_TWICE").unwrap_or(TWICE));
+    for seed in (0..twice).map(|n| first.wrapping_add(n)) {
+        let [once, again] = [run(seed, 500), run(seed, 500)].map(|outcome| outcome.map(|outcome| outcome.trace));
+        assert_eq!(once, again, "seed {seed}");
+    }
+    println!("S21 {twice} seeds run twice, 0 differing traces");
+}

@@ -35,7 +35,7 @@ use crate::store::{Objects, StoreError};
 
 pub use crate::entropy::random_id;
 pub use encoder::Encoder;
-pub use offload::Offload;
+pub use offload::{Offload, StepBack};
 use sequence::Sequence;
 
 /// One attempt's patience with the store or the catalog; what was asked may still be done afterwards.

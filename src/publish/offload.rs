@@ -33,16 +33,17 @@ impl Offload {
         Self { permits: Arc::new(Semaphore::new(at_once.max(1))), place: Place::BlockingPool }
     }
 
-    /// For what nobody waits for: `at_once` threads that step back where others want to run.
+    /// `at_once` threads that step back where others want to run.
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub fn background(at_once: usize) -> io::Result<Self> {
+    pub fn background(at_once: usize, step_back: StepBack) -> io::Result<Self> {
         let (sender, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         for n in 0..at_once.max(1) {
             let jobs = Arc::clone(&jobs);
-            std::thread::Builder::new().name(format!("compress-{n}")).spawn(move || work_off(&jobs))?;
+            let name = format!("{}-{n}", step_back.thread_name());
+            std::thread::Builder::new().name(name).spawn(move || work_off(&jobs, step_back))?;
         }
         Ok(Self { permits: Arc::new(Semaphore::new(at_once.max(1))), place: Place::Background(sender) })
     }
@@ -85,8 +86,8 @@ async fn in_background<T: Send + 'static>(
     outcome.await.expect("every job answers")
 }
 
-fn work_off(jobs: &Mutex<Receiver<Job>>) {
-    step_back();
+fn work_off(jobs: &Mutex<Receiver<Job>>, step_back: StepBack) {
+    step_back.apply();
     loop {
         // Held while waiting: the next thread takes the next job.
         let job = jobs.lock().expect("no holder panics").recv();
@@ -95,15 +96,35 @@ fn work_off(jobs: &Mutex<Receiver<Job>>) {
     }
 }
 
-/// Compression costs seven times what all the rest of an append does (about 5 CPU-seconds per GiB against 0.7), and nobody waits
-/// for it while the backlog has room. `SCHED_IDLE` (sched(7)) gives the core to a shard at once when it wakes; a nicer thread of
-/// the ordinary class would finish its slice of some milliseconds first, which stood in every tail that was measured beside a
-/// backlog (docs/BENCHMARKS-RESULTS.md). When the backlog is full the shards wait, and it gets the whole core.
-fn step_back() {
-    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    // The class is set before the niceness, which a process that was started nicer may not give back. Either serves.
-    if let Err(e) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
-        tracing::debug!(error = ?e, "a compressing thread keeps its priority");
+/// How far work steps back for others. Compression costs seven times what all the rest of an append does (about 5 CPU-seconds per
+/// GiB against 0.7), and mostly nobody waits for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StepBack {
+    /// `SCHED_IDLE` (sched(7)): whoever wakes has the core at once, where a nicer thread of the ordinary class finishes its slice of
+    /// some milliseconds first. That slice stood in every tail that was measured beside a backlog (docs/BENCHMARKS-RESULTS.md).
+    /// But next to a neighbour that never sleeps it gets three thousandths of a core: not for what appends wait for.
+    Wholly,
+    /// A tenth of a core that others want as well. A thread that has left `SCHED_IDLE` would do, if it were allowed to.
+    Somewhat,
+}
+
+const SOMEWHAT_NICENESS: i32 = 10;
+
+impl StepBack {
+    fn thread_name(self) -> &'static str {
+        match self {
+            Self::Wholly => "compress-idle",
+            Self::Somewhat => "compress",
+        }
+    }
+
+    /// For the calling thread alone. A niceness is refused where the process is nicer already, which serves as well.
+    fn apply(self) {
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let refused = || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).is_err();
+        if self == Self::Somewhat || refused() {
+            let _ = rustix::process::setpriority_process(None, SOMEWHAT_NICENESS);
+        }
     }
 }
 
@@ -117,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn background_work_steps_back_and_answers() {
-        let offload = Offload::background(2).expect("threads");
+        let offload = Offload::background(2, StepBack::Wholly).expect("threads");
         let before = policy();
         let (there, answer) = tokio::join!(offload.run(policy), offload.run(|| 6 * 7));
         assert_eq!((there, answer), (ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle), 42));
@@ -125,8 +146,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn work_that_somebody_waits_for_keeps_a_share() {
+        let niceness = || rustix::process::getpriority_process(None).expect("a niceness");
+        let offload = Offload::background(1, StepBack::Somewhat).expect("threads");
+        let (there, policy_there) = offload.run(move || (niceness(), policy())).await;
+        assert_eq!((there, policy_there), (niceness().max(SOMEWHAT_NICENESS), policy()));
+    }
+
+    #[tokio::test]
     async fn a_panic_reaches_whoever_asked_and_the_thread_goes_on() {
-        let offload = Offload::background(1).expect("threads");
+        let offload = Offload::background(1, StepBack::Somewhat).expect("threads");
         let asked = tokio::spawn({
             let offload = offload.clone();
             async move { offload.run(|| panic!("as asked")).await }

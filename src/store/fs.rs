@@ -183,15 +183,18 @@ impl LocalStore {
         self.refuse_if_failed()?;
         let path = self.path(name).map_err(PublishError::NotDone)?;
         let leaving = self.staging_path();
-        match fs::rename(&path, &leaving) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(PublishError::NotDone(error)),
-            _ => {}
+        if fs::rename(&path, &leaving).is_err() {
+            // Nothing there; or a rename wants room that only a removal makes (F16).
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(PublishError::NotDone(error)),
+                _ => {}
+            }
         }
         match path.parent() {
             Some(folder) if folder.exists() => self.sync_found_folder(folder)?,
             _ => {}
         }
-        match removal::remove_in_steps(&leaving) {
+        match removal::remove_in_steps(&leaving).or_else(|_| fs::remove_file(&leaving)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(%error, file = %leaving.display(), "a removed object keeps its space until the next start");
             }

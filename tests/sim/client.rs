@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use riverrun_core::event::ConnectionId;
-use riverrun_history::{Append as Appended, Op, OpId, Outcome};
+use riverrun_history::{Append as Appended, Op, OpId, Outcome, record_hash};
 use riverrun_protocol::batch::{Record, RecordView, encode};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome as ErrorOutcome};
 use riverrun_protocol::request::{
@@ -264,6 +264,7 @@ impl Client {
             takes_pages: false,
         };
         self.session = Some(self.send(&Request::OpenReadSession(open)));
+        self.next = (start == ReadStart::SeqNum(0)).then_some(0);
     }
 
     pub fn hear(&mut self, id: u64, heard: Heard, facts: &mut StreamFacts) {
@@ -347,6 +348,7 @@ impl Client {
     }
 
     fn on_error(&mut self, id: u64, error: &ErrorFrame, facts: &mut StreamFacts) {
+        assert_ne!(error.code, ErrorCode::Corrupt, "P8: nothing was damaged");
         if let Some(seq_num) = error.seq_num {
             self.known_tail = seq_num;
         }
@@ -412,7 +414,7 @@ fn records(read: &ReadBatches) -> Vec<RecordView> {
 fn seen(record: &RecordView) -> crate::truth::Seen {
     let id = match record.is_command() {
         true => command_id(&record.body),
-        false => u64::from_le_bytes(*record.body.first_chunk().expect("every body begins with an id")),
+        false => record_hash(&record.body),
     };
     crate::truth::Seen { id, timestamp: record.timestamp }
 }
@@ -438,7 +440,7 @@ fn make_batch(facts: &mut StreamFacts, random: &mut StdRng, sets: Option<&Fencin
         };
         let mut body = facts.last_id.to_le_bytes().to_vec();
         body.resize(8 + padding, facts.last_id as u8);
-        ids.push(facts.last_id);
+        ids.push(record_hash(&body));
         records.push(Record::new(body));
     }
     (ids, encode(&records).expect("within limits"))

@@ -472,7 +472,21 @@ impl World {
             self.clients[at].connect(ConnectionId::new(home, self.connections));
             self.clients[at].read_all(&mut self.facts[at]);
         }
+        let told: Vec<u64> = self.facts.iter().map(|facts| facts.truth.end()).collect();
         self.make_peace().await;
+        for (facts, told) in self.facts.iter().zip(told) {
+            let last = facts.history.operations().last().and_then(|operation| operation.outcome.as_ref());
+            match last {
+                Some(riverrun_history::Outcome::ReadRecords { record_hashes }) => {
+                    assert!(
+                        record_hashes.len() as u64 >= told,
+                        "P1: {told} records were told of, {} are there",
+                        record_hashes.len()
+                    );
+                }
+                other => panic!("P8: the last read failed: {other:?}"),
+            }
+        }
         for (stream, facts) in self.facts.iter().enumerate() {
             let has_lost = facts
                 .history

@@ -136,8 +136,6 @@ pub async fn load(
     let (goal, reached) = watch::channel(Goal::None);
     let consuming = consume(workload, sessions, &run, &reached);
     let producing = produce(workload, &pool, lines, &run)?;
-    // It has a thread of its own.
-    let threads = options.threads + usize::from(beside.is_some());
     let beside = beside.map(|beside| tokio::spawn(beside(run.clone())));
     run.clock.sleep_until(run.from_ns).await;
     let meters = Meters::start(&target.control, pressure).await?;
@@ -149,7 +147,7 @@ pub async fn load(
     if let Some(beside) = beside {
         sum.add_beside(&joined(vec![beside]).await?.remove(0));
     }
-    let readings = meters.finish(&target.control, threads, run.queue.max()).await?;
+    let readings = meters.finish(&target.control, options.threads, run.queue.max()).await?;
     drop(progress);
     Ok(sum.into_load(&run, readings))
 }

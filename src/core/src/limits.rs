@@ -130,6 +130,8 @@ pub const PAGE_SHARED_BYTES_MAX: usize = 64 << 10;
 pub const PAGES_SKIPPED_MAX: u32 = 8;
 /// Batches in one chunk. A shard seals long before.
 pub const CHUNK_RAW_BYTES_MAX: usize = 1 << 30;
+/// zstd's level for chunks of a backlog that is half full: their compression holds up appends.
+pub const COMPRESSION_LEVEL_PRESSED: i32 = -3;
 /// Streams in one chunk. A shard seals at this.
 pub const CHUNK_STREAMS_MAX: usize = 16_384;
 /// A footer that claims more is damaged.

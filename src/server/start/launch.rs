@@ -22,7 +22,7 @@ use crate::collection::{Collector, CollectorParts};
 use crate::config::Config;
 use crate::loader::{Loader, LoaderParts};
 use crate::names::{Names, NamesParts};
-use crate::publish::{Encoder, Offload, Publisher, random_id};
+use crate::publish::{Encoder, Offload, Publisher, StepBack, random_id};
 use crate::recovery::{Epoch, Summary};
 use crate::server::Broker;
 use crate::server::audit_writer::{self, AuditWriter};
@@ -97,8 +97,7 @@ pub(super) fn launch(
         taken.store.objects(),
         taken.catalog.clone(),
         taken.recovered.index.clone(),
-        // A thread for each core: they have the cores that no shard wants, and all of them while the shards wait for room.
-        Encoder::new(Offload::background(config.shard_count()).map_err(system)?),
+        encoder(config.shard_count()).map_err(system)?,
         taken.writer,
     );
     let names = Arc::new(Names::new(NamesParts {
@@ -158,6 +157,13 @@ pub(super) fn launch(
         ownership: Ownership { epoch: wiring.epoch, inherited, catalog: taken.catalog, clock, watching },
         runtime: Some(runtime),
     })
+}
+
+/// A thread of each kind for each core: they have the cores that no shard wants, and all of them while the shards wait for room.
+fn encoder(threads: usize) -> std::io::Result<Encoder> {
+    let patient = Offload::background(threads, StepBack::Wholly)?;
+    let urgent = Offload::background(threads, StepBack::Somewhat)?;
+    Ok(Encoder::with_urgent(patient, urgent))
 }
 
 fn facts(config: &Config, taken: &Taken, sync_method: Option<SyncMethod>) -> Facts {

@@ -104,6 +104,14 @@ fn every_crate_but_the_broker_forbids_unsafe() {
     assert!(text.contains("#![deny(unsafe_code)]"), "the broker denies unsafe code outside of src/uring");
 }
 
+/// Ids that can be guessed are no ids.
+#[test]
+fn only_the_simulator_seeds_ids() {
+    for folder in ["src", "protocol", "clients"] {
+        forbid(folder, &["src/entropy.rs"], &["seed_this_thread"], "ids come from the system");
+    }
+}
+
 #[test]
 fn each_library_has_one_room_that_knows_it() {
     let rooms: [(&str, &[&str]); 3] =

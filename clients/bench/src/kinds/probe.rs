@@ -86,26 +86,33 @@ async fn ask_until_end(run: Arc<Run>, address: Address, basin: String) -> miette
     }
     let mut done = BesideDone::default();
     for asked in asking.join_all().await {
-        let asked = asked?;
-        done.kinds.merge(&asked.kinds);
-        done.read.merge(asked.read);
+        let Asked { check_tail_ns, read } = asked?;
+        done.kinds.check_tail.record_ns(check_tail_ns);
+        if let Some((read_ns, records)) = read {
+            done.kinds.read.record_ns(read_ns);
+            done.read.merge(Tally { batches: 1, records, bytes: 0 });
+        }
     }
     Ok(done)
 }
 
-async fn ask(clock: Clock, asked_ns: u64, stream: StreamHandle) -> miette::Result<BesideDone> {
-    let mut done = BesideDone::default();
+/// What one probe's two questions took, kept until the end: a few numbers, where histograms would be tens of kilobytes.
+#[derive(Debug)]
+struct Asked {
+    check_tail_ns: u64,
+    /// And how many records it brought; `None` where nothing was written yet.
+    read: Option<(u64, u64)>,
+}
+
+async fn ask(clock: Clock, asked_ns: u64, stream: StreamHandle) -> miette::Result<Asked> {
     let tail = stream.check_tail().await.map_err(failed)?.seq_num;
-    done.kinds.check_tail.record_ns(clock.now_ns() - asked_ns);
+    let check_tail_ns = clock.now_ns() - asked_ns;
     let from = ReadOptions::from_seq_num(tail.saturating_sub(BEHIND_TAIL_RECORDS)).count(1);
     let read_ns = clock.now_ns();
-    match stream.read(from.clamp(true)).await {
-        Ok(read) => {
-            done.kinds.read.record_ns(clock.now_ns() - read_ns);
-            done.read.merge(Tally { batches: 1, records: read.record_count(), bytes: 0 });
-        }
-        Err(error) if tail == 0 => drop(error),
+    let read = match stream.read(from.clamp(true)).await {
+        Ok(read) => Some((clock.now_ns() - read_ns, read.record_count())),
+        Err(_) if tail == 0 => None,
         Err(error) => return Err(miette!("a fresh read failed: {}", failed(error))),
-    }
-    Ok(done)
+    };
+    Ok(Asked { check_tail_ns, read })
 }

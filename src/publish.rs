@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use riverrun_core::chunk::{
     ChunkId, ChunkInput, EncodedChunk, Identity, SequenceId, StoredChunk, StreamState, TRAILER_BYTES,
 };
@@ -168,25 +169,38 @@ impl Publisher {
     }
 
     /// What was put is there, whole: its length, and its last bytes (reliability.md D10). On a local disk the publish step's
-    /// sync is the evidence of durability, and this only proves that the right file got it.
+    /// sync is the evidence of durability, and this only proves that the right file got it. An answer that says otherwise is
+    /// asked for once more before it is believed (F37): one wrong answer of a store must not end the process.
     async fn confirm(&self, id: ChunkId, chunk: &EncodedChunk) -> Result<(), StoreFailure> {
         let name = id.object_name();
-        let (end, mine) = (chunk.object_bytes(), chunk.trailer.encode());
+        let mine = (Some(chunk.object_bytes()), Some(Bytes::from(chunk.trailer.encode().to_vec())));
+        let mut found = self.end_of(&name, chunk.object_bytes()).await?;
+        if found != mine {
+            sleep(READ_BACK_PAUSE).await;
+            found = self.end_of(&name, chunk.object_bytes()).await?;
+        }
+        match found == mine {
+            true => Ok(()),
+            false => Err(StoreFailure::Fatal(format!(
+                "{name}: the store said it was stored, but there are {:?} bytes of {}, or others",
+                found.0,
+                chunk.object_bytes()
+            ))),
+        }
+    }
+
+    /// The length of an object, and its trailer if that is `end`.
+    async fn end_of(&self, name: &str, end: u64) -> Result<(Option<u64>, Option<Bytes>), StoreFailure> {
         let look = async {
-            let size = self.objects.size(&name).await?;
+            let size = self.objects.size(name).await?;
             let trailer = match size {
-                Some(size) if size == end => {
-                    Some(self.objects.get_range(&name, end - TRAILER_BYTES as u64..end).await?)
-                }
+                Some(size) if size == end => Some(self.objects.get_range(name, end - TRAILER_BYTES as u64..end).await?),
                 _ => None,
             };
             Ok::<_, StoreError>((size, trailer))
         };
         match timeout(ATTEMPT_DEADLINE, look).await {
-            Ok(Ok((_, Some(trailer)))) if trailer == mine[..] => Ok(()),
-            Ok(Ok((size, _))) => Err(StoreFailure::Fatal(format!(
-                "{name}: the store said it was stored, but there are {size:?} bytes of {end}, or others"
-            ))),
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => Err(StoreFailure::Transient(error.to_string())),
             Err(_) => Err(StoreFailure::Transient(format!("{name}: no answer in {ATTEMPT_DEADLINE:?}"))),
         }

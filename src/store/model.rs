@@ -76,6 +76,15 @@ impl ModelObjects {
         state.objects.insert(name.to_owned(), object);
     }
 
+    /// Whether it outlives a power cut.
+    pub fn set_durable(&self, name: &str, is_durable: bool) {
+        let mut state = self.state();
+        match is_durable {
+            true => drop(state.unsynced.remove(name)),
+            false => drop(state.unsynced.insert(name.to_owned())),
+        }
+    }
+
     pub fn remove(&self, name: &str) -> Option<Bytes> {
         self.state().objects.remove(name)
     }

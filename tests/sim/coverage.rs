@@ -13,9 +13,11 @@ pub enum Fault {
     PutRequestLost,
     PutNotDone,
     PutConflict,
+    PutHangs,
     CatalogAnswerLost,
     CatalogRequestLost,
     ReadsFail,
+    DiskHangs,
     NetworkCut,
     ClockBack,
     ClockForward,
@@ -23,7 +25,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Kill,
         Self::PowerCut,
         Self::KillInRecovery,
@@ -33,9 +35,11 @@ impl Fault {
         Self::PutRequestLost,
         Self::PutNotDone,
         Self::PutConflict,
+        Self::PutHangs,
         Self::CatalogAnswerLost,
         Self::CatalogRequestLost,
         Self::ReadsFail,
+        Self::DiskHangs,
         Self::NetworkCut,
         Self::ClockBack,
         Self::ClockForward,

@@ -13,8 +13,12 @@
 
 mod client;
 mod coverage;
-mod disk;
+mod every_point;
+mod faults;
 mod node;
+mod outside;
+mod peace;
+mod store_faults;
 mod trace;
 mod truth;
 mod wire;
@@ -22,7 +26,7 @@ mod world;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use coverage::Coverage;
@@ -47,16 +51,36 @@ fn first_seed() -> u64 {
     setting("RIVERRUN_SIM_SEED").unwrap_or_else(rand::random)
 }
 
-/// One run on this thread. `Err`: what went wrong, with the last lines of the trace.
-fn run(seed: u64, ops: usize) -> Result<Outcome, String> {
+/// `Err`: what went wrong, with the last lines of the trace.
+fn run_on_this_thread<T>(work: impl Future<Output = T>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
-    let run = || runtime.block_on(async { World::new(seed).await.run(ops).await });
-    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+    std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(work))).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default();
         format!("{text}\n{}", trace::last_lines())
     })
+}
+
+/// What comes of each, in their order.
+fn in_parallel<T: Sync, R: Send>(runs: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = runs.get(at) else { return };
+            let outcome = run(item);
+            outcomes.lock().expect("no panic while held").push((at, outcome));
+        }
+    };
+    std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+    let mut outcomes = outcomes.into_inner().expect("no panic while held");
+    outcomes.sort_by_key(|(at, _)| *at);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+fn run(seed: u64, ops: usize) -> Result<Outcome, String> {
+    run_on_this_thread(async move { World::new(seed).await.run(ops).await })
 }
 
 /// Over all runs.
@@ -97,27 +121,17 @@ impl Sum {
     }
 }
 
-fn work_off(next: &AtomicU64, sum: &Mutex<Sum>, first: u64, runs: u64, ops: usize) {
-    loop {
-        let n = next.fetch_add(1, Ordering::Relaxed);
-        if n >= runs {
-            return;
-        }
-        let seed = first.wrapping_add(n);
-        let outcome = run(seed, ops);
-        sum.lock().expect("no panic while held").add(seed, ops, outcome);
-    }
-}
-
 #[test]
 fn no_history_breaks_a_promise() {
     let (ops, begun, first) = (ops(), Instant::now(), first_seed());
     let is_one = setting("RIVERRUN_SIM_SEED").is_some();
     let runs = setting("RIVERRUN_SIM_RUNS").unwrap_or(if is_one { 1 } else { RUNS });
     println!("seeds {first} to {}", first.wrapping_add(runs - 1));
-    let (next, sum) = (AtomicU64::new(0), Mutex::new(Sum::default()));
-    std::thread::scope(|scope| {
-        (0..THREADS).for_each(|_| drop(scope.spawn(|| work_off(&next, &sum, first, runs, ops))));
+    let seeds: Vec<u64> = (0..runs).map(|n| first.wrapping_add(n)).collect();
+    let sum = Mutex::new(Sum::default());
+    in_parallel(&seeds, |&seed| {
+        let outcome = run(seed, ops);
+        sum.lock().expect("no panic while held").add(seed, ops, outcome);
     });
     let sum = sum.into_inner().expect("no panic while held");
     let (appended, crashes, seconds) = (sum.appended, sum.crashes, begun.elapsed().as_secs_f64());

@@ -10,6 +10,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use riverrun::catalog::Catalog;
 use riverrun::entropy::random_id;
 use riverrun::loader::{Loader, LoaderParts};
@@ -26,11 +28,15 @@ use riverrun_core::limits::JOURNAL_WRITES_INFLIGHT_MAX;
 use riverrun_core::shard::{JournalConfig, ShardConfig};
 use riverrun_core::{Now, Shard};
 use riverrun_protocol::config::{BasinConfig, PartialStreamConfig, StorageClass};
+use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::frame::FrameHeader;
 use riverrun_protocol::request::{CreateBasin, CreateStream, StreamRef};
+use riverrun_protocol::response::Response;
 use riverrun_protocol::types::{Position, StreamId};
+use tokio::task::yield_now;
 
-use crate::disk::{FILE_BYTES, SimDisk};
+use crate::outside::catalog::SimCatalog;
+use crate::outside::disk::{FILE_BYTES, SimDisk};
 use crate::trace::{Trace, describe};
 use crate::wire::with_request;
 use crate::world::{Lasting, STANDARD_STREAM, basin, target};
@@ -63,7 +69,10 @@ pub struct Node {
     /// Connections that are to be closed behind their output.
     pub closing: BTreeSet<ConnectionId>,
     pub stopped: BTreeSet<ConnectionId>,
-    pub fatal: Option<String>,
+    /// Shards that gave up, and why the first did.
+    pub failed: BTreeMap<u16, String>,
+    /// The disk failed one of its writes: it may give up.
+    pub may_fail: bool,
     pub files_wanted: BTreeSet<u16>,
     pub inherited_waiting: BTreeSet<u16>,
     /// By recovery.
@@ -117,12 +126,13 @@ impl Node {
     /// The store or the catalog did not answer; another start may succeed. Damage that is found is told here, too.
     pub async fn start(lasting: &Lasting, setup: Setup) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| error.to_string();
-        let catalog = lasting.rows.open();
+        let catalog: Arc<dyn Catalog> =
+            Arc::new(SimCatalog { rows: lasting.rows.open(), points: lasting.points.clone() });
         let store_id = store_identity(&*catalog, setup.now.wall_ms).await.map_err(|e| failed(&e))?;
         let writer = Writer { store_id, writer_id: random_id()? };
         let journal_ids = (0..setup.shards).map(|_| random_id()).collect::<Result<Vec<_>, _>>()?;
         let parts = RecoveryParts {
-            objects: lasting.objects.clone(),
+            objects: lasting.store.clone(),
             catalog: catalog.clone(),
             journals: Some(lasting.disk.clone() as Arc<dyn JournalSource>),
             offload: Offload::inline(),
@@ -155,7 +165,9 @@ impl Node {
             let file = free_files.pop_first().unwrap_or_else(|| disk.make_file());
             let journal =
                 JournalConfig { journal_id, salt: u64::from_le_bytes(*random_id()?.first_chunk().expect("16")) };
-            firsts.push((journal, begin(&disk, writer, &recovered, shard, journal, file, setup.now)));
+            let (first, buffers) = begin(writer, &recovered, shard, journal, file, setup.now);
+            write_first(lasting, (shard, 1), file, &buffers, setup.now).await?;
+            firsts.push((journal, first));
         }
         let streams = std::mem::take(&mut recovered.shards);
         let wall_at_zero_ms = setup.now.wall_ms.saturating_sub(setup.now.monotonic.as_millis() as u64);
@@ -187,16 +199,15 @@ impl Node {
         }));
         let config =
             BasinConfig { create_stream_on_append: true, create_stream_on_read: true, ..BasinConfig::default() };
-        // Refused at every start but the first.
-        let _ = names.create_basin(CreateBasin { basin: basin(), config, request_token: None }).await;
+        made(names.create_basin(CreateBasin { basin: basin(), config, request_token: None }).await)?;
         let config =
             PartialStreamConfig { storage_class: Some(StorageClass::Standard), ..PartialStreamConfig::default() };
         let target = target(STANDARD_STREAM);
-        let _ = names.create_stream(CreateStream { target, config, request_token: None }).await;
+        made(names.create_stream(CreateStream { target, config, request_token: None }).await)?;
         let encoder = Encoder::new(Offload::inline());
-        let publisher = Publisher::new(lasting.objects.clone(), catalog.clone(), index.clone(), encoder, writer);
+        let publisher = Publisher::new(lasting.store.clone(), catalog.clone(), index.clone(), encoder, writer);
         let loader = Loader::new(LoaderParts {
-            objects: lasting.objects.clone(),
+            objects: lasting.store.clone(),
             catalog,
             index,
             store_id: writer.store_id,
@@ -209,7 +220,8 @@ impl Node {
             output: BTreeMap::new(),
             closing: BTreeSet::new(),
             stopped: BTreeSet::new(),
-            fatal: None,
+            failed: BTreeMap::new(),
+            may_fail: false,
             files_wanted: BTreeSet::new(),
             inherited_waiting: (0..setup.shards).collect(),
             found: recovered.summary,
@@ -233,8 +245,11 @@ impl Node {
         !self.inherited_files.is_empty()
     }
 
-    /// One turn of a shard's loop with the first `events` of what waits for it.
+    /// One turn of a shard's loop with the first `events` of what waits for it. One that gave up has no more turns.
     pub fn turn(&mut self, now: Now, shard: u16, events: usize, trace: &mut Trace) {
+        if self.failed.contains_key(&shard) {
+            return;
+        }
         let mut actions = Vec::new();
         let host = &mut self.hosts[usize::from(shard)];
         for _ in 0..events {
@@ -253,11 +268,11 @@ impl Node {
         host.shard.flush(now, &mut actions);
         for action in actions {
             trace.add(|| format!("{shard} {}", describe(&action)));
-            self.execute(shard, action);
+            self.execute(now, shard, action);
         }
     }
 
-    fn execute(&mut self, shard: u16, action: Action) {
+    fn execute(&mut self, now: Now, shard: u16, action: Action) {
         match action {
             Action::Reply { connection, id, response } => {
                 response.write(id, self.output.entry(connection).or_default());
@@ -268,12 +283,15 @@ impl Node {
             Action::StopReceiving { connection } => drop(self.stopped.insert(connection)),
             Action::ResumeReceiving { connection } => drop(self.stopped.remove(&connection)),
             Action::WriteBlock { number, file, offset, buffers } => {
-                assert!(self.fatal.is_none(), "P9: nothing is written after a failure");
-                self.disk.begin_write(shard, number, file, offset, &buffers);
+                assert!(!self.failed.contains_key(&shard), "P9: nothing is written after a failure");
+                self.disk.begin_write((shard, number), (file, offset), &buffers, now.monotonic);
             }
             Action::PrepareJournalFile => drop(self.files_wanted.insert(shard)),
             Action::ReleaseJournalFile { file } => drop(self.free_files.insert(file)),
-            Action::Fatal { reason } => drop(self.fatal.get_or_insert(reason)),
+            Action::Fatal { reason } => {
+                assert!(self.may_fail, "it gives up, and nothing is wrong: {reason}");
+                self.failed.entry(shard).or_insert(reason);
+            }
             Action::Denied { .. } | Action::Drained => {}
             Action::StreamClosed { .. } | Action::StreamConfigured { .. } | Action::StreamGone { .. } => {
                 unreachable!("nothing is deleted or reconfigured")
@@ -356,14 +374,13 @@ impl Node {
 }
 
 fn begin(
-    disk: &SimDisk,
     writer: Writer,
     recovered: &Recovered,
     shard: u16,
     journal: JournalConfig,
     file: u32,
     now: Now,
-) -> FirstBlock {
+) -> (FirstBlock, Vec<Bytes>) {
     let (first, closed) = first_block(BlockMeta {
         store_id: writer.store_id,
         journal_id: journal.journal_id,
@@ -379,6 +396,31 @@ fn begin(
         prev_header_crc: 0,
         wall_ms: now.wall_ms,
     });
-    disk.write_at_once(file, 0, &closed.buffers.concat());
-    first
+    (first, closed.buffers)
+}
+
+/// Now, or at an earlier start.
+fn made(answer: Result<Response, ErrorFrame>) -> Result<(), String> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if error.code == ErrorCode::AlreadyExists => Ok(()),
+        Err(error) => Err(error.message.to_string()),
+    }
+}
+
+/// A process may be killed while the first blocks of its journals are on their way.
+async fn write_first(
+    lasting: &Lasting,
+    block: (u16, u64),
+    file: u32,
+    buffers: &[Bytes],
+    now: Now,
+) -> Result<(), String> {
+    let disk = &lasting.disk;
+    disk.begin_write(block, (file, 0), buffers, now.monotonic);
+    yield_now().await;
+    let mut random = StdRng::seed_from_u64(lasting.points.passed());
+    let written = disk.complete(block, &mut random);
+    yield_now().await;
+    written
 }

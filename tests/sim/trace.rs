@@ -40,6 +40,11 @@ impl Trace {
     }
 }
 
+/// A new run begins on this thread.
+pub fn forget() {
+    KEPT.with_borrow_mut(VecDeque::clear);
+}
+
 /// What happened last on this thread.
 pub fn last_lines() -> String {
     KEPT.with_borrow(|kept| kept.iter().map(|line| format!("    {line}\n")).collect())

@@ -1,6 +1,7 @@
 //! What is known of one stream: what was acknowledged and what anybody saw. It never changes (reliability.md P3 to P6).
 
 use riverrun_history::{chain_hash, stream_hash};
+use riverrun_protocol::types::Position;
 
 /// A record as a reader gets it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,11 +17,20 @@ pub struct Truth {
     timestamps: Vec<Option<u64>>,
     /// Of all records below each number, as far as they are known without a gap.
     hashes: Vec<u64>,
+    tail_told_max: u64,
+    /// Somebody asked for this; it may have been done.
+    trim_asked_max: u64,
 }
 
 impl Default for Truth {
     fn default() -> Self {
-        Self { ids: Vec::new(), timestamps: Vec::new(), hashes: vec![stream_hash(&[])] }
+        Self {
+            ids: Vec::new(),
+            timestamps: Vec::new(),
+            hashes: vec![stream_hash(&[])],
+            tail_told_max: 0,
+            trim_asked_max: 0,
+        }
     }
 }
 
@@ -32,14 +42,39 @@ impl Truth {
 
     pub fn seen(&mut self, seq_num: u64, seen: Seen) {
         self.set(seq_num, seen.id, "a reader");
+        self.stamped(seq_num, seen.timestamp);
+    }
+
+    /// This record has this timestamp, and there is an order of them (P12).
+    pub fn stamped(&mut self, seq_num: u64, timestamp: u64) {
         let at = seq_num as usize;
-        let earlier = *self.timestamps[at].get_or_insert(seen.timestamp);
-        assert_eq!(earlier, seen.timestamp, "the timestamp of record {seq_num} changed");
+        let earlier = *self.timestamps[at].get_or_insert(timestamp);
+        assert_eq!(earlier, timestamp, "the timestamp of record {seq_num} changed");
         let before = at.checked_sub(1).and_then(|before| self.timestamps[before]);
-        assert!(
-            before.is_none_or(|before| before <= seen.timestamp),
-            "P12: record {seq_num} is older than the one before"
-        );
+        assert!(before.is_none_or(|before| before <= timestamp), "P12: record {seq_num} is older than the one before");
+        let behind = self.timestamps.get(at + 1).copied().flatten();
+        assert!(behind.is_none_or(|behind| timestamp <= behind), "P12: record {seq_num} is newer than the one behind");
+    }
+
+    /// So many records there are, somebody heard: so many there will be.
+    pub fn tail_told(&mut self, tail: Position) {
+        self.tail_told_max = self.tail_told_max.max(tail.seq_num);
+    }
+
+    /// The highest tail that anybody was told.
+    pub fn tail_told_max(&self) -> u64 {
+        self.tail_told_max
+    }
+
+    /// Only of what is known, so that what is left can still be judged.
+    pub fn trim_asked(&mut self, earliest: u64) {
+        assert!(earliest <= self.known());
+        self.trim_asked_max = self.trim_asked_max.max(earliest);
+    }
+
+    /// Whether a reader that wanted `wanted` may get `got`: numbers have gaps where records were trimmed, and nowhere else.
+    pub fn may_follow(&self, wanted: u64, got: u64) -> bool {
+        got == wanted || (wanted < got && got <= self.trim_asked_max)
     }
 
     fn set(&mut self, seq_num: u64, id: u64, who: &str) {
@@ -63,7 +98,7 @@ impl Truth {
 
     /// The highest number that anybody was told of, exclusive.
     pub fn end(&self) -> u64 {
-        self.ids.len() as u64
+        (self.ids.len() as u64).max(self.tail_told_max)
     }
 
     /// Of all records below a number that is known.

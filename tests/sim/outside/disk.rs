@@ -2,7 +2,8 @@
 //! were: nothing, all of it, or any of its sectors.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
@@ -10,6 +11,8 @@ use rand::rngs::StdRng;
 use riverrun::recovery::JournalSource;
 use riverrun_core::journal::{BlockHeader, Journals, ReadError, scan_file};
 use riverrun_core::limits::BLOCK_BYTES_MAX;
+
+use super::points::{HANG, Point, Points, Trouble};
 
 pub const FILE_BYTES: u64 = BLOCK_BYTES_MAX as u64;
 const PAGE_BYTES: usize = 4096;
@@ -24,9 +27,10 @@ pub enum Crash {
     PowerCut,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SimDisk {
     state: Mutex<State>,
+    points: Arc<Points>,
 }
 
 #[derive(Debug, Default)]
@@ -45,9 +49,16 @@ struct Write {
     file: u32,
     offset: u64,
     content: Vec<u8>,
+    trouble: Option<Trouble>,
+    /// A disk that hangs does not say that it is done before.
+    not_before: Duration,
 }
 
 impl SimDisk {
+    pub fn new(points: Arc<Points>) -> Self {
+        Self { state: Mutex::default(), points }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while held")
     }
@@ -63,31 +74,49 @@ impl SimDisk {
         file
     }
 
-    pub fn write_at_once(&self, file: u32, offset: u64, content: &[u8]) {
-        self.state().apply(file, offset, content, |_| true);
-    }
-
-    pub fn begin_write(&self, shard: u16, number: u64, file: u32, offset: u64, buffers: &[Bytes]) {
+    pub fn begin_write(&self, block: (u16, u64), (file, offset): (u32, u64), buffers: &[Bytes], now: Duration) {
+        let trouble = self.points.pass(Point::JournalWrite);
+        let not_before = if trouble == Some(Trouble::Hang) { now + HANG } else { now };
         let content = buffers.concat();
-        self.state().writes.push(Write { block: (shard, number), file, offset, content });
+        self.state().writes.push(Write { block, file, offset, content, trouble, not_before });
     }
 
-    /// Shard and number of all that are on their way.
-    pub fn under_way(&self) -> Vec<(u16, u64)> {
-        self.state().writes.iter().map(|write| write.block).collect()
+    pub fn is_writing(&self) -> bool {
+        !self.state().writes.is_empty()
     }
 
-    pub fn complete(&self, block: (u16, u64)) {
+    /// Shard and number of those that may be done by now.
+    pub fn under_way(&self, now: Duration) -> Vec<(u16, u64)> {
+        self.state().writes.iter().filter(|write| write.not_before <= now).map(|write| write.block).collect()
+    }
+
+    /// What the disk says of a write that was under way; of one that failed some may be there all the same.
+    pub fn complete(&self, block: (u16, u64), random: &mut StdRng) -> Result<(), String> {
         let mut state = self.state();
         let write = state.take(block);
-        state.apply(write.file, write.offset, &write.content, |_| true);
+        match write.trouble {
+            None | Some(Trouble::Hang) => {
+                state.apply(write.file, write.offset, &write.content, |_| true);
+                Ok(())
+            }
+            Some(Trouble::NoSpace) => Err("ENOSPC".to_owned()),
+            Some(Trouble::Short) => {
+                let sectors = random.random_range(0..write.content.len() / SECTOR_BYTES);
+                state.apply(write.file, write.offset, &write.content, |sector| sector < sectors);
+                Err("a short write".to_owned())
+            }
+            Some(_) => {
+                state.tear(&write, random);
+                Err("EIO".to_owned())
+            }
+        }
     }
 
-    /// The disk says that it could not write; some of it may be there all the same.
-    pub fn fail(&self, block: (u16, u64), random: &mut StdRng) {
+    /// The disk will say that it could not do this one.
+    pub fn fail(&self, block: (u16, u64)) {
         let mut state = self.state();
-        let write = state.take(block);
-        state.tear(&write, random);
+        let at = state.at(block);
+        state.writes[at].trouble = Some(Trouble::Error);
     }
 
     pub fn crash(&self, crash: Crash, random: &mut StdRng) {
@@ -103,8 +132,12 @@ impl SimDisk {
 }
 
 impl State {
+    fn at(&self, block: (u16, u64)) -> usize {
+        self.writes.iter().position(|write| write.block == block).expect("it is under way")
+    }
+
     fn take(&mut self, block: (u16, u64)) -> Write {
-        let at = self.writes.iter().position(|write| write.block == block).expect("it is under way");
+        let at = self.at(block);
         self.writes.remove(at)
     }
 
@@ -135,17 +168,25 @@ impl State {
     }
 }
 
+impl SimDisk {
+    fn read(&self, file: u32, offset: u64, bytes: usize) -> Result<Bytes, ReadError> {
+        match self.points.pass(Point::JournalRead) {
+            None | Some(Trouble::Hang) => self.state().read(file, offset, bytes),
+            Some(trouble) => Err(ReadError(format!("{trouble:?}"))),
+        }
+    }
+}
+
 impl JournalSource for SimDisk {
     fn scan(&self, store_id: &[u8; 16]) -> Journals {
-        let state = self.state();
         let mut journals = Journals::default();
-        for &file in state.files.keys() {
-            journals.add(scan_file(store_id, file, FILE_BYTES, &mut |offset, bytes| state.read(file, offset, bytes)));
+        for file in self.files() {
+            journals.add(scan_file(store_id, file, FILE_BYTES, &mut |offset, bytes| self.read(file, offset, bytes)));
         }
         journals
     }
 
     fn read_block(&self, header: &BlockHeader) -> Result<Bytes, ReadError> {
-        self.state().read(header.file, header.offset, header.block_bytes as usize)
+        self.read(header.file, header.offset, header.block_bytes as usize)
     }
 }

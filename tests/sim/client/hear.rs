@@ -1,0 +1,198 @@
+//! What clients make of what they hear.
+
+use riverrun_history::Outcome;
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome as ErrorOutcome};
+use riverrun_protocol::response::Push;
+use riverrun_protocol::response::{AppendAck, ReadBatches, Response, SessionOpened};
+use riverrun_protocol::types::{Level, Position};
+
+use super::records::{records, seen};
+use super::{Client, Role, Waiting};
+use crate::wire::Heard;
+use crate::world::{STANDARD_STREAM, StreamFacts};
+
+impl Client {
+    pub fn hear(&mut self, id: u64, heard: Heard, facts: &mut StreamFacts) {
+        match heard {
+            Heard::Response(Response::AppendAck(ack)) => self.on_ack(&ack, facts),
+            Heard::Response(Response::Tail(report)) => {
+                let waiting = self.take(id);
+                facts.truth.tail_told(report.tail);
+                facts.history.returned(waiting.op, Outcome::CheckTailSuccess { tail: report.tail.seq_num });
+            }
+            Heard::Response(Response::ReadBatches(read)) => self.on_read(id, &read, facts),
+            Heard::Response(Response::AppendSessionOpened(opened)) => facts.truth.tail_told(opened.tail),
+            Heard::Response(Response::ReadSessionOpened(opened)) => self.on_read_session(&opened, facts),
+            Heard::Response(Response::SessionEnded) => self.on_session_ended(id),
+            Heard::Push(Push::Records(read)) => self.on_records(&read, facts),
+            Heard::Push(Push::Heartbeat { tail }) => self.on_heartbeat(tail, facts),
+            Heard::Error(error) => self.on_error(id, &error, facts),
+            other => panic!("client {}: not expected: {other:?}", self.index),
+        }
+    }
+
+    fn take(&mut self, frame: u64) -> Waiting {
+        let at = self.waiting.iter().position(|waiting| waiting.frame == frame).expect("an answer to a question");
+        self.waiting.remove(at).expect("it is there")
+    }
+
+    fn on_ack(&mut self, ack: &AppendAck, facts: &mut StreamFacts) {
+        let waiting = self.waiting.pop_front().expect("an ack of something");
+        let AppendAck { start, end, tail, level, .. } = *ack;
+        assert_eq!(end.seq_num - start.seq_num, waiting.ids.len() as u64, "an ack of all records and no other");
+        assert!(tail.seq_num >= end.seq_num, "the tail is behind what is acknowledged");
+        let promised = if self.stream == STANDARD_STREAM { Level::Object } else { Level::Journal };
+        assert_eq!(level, promised, "an ack of the stream's storage class");
+        for (seq_num, id) in (start.seq_num..).zip(&waiting.ids) {
+            facts.truth.acknowledged(seq_num, *id);
+        }
+        facts.truth.stamped(start.seq_num, start.timestamp);
+        facts.truth.stamped(end.seq_num - 1, end.timestamp);
+        facts.truth.tail_told(tail);
+        if let Some(token) = waiting.sets_token {
+            self.token = token;
+        }
+        self.known_tail = self.known_tail.max(end.seq_num);
+        facts.history.returned(waiting.op, Outcome::AppendSuccess { tail: end.seq_num });
+    }
+
+    fn on_read(&mut self, id: u64, read: &ReadBatches, facts: &mut StreamFacts) {
+        let mut waiting = self.take(id);
+        for record in records(read) {
+            let (wanted, got) = (waiting.next, record.seq_num);
+            assert!(facts.truth.may_follow(wanted, got), "a read without gap or repeat: {got} instead of {wanted}");
+            facts.truth.seen(got, seen(&record));
+            waiting.next = got + 1;
+        }
+        read.tail.into_iter().for_each(|tail| facts.truth.tail_told(tail));
+        match read.tail {
+            Some(tail) if tail.seq_num == waiting.next => self.read_to(&waiting, facts),
+            _ => {
+                waiting.frame = self.read_part(waiting.next);
+                self.waiting.push_back(waiting);
+            }
+        }
+    }
+
+    fn read_to(&mut self, waiting: &Waiting, facts: &mut StreamFacts) {
+        self.known_tail = self.known_tail.max(waiting.next);
+        let outcome = match waiting.is_last {
+            true => Outcome::ReadRecords { record_hashes: facts.truth.ids_to(waiting.next) },
+            false => Outcome::ReadSuccess { tail: waiting.next, stream_hash: facts.truth.hash_to(waiting.next) },
+        };
+        facts.history.returned(waiting.op, outcome);
+    }
+
+    /// The start that was asked for is found by the tail that is told here.
+    fn on_read_session(&mut self, opened: &SessionOpened, facts: &mut StreamFacts) {
+        let tail = opened.tail.seq_num;
+        facts.truth.tail_told(opened.tail);
+        assert!(self.told_before <= tail, "P7: the tail was {} already", self.told_before);
+        let start = self.start_asked.take().expect("a session that was asked for");
+        self.next = Some(start.resolve(tail));
+    }
+
+    fn on_session_ended(&mut self, id: u64) {
+        assert!(
+            self.waiting.iter().all(|waiting| waiting.frame != id),
+            "an input of a session that ended has no answer"
+        );
+        self.forget_session();
+    }
+
+    fn on_records(&mut self, read: &ReadBatches, facts: &mut StreamFacts) {
+        self.consumed_bytes += read.parts_bytes() as u64;
+        let mut next = self.next.expect("records behind the opening");
+        for record in records(read) {
+            let got = record.seq_num;
+            assert!(facts.truth.may_follow(next, got), "P5: a session without gap or repeat: {got} instead of {next}");
+            facts.truth.seen(got, seen(&record));
+            next = got + 1;
+        }
+        self.next = Some(next);
+        if let Some(tail) = read.tail {
+            facts.truth.tail_told(tail);
+            assert!(next <= tail.seq_num, "records beyond the tail");
+        }
+    }
+
+    fn on_heartbeat(&mut self, tail: Position, facts: &mut StreamFacts) {
+        let next = self.next.expect("a heartbeat behind the opening");
+        assert!(facts.truth.may_follow(next, tail.seq_num), "C8: all below the tail was delivered before");
+        facts.truth.tail_told(tail);
+        self.next = Some(tail.seq_num);
+    }
+
+    fn on_error(&mut self, id: u64, error: &ErrorFrame, facts: &mut StreamFacts) {
+        assert!(self.damage_is_allowed || error.code != ErrorCode::Corrupt, "P8: nothing was damaged: {error:?}");
+        if let Some(seq_num) = error.seq_num {
+            // It is told when everything below it is durable.
+            facts.truth.tail_told(Position { seq_num, timestamp: 0 });
+            self.known_tail = seq_num;
+        }
+        if let Some(token) = &error.fencing_token {
+            self.token = token.clone();
+        }
+        if self.session == Some(id) {
+            return self.on_session_failed(error, facts);
+        }
+        let Some(at) = self.waiting.iter().position(|waiting| waiting.frame == id) else { return };
+        if let (ErrorCode::Unwritten, Some(tail)) = (error.code, error.tail) {
+            facts.truth.tail_told(tail);
+            return self.on_unwritten(at, tail, facts);
+        }
+        let waiting = self.waiting.remove(at).expect("it is there");
+        facts.history.returned(waiting.op, refused(&waiting, error, error.outcome));
+    }
+
+    /// Nothing to read from there on: the tail is there, or everything below it was trimmed.
+    fn on_unwritten(&mut self, at: usize, tail: Position, facts: &mut StreamFacts) {
+        let mut waiting = self.waiting.remove(at).expect("it is there");
+        assert!(facts.truth.may_follow(waiting.next, tail.seq_num), "P1: record {} was there before", waiting.next);
+        waiting.next = tail.seq_num;
+        self.read_to(&waiting, facts);
+    }
+
+    /// Its last word. It answers the oldest input, and its outcome tells what became of those behind (PROTOCOL.md, append session).
+    fn on_session_failed(&mut self, error: &ErrorFrame, facts: &mut StreamFacts) {
+        self.forget_session();
+        for (at, waiting) in self.waiting.drain(..).enumerate() {
+            let outcome = match at {
+                0 => refused(&waiting, error, error.outcome),
+                _ => unconditionally(&waiting, error.outcome),
+            };
+            facts.history.returned(waiting.op, outcome);
+        }
+    }
+
+    fn forget_session(&mut self) {
+        self.session = None;
+        self.next = None;
+        self.is_closing = false;
+        if self.role == Role::Following {
+            self.consumed_bytes = 0;
+        }
+    }
+}
+
+/// Without an answer. Only appends have records.
+pub(super) fn lost(waiting: &Waiting) -> Outcome {
+    unconditionally(waiting, ErrorOutcome::MaybeDone)
+}
+
+fn refused(waiting: &Waiting, error: &ErrorFrame, outcome: ErrorOutcome) -> Outcome {
+    match error.code {
+        ErrorCode::SeqNumMismatch | ErrorCode::FencingTokenMismatch => Outcome::AppendConditionFailed,
+        _ => unconditionally(waiting, outcome),
+    }
+}
+
+fn unconditionally(waiting: &Waiting, outcome: ErrorOutcome) -> Outcome {
+    if waiting.ids.is_empty() {
+        return if waiting.is_tail { Outcome::CheckTailFailure } else { Outcome::ReadFailure };
+    }
+    match outcome {
+        ErrorOutcome::MaybeDone => Outcome::AppendIndefiniteFailure,
+        ErrorOutcome::NotDone | ErrorOutcome::Terminal => Outcome::AppendDefiniteFailure,
+    }
+}

@@ -1,0 +1,161 @@
+//! Where a process meets what lies outside, and what may happen there: at the k-th point of a run, at the next one of a kind, or
+//! at a share of all of a kind.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// Longer than any of the broker's deadlines for one attempt.
+pub const HANG: Duration = Duration::from_secs(40);
+
+/// A call to the outside.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Point {
+    JournalWrite,
+    JournalRead,
+    Put,
+    Get,
+    GetRange,
+    Size,
+    SyncFound,
+    Delete,
+    List,
+    CatalogGet,
+    CatalogWrite,
+    CatalogScan,
+}
+
+/// What goes wrong there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Trouble {
+    /// The process is killed before anything of it is done.
+    Kill,
+    /// Nothing is done, and the answer is an error. Of a journal write, some of it may be there all the same.
+    Error,
+    /// There is no space.
+    NoSpace,
+    /// Some of it is written, or read.
+    Short,
+    /// Nothing is heard for [`HANG`]; then it goes on as if nothing had been.
+    Hang,
+    /// Done, and the answer is lost (reliability.md F34).
+    AnswerLost,
+    /// Done, and the answer comes after [`HANG`].
+    LateAnswer,
+    /// Not done, and nobody can tell.
+    RequestLost,
+    /// Not done, plainly: 503, 429.
+    NotDone,
+    /// S3's 409 (F35).
+    Conflict,
+    /// Other bytes than those that were written (F37).
+    WrongBytes,
+    /// As if it were not there (F38).
+    Missing,
+}
+
+/// Whether a call is of a kind.
+pub type Kind = fn(Point) -> bool;
+
+#[derive(Debug)]
+enum When {
+    /// At the n-th point from the beginning.
+    At(u64),
+    /// At the next ones of this kind.
+    Next(Kind, u32),
+    /// At this share of all points of a kind.
+    Share(Point, f64),
+}
+
+#[derive(Debug)]
+struct State {
+    passed: u64,
+    armed: Vec<(When, Trouble)>,
+    struck: Vec<(Point, Trouble)>,
+    is_killed: bool,
+    random: StdRng,
+}
+
+#[derive(Debug)]
+pub struct Points(Mutex<State>);
+
+impl Points {
+    pub fn new(seed: u64) -> Self {
+        let random = StdRng::seed_from_u64(seed);
+        Self(Mutex::new(State { passed: 0, armed: Vec::new(), struck: Vec::new(), is_killed: false, random }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no panic while held")
+    }
+
+    /// What happens at this point, if anything does.
+    pub fn pass(&self, point: Point) -> Option<Trouble> {
+        let mut state = self.state();
+        let State { passed, armed, struck, is_killed, random } = &mut *state;
+        let at = *passed;
+        *passed += 1;
+        let hit = armed.iter_mut().position(|(when, _)| match when {
+            When::At(n) => *n == at,
+            When::Next(holds, left) => holds(point) && *left > 0,
+            When::Share(of, share) => *of == point && random.random_bool(*share),
+        })?;
+        let (when, trouble) = &mut armed[hit];
+        let trouble = *trouble;
+        let is_over = match when {
+            When::At(_) => true,
+            When::Next(_, left) => {
+                *left -= 1;
+                *left == 0
+            }
+            When::Share(..) => false,
+        };
+        if is_over {
+            armed.remove(hit);
+        }
+        struck.push((point, trouble));
+        *is_killed |= trouble == Trouble::Kill;
+        Some(trouble)
+    }
+
+    /// How many were passed since the beginning.
+    pub fn passed(&self) -> u64 {
+        self.state().passed
+    }
+
+    pub fn at(&self, nth: u64, trouble: Trouble) {
+        self.state().armed.push((When::At(nth), trouble));
+    }
+
+    /// Something that was armed like this before and has not struck yet is put off: a queue of faults that grows faster than what is
+    /// tried again after a pause is an outage without an end.
+    pub fn next(&self, holds: Kind, times: u32, trouble: Trouble) {
+        let mut state = self.state();
+        state.armed.retain(|(when, _)| !matches!(when, When::Next(..)));
+        state.armed.push((When::Next(holds, times), trouble));
+    }
+
+    pub fn share(&self, point: Point, share: f64, trouble: Trouble) {
+        self.state().armed.push((When::Share(point, share), trouble));
+    }
+
+    /// Nothing goes wrong from here on.
+    pub fn disarm(&self) {
+        self.state().armed.clear();
+    }
+
+    /// What was armed for the next point of a kind is not for the next process.
+    pub fn forget_next(&self) {
+        self.state().armed.retain(|(when, _)| !matches!(when, When::Next(..)));
+    }
+
+    pub fn take_struck(&self) -> Vec<(Point, Trouble)> {
+        std::mem::take(&mut self.state().struck)
+    }
+
+    pub fn take_killed(&self) -> bool {
+        std::mem::take(&mut self.state().is_killed)
+    }
+}

@@ -1,0 +1,74 @@
+//! The end of a run: nothing goes wrong any more, every question has its answer, and what is there is compared with what was told.
+
+use riverrun_core::control::{placement, shard_of};
+use riverrun_core::event::ConnectionId;
+use riverrun_history::{Outcome, Verdict, check};
+use riverrun_protocol::request::StreamRef;
+
+use crate::client::{Client, Role};
+use crate::outside::disk::Crash;
+use crate::world::{STREAMS, StreamFacts, World, target};
+
+/// Steps in which everything that was asked must be answered once nothing goes wrong any more.
+const PEACE_STEPS_MAX: usize = 400_000;
+
+impl World {
+    /// Nothing goes wrong any more: every question gets its answer (no wake-up is lost, nobody waits for ever).
+    pub async fn make_peace(&mut self) {
+        self.lasting.points.disarm();
+        self.slow.clear();
+        self.is_peace = true;
+        for _ in 0..PEACE_STEPS_MAX {
+            if !self.anyone_waits() {
+                self.is_peace = false;
+                return;
+            }
+            self.step().await;
+        }
+        panic!("questions without an answer, although nothing is in their way");
+    }
+
+    fn anyone_waits(&self) -> bool {
+        self.clients.iter().any(|client| client.is_waiting(&self.facts[client.stream]))
+    }
+
+    /// After one more restart, and from the first record on.
+    pub async fn read_everything(&mut self) {
+        self.restart(Crash::PowerCut).await;
+        self.clients = (0..STREAMS).map(|stream| Client::new(100 + stream, stream, Role::Reading)).collect();
+        for at in 0..STREAMS {
+            self.connections += 1;
+            let StreamRef { basin, stream } = target(at);
+            let home = shard_of(placement(&basin, &stream), self.shards);
+            self.clients[at].connect(ConnectionId::new(home, self.connections));
+            self.clients[at].read_all(&mut self.facts[at]);
+        }
+        let told: Vec<u64> = self.facts.iter().map(|facts| facts.truth.end()).collect();
+        self.make_peace().await;
+        for (stream, (facts, told)) in self.facts.iter().zip(told).enumerate() {
+            judge_last_read(stream, facts, told);
+            self.coverage.sometimes("an append has no answer", has_lost(facts));
+        }
+    }
+}
+
+fn judge_last_read(stream: usize, facts: &StreamFacts, told: u64) {
+    let last = facts.history.operations().last().and_then(|operation| operation.outcome.as_ref());
+    let Some(Outcome::ReadRecords { record_hashes }) = last else { panic!("P8: the last read failed: {last:?}") };
+    let there = record_hashes.len() as u64;
+    assert!(there >= told, "P1: {told} records of stream {stream} were told of, {there} are there");
+    let (known, end) = (facts.truth.known(), facts.truth.end());
+    assert_eq!(known, end, "P1: stream {stream} ends before what was acknowledged or seen");
+}
+
+fn has_lost(facts: &StreamFacts) -> bool {
+    let mut operations = facts.history.operations().iter();
+    operations.any(|operation| operation.outcome == Some(Outcome::AppendIndefiniteFailure))
+}
+
+pub fn judge(facts: &StreamFacts) {
+    match check(&facts.history) {
+        Verdict::Linearizable { .. } => {}
+        verdict => panic!("P7: not linearizable: {verdict}"),
+    }
+}

@@ -15,6 +15,7 @@ mod followers;
 mod forbidden;
 mod forgetting;
 mod golden;
+mod histories;
 mod idle;
 mod journal;
 mod kill;

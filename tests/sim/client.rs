@@ -39,6 +39,8 @@ pub enum Role {
     Reading,
     /// A read session that follows, and goes on where the last one ended.
     Following,
+    /// Reads everything, once, for the record.
+    Last,
 }
 
 impl Role {
@@ -70,7 +72,7 @@ struct Waiting {
     sets_token: Option<FencingToken>,
     /// Of a read in parts: the next number.
     next: u64,
-    /// Nothing follows it: the history gets every record.
+    /// The history gets every record.
     is_last: bool,
     is_tail: bool,
 }
@@ -127,6 +129,7 @@ pub struct Client {
     /// Where its last session ended.
     resume: Option<u64>,
     consumed_bytes: u64,
+    pub has_read_all: bool,
 }
 
 impl Client {
@@ -148,13 +151,22 @@ impl Client {
             next: None,
             resume: None,
             consumed_bytes: 0,
+            has_read_all: false,
         }
+    }
+
+    /// There is another one of its name.
+    pub fn forget_stream(&mut self) {
+        let Self { index, stream, role, damage_is_allowed, frames, .. } = *self;
+        let connection = self.connection.take();
+        *self = Self { connection, damage_is_allowed, frames, ..Self::new(index, stream, role) };
     }
 
     /// For an answer, or for what its session brings once it is open.
     pub fn is_waiting(&self, facts: &StreamFacts) -> bool {
         let is_behind = match (self.role, self.session) {
             (Role::Following, Some(_)) => self.next.is_none_or(|next| next < facts.truth.tail_told_max()),
+            (Role::Last, _) => !self.has_read_all,
             _ => false,
         };
         is_behind || !self.waiting.is_empty()
@@ -191,14 +203,17 @@ impl Client {
             },
             Role::Following if self.session.is_some() => self.grant(CREDIT_BYTES / 4),
             Role::Following => self.follow(facts, random),
+            Role::Last => self.act_in_peace(facts),
             _ => {}
         }
     }
 
     /// Asks for nothing new, and takes whatever comes.
-    pub fn act_in_peace(&mut self) {
-        if self.role == Role::Following {
-            self.grant(0);
+    pub fn act_in_peace(&mut self, facts: &mut StreamFacts) {
+        match self.role {
+            Role::Following => self.grant(0),
+            Role::Last if self.waiting.is_empty() && !self.has_read_all => self.read_all(facts),
+            _ => {}
         }
     }
 
@@ -286,7 +301,7 @@ impl Client {
         self.waiting.push_back(Waiting { next, ..Waiting::new(frame, op) });
     }
 
-    pub fn read_all(&mut self, facts: &mut StreamFacts) {
+    fn read_all(&mut self, facts: &mut StreamFacts) {
         let op = facts.history.call(self.index as u64, Op::Read);
         let frame = self.read_part(0);
         self.waiting.push_back(Waiting { is_last: true, ..Waiting::new(frame, op) });

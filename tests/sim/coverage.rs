@@ -105,6 +105,12 @@ impl Coverage {
         all.filter(|cell| !self.cells.contains_key(cell)).collect()
     }
 
+    /// How often each of them did.
+    pub fn counts(&self) -> String {
+        let counts = self.sometimes.iter().map(|(what, count)| format!("{what}: {count}"));
+        counts.collect::<Vec<_>>().join("; ")
+    }
+
     pub fn never(&self) -> Vec<&'static str> {
         self.sometimes.iter().filter(|(_, count)| **count == 0).map(|(what, _)| *what).collect()
     }

@@ -146,6 +146,7 @@ impl World {
     /// Its puts and rows go on after another process has the store.
     async fn pause_and_take_over(&mut self) {
         let mut paused = std::mem::take(&mut self.node.pending);
+        self.forget_deletions();
         paused.truncate(RIVALS_MAX);
         self.rivals = paused;
         self.restart(Crash::Kill).await;
@@ -187,7 +188,10 @@ impl World {
             self.disconnect(client);
         }
         self.slow.clear();
+        self.node.end();
         self.node.pending.clear();
+        self.node.background.clear();
+        self.forget_deletions();
         self.crash_outside(crash);
     }
 

@@ -11,6 +11,7 @@
 //! RIVERRUN_SIM_TWICE=n   how many seeds are run twice, to compare their traces
 //! ```
 
+mod calls;
 mod client;
 mod coverage;
 mod every_point;
@@ -18,6 +19,7 @@ mod faults;
 mod node;
 mod outside;
 mod peace;
+mod recreate;
 mod store_faults;
 mod trace;
 mod truth;
@@ -113,6 +115,7 @@ impl Sum {
     fn judge(&self, runs: u64) {
         let (hit, all) = self.coverage.hit();
         println!("S4 {hit} of {all} cells of fault x state; missed {:?}", self.coverage.missed());
+        println!("   {}", self.coverage.counts());
         assert!(self.failed.is_empty(), "{} of {runs} runs failed: seeds {:?}", self.failed.len(), self.failed);
         if runs >= JUDGED_RUNS {
             assert_eq!(self.coverage.never(), [""; 0], "never in {runs} runs");

@@ -9,20 +9,19 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use riverrun::catalog::Catalog;
 use riverrun::entropy::random_id;
 use riverrun::loader::{Loader, LoaderParts};
-use riverrun::names::{Names, NamesParts, Shards, ShardsEnded};
+use riverrun::names::{Names, NamesParts};
 use riverrun::publish::{Encoder, Offload, Publisher, Writer};
 use riverrun::recovery::{
     Epoch, JournalSource, Recovered, RecoveryConfig, RecoveryParts, Summary, recover, store_identity,
 };
-use riverrun_core::action::{Action, NotClosed};
-use riverrun_core::control::{SYSTEM_DEFAULTS, StreamEntry};
-use riverrun_core::event::{CloseWhen, ConnectionId, Event};
+use riverrun_core::action::Action;
+use riverrun_core::control::SYSTEM_DEFAULTS;
+use riverrun_core::event::{ConnectionId, Event};
 use riverrun_core::journal::{BlockMeta, FirstBlock, first_block};
 use riverrun_core::limits::JOURNAL_WRITES_INFLIGHT_MAX;
 use riverrun_core::shard::{JournalConfig, ShardConfig};
@@ -30,11 +29,11 @@ use riverrun_core::{Now, Shard};
 use riverrun_protocol::config::{BasinConfig, PartialStreamConfig, StorageClass};
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
 use riverrun_protocol::frame::FrameHeader;
-use riverrun_protocol::request::{CreateBasin, CreateStream, StreamRef};
+use riverrun_protocol::request::{CreateBasin, CreateStream};
 use riverrun_protocol::response::Response;
-use riverrun_protocol::types::{Position, StreamId};
 use tokio::task::yield_now;
 
+use crate::calls::SimCalls;
 use crate::outside::catalog::SimCatalog;
 use crate::outside::disk::{FILE_BYTES, SimDisk};
 use crate::trace::{Trace, describe};
@@ -46,6 +45,8 @@ pub enum Done {
     Happened(u16, Event<'static>),
     /// Files that recovery needed are free.
     InheritedSettled(bool),
+    /// Of this number.
+    Deleted(usize, Result<(), ErrorFrame>),
 }
 
 pub type Pending = Pin<Box<dyn Future<Output = Done>>>;
@@ -64,6 +65,10 @@ pub struct Host {
 pub struct Node {
     pub hosts: Vec<Host>,
     pub pending: Vec<Pending>,
+    /// What never comes to an end while the process lives.
+    pub background: Vec<Pending>,
+    pub names: Arc<Names>,
+    calls: Arc<SimCalls>,
     /// What shards said and sockets have not taken.
     pub output: BTreeMap<ConnectionId, BytesMut>,
     /// Connections that are to be closed behind their output.
@@ -85,29 +90,6 @@ pub struct Node {
     publisher: Arc<Publisher>,
     loader: Arc<Loader>,
     epoch: Arc<Epoch>,
-}
-
-/// Nothing is deleted or reconfigured here.
-struct NoCalls;
-
-impl Shards for NoCalls {
-    fn close(
-        &self,
-        _: StreamRef,
-        _: CloseWhen,
-    ) -> BoxFuture<'static, Result<Result<Position, NotClosed>, ShardsEnded>> {
-        async { Err(ShardsEnded) }.boxed()
-    }
-
-    fn reopen(&self, _: StreamRef, _: StreamId) {}
-
-    fn delete(&self, _: StreamRef, _: StreamId) -> BoxFuture<'static, Result<(), ShardsEnded>> {
-        async { Err(ShardsEnded) }.boxed()
-    }
-
-    fn reconfigure(&self, _: Arc<StreamEntry>) -> BoxFuture<'static, Result<(), ShardsEnded>> {
-        async { Err(ShardsEnded) }.boxed()
-    }
 }
 
 /// How a process is started.
@@ -190,9 +172,10 @@ impl Node {
         free_files.extend(recovered.files_in_question.difference(&recovered.inherited_files));
         let index = recovered.index.clone();
         let wall = lasting.wall_ms.clone();
+        let calls = Arc::new(SimCalls::new(setup.shards));
         let names = Arc::new(Names::new(NamesParts {
             catalog: catalog.clone(),
-            shards: Arc::new(NoCalls),
+            shards: calls.clone(),
             index: index.clone(),
             defaults: SYSTEM_DEFAULTS,
             clock: Arc::new(move || wall.load(Ordering::Relaxed)),
@@ -211,12 +194,16 @@ impl Node {
             catalog,
             index,
             store_id: writer.store_id,
-            names,
+            names: names.clone(),
             offload: Offload::inline(),
         });
+        let reaper = names.clone().reap().map(|()| Done::InheritedSettled(false)).boxed_local();
         Ok(Self {
             hosts,
             pending: Vec::new(),
+            background: vec![reaper],
+            names,
+            calls,
             output: BTreeMap::new(),
             closing: BTreeSet::new(),
             stopped: BTreeSet::new(),
@@ -293,9 +280,8 @@ impl Node {
                 self.failed.entry(shard).or_insert(reason);
             }
             Action::Denied { .. } | Action::Drained => {}
-            Action::StreamClosed { .. } | Action::StreamConfigured { .. } | Action::StreamGone { .. } => {
-                unreachable!("nothing is deleted or reconfigured")
-            }
+            Action::StreamClosed { call, outcome } => self.calls.closed(call, outcome),
+            Action::StreamConfigured { call } | Action::StreamGone { call } => self.calls.done(call),
             Action::StoreChunk { .. }
             | Action::LoadStream { .. }
             | Action::LoadPages { .. }
@@ -353,11 +339,24 @@ impl Node {
             // Otherwise they stay out of use until the next start.
             Done::InheritedSettled(true) => self.free_files.append(&mut self.inherited_files),
             Done::InheritedSettled(false) => {}
+            Done::Deleted(..) => unreachable!("it is the world's"),
         }
     }
 
     pub fn tell(&mut self, shard: u16, event: Event<'static>) {
         self.hosts[usize::from(shard)].inbox.push_back(Inbox::Event(event));
+    }
+
+    /// What the control plane has to say to shards.
+    pub fn take_calls(&mut self) {
+        for (shard, event) in self.calls.take() {
+            self.tell(shard, event);
+        }
+    }
+
+    /// Nobody who waits for a shard has an answer any more.
+    pub fn end(&self) {
+        self.calls.end();
     }
 
     pub fn give_file(&mut self, shard: u16) {

@@ -27,6 +27,7 @@ use crate::outside::disk::{Crash, SimDisk};
 use crate::outside::points::{Point, Points, Trouble};
 use crate::outside::store::SimStore;
 use crate::peace::judge;
+use crate::recreate::Leaving;
 use crate::trace::Trace;
 use crate::truth::Truth;
 use crate::wire;
@@ -34,6 +35,8 @@ use crate::wire;
 pub const STREAMS: usize = 3;
 /// Its acks wait for the store.
 pub const STANDARD_STREAM: usize = 2;
+/// Steps in which a stream begins to be deleted, of all.
+const RECREATE_SHARE: f64 = 0.0002;
 const WALL_MS: u64 = 1_700_000_000_000;
 /// A client whose question is never answered asks no other.
 const STEPS_PER_OP_MAX: usize = 3000;
@@ -63,6 +66,7 @@ pub struct StreamFacts {
     pub truth: Truth,
     pub history: History,
     pub last_id: u64,
+    pub leaving: Option<Leaving>,
 }
 
 /// What a run was about, and what came of it.
@@ -107,6 +111,10 @@ pub struct World {
     /// Clients ask for nothing new.
     pub is_peace: bool,
     pub skew_ms: i64,
+    /// Streams are deleted now and then.
+    pub recreates: bool,
+    /// Of streams that are gone.
+    pub judged_operations: usize,
     pub trace: Trace,
     pub coverage: Coverage,
     pub crashes: u64,
@@ -148,6 +156,8 @@ impl World {
             store_may_lie: false,
             is_peace: false,
             skew_ms: 0,
+            recreates: random.random_bool(0.3),
+            judged_operations: 0,
             trace: Trace::default(),
             coverage: Coverage::default(),
             crashes: 0,
@@ -194,7 +204,7 @@ impl World {
     }
 
     fn asked(&self) -> usize {
-        self.facts.iter().map(|facts| facts.history.operations().len()).sum()
+        self.judged_operations + self.facts.iter().map(|facts| facts.history.operations().len()).sum::<usize>()
     }
 
     pub async fn step(&mut self) {
@@ -207,6 +217,11 @@ impl World {
             let reasons = self.node.failed.clone();
             self.trace.add(|| format!("fatal: {reasons:?}"));
             return self.restart(Crash::Kill).await;
+        }
+        self.node.take_calls();
+        self.go_on_leaving();
+        if self.recreates && !self.is_peace && self.random.random_bool(RECREATE_SHARE) {
+            self.begin_to_recreate();
         }
         match self.random.random_range(0..100) {
             0..20 => self.client_acts(),
@@ -223,16 +238,20 @@ impl World {
     fn client_acts(&mut self) {
         let at = self.random.random_range(0..self.clients.len());
         let client = &mut self.clients[at];
-        if self.is_peace {
-            return client.act_in_peace();
+        let facts = &mut self.facts[client.stream];
+        if facts.leaving.is_some() && client.role != Role::Last {
+            return;
         }
-        if client.connection.is_none() {
+        if client.connection.is_none() && (!self.is_peace || client.role == Role::Last) {
             let StreamRef { basin, stream } = target(client.stream);
             self.connections += 1;
             let home = shard_of(placement(&basin, &stream), self.shards);
             client.connect(ConnectionId::new(home, self.connections));
         }
-        client.act(&mut self.facts[client.stream], &mut self.random);
+        match self.is_peace {
+            true => client.act_in_peace(facts),
+            false => client.act(facts, &mut self.random),
+        }
     }
 
     /// Some of what clients sent arrives; whole frames wait for their shard.
@@ -261,6 +280,10 @@ impl World {
         if !self.rivals.is_empty() && self.random.random_bool(0.2) {
             return self.poll_rival().await;
         }
+        for background in &mut self.node.background {
+            let ended = poll_once(background).await;
+            assert!(ended.is_none(), "it goes on as long as the process");
+        }
         if self.node.pending.is_empty() {
             return tokio::task::yield_now().await;
         }
@@ -269,7 +292,10 @@ impl World {
             tokio::task::yield_now().await;
             if let Some(done) = poll_once(&mut self.node.pending[at]).await {
                 drop(self.node.pending.swap_remove(at));
-                return self.node.on_done(done);
+                return match done {
+                    Done::Deleted(stream, outcome) => self.on_deleted(stream, outcome),
+                    done => self.node.on_done(done),
+                };
             }
         }
     }

@@ -76,6 +76,7 @@ impl Client {
 
     fn read_to(&mut self, waiting: &Waiting, facts: &mut StreamFacts) {
         self.known_tail = self.known_tail.max(waiting.next);
+        self.has_read_all |= waiting.is_last;
         let outcome = match waiting.is_last {
             true => Outcome::ReadRecords { record_hashes: facts.truth.ids_to(waiting.next) },
             false => Outcome::ReadSuccess { tail: waiting.next, stream_hash: facts.truth.hash_to(waiting.next) },

@@ -130,6 +130,8 @@ pub struct Client {
     resume: Option<u64>,
     consumed_bytes: u64,
     pub has_read_all: bool,
+    /// It got so many of them.
+    pub pages: u64,
 }
 
 impl Client {
@@ -152,6 +154,7 @@ impl Client {
             resume: None,
             consumed_bytes: 0,
             has_read_all: false,
+            pages: 0,
         }
     }
 
@@ -333,7 +336,7 @@ impl Client {
             target: target(self.stream),
             params: ReadParams { clamp: true, ..ReadParams::new(start.request()) },
             credit_bytes: CREDIT_BYTES,
-            takes_pages: false,
+            takes_pages: random.random(),
         };
         self.told_before = facts.truth.tail_told_max();
         self.start_asked = Some(start);

@@ -115,6 +115,7 @@ pub struct World {
     pub recreates: bool,
     /// Of streams that are gone.
     pub judged_operations: usize,
+    pages: u64,
     pub trace: Trace,
     pub coverage: Coverage,
     pub crashes: u64,
@@ -158,6 +159,7 @@ impl World {
             skew_ms: 0,
             recreates: random.random_bool(0.3),
             judged_operations: 0,
+            pages: 0,
             trace: Trace::default(),
             coverage: Coverage::default(),
             crashes: 0,
@@ -188,9 +190,11 @@ impl World {
     /// The verdict.
     pub async fn end(mut self) -> Outcome {
         self.make_peace().await;
+        self.pages = self.clients.iter().map(|client| client.pages).sum();
         self.read_everything().await;
         let (crashes, power_cuts) = (self.crashes, self.power_cuts);
         self.coverage.sometimes("a history with a crash", crashes > 0);
+        self.coverage.sometimes("a page is sent as it is stored", self.pages > 0);
         let appended = self.facts.iter().map(|facts| facts.truth.end()).sum();
         self.facts.iter().for_each(judge);
         Outcome {

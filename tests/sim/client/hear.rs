@@ -1,12 +1,13 @@
 //! What clients make of what they hear.
 
 use riverrun_history::Outcome;
+use riverrun_protocol::batch::RecordView;
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome as ErrorOutcome};
-use riverrun_protocol::response::Push;
 use riverrun_protocol::response::{AppendAck, ReadBatches, Response, SessionOpened};
+use riverrun_protocol::response::{CompressedPage, Push};
 use riverrun_protocol::types::{Level, Position};
 
-use super::records::{records, seen};
+use super::records::{open, records, records_of, seen};
 use super::{Client, Role, Waiting};
 use crate::wire::Heard;
 use crate::world::{STANDARD_STREAM, StreamFacts};
@@ -25,6 +26,7 @@ impl Client {
             Heard::Response(Response::ReadSessionOpened(opened)) => self.on_read_session(&opened, facts),
             Heard::Response(Response::SessionEnded) => self.on_session_ended(id),
             Heard::Push(Push::Records(read)) => self.on_records(&read, facts),
+            Heard::Push(Push::Page(page)) => self.on_page(&page, facts),
             Heard::Push(Push::Heartbeat { tail }) => self.on_heartbeat(tail, facts),
             Heard::Error(error) => self.on_error(id, &error, facts),
             other => panic!("client {}: not expected: {other:?}", self.index),
@@ -101,16 +103,30 @@ impl Client {
         self.forget_session();
     }
 
-    fn on_records(&mut self, read: &ReadBatches, facts: &mut StreamFacts) {
-        self.consumed_bytes += read.parts_bytes() as u64;
+    /// Records as they are stored.
+    fn on_page(&mut self, page: &CompressedPage, facts: &mut StreamFacts) {
+        self.pages += 1;
+        self.consumed_bytes += u64::from(page.raw_bytes);
+        let records = records_of(open(page));
+        assert_eq!(records.first().map(|record| record.seq_num), Some(page.first_seq_num), "the page's first record");
+        assert_eq!(records.last().map(|record| record.seq_num + 1), Some(page.end_seq_num), "the page's last record");
+        self.take_records(&records, facts);
+    }
+
+    fn take_records(&mut self, records: &[RecordView], facts: &mut StreamFacts) -> u64 {
         let mut next = self.next.expect("records behind the opening");
-        for record in records(read) {
+        for record in records {
             let got = record.seq_num;
             assert!(facts.truth.may_follow(next, got), "P5: a session without gap or repeat: {got} instead of {next}");
-            facts.truth.seen(got, seen(&record));
+            facts.truth.seen(got, seen(record));
             next = got + 1;
         }
-        self.next = Some(next);
+        *self.next.insert(next)
+    }
+
+    fn on_records(&mut self, read: &ReadBatches, facts: &mut StreamFacts) {
+        self.consumed_bytes += read.parts_bytes() as u64;
+        let next = self.take_records(&records(read), facts);
         if let Some(tail) = read.tail {
             facts.truth.tail_told(tail);
             assert!(next <= tail.seq_num, "records beyond the tail");

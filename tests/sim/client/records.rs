@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use riverrun_history::record_hash;
 use riverrun_protocol::batch::{Batch, Record, RecordView, encode};
-use riverrun_protocol::response::ReadBatches;
+use riverrun_protocol::response::{CompressedPage, ReadBatches};
 use riverrun_protocol::types::FencingToken;
 
 use crate::truth::Seen;
@@ -19,7 +19,18 @@ pub enum Command<'a> {
 }
 
 pub fn records(read: &ReadBatches) -> Vec<RecordView> {
-    let mut bytes: Bytes = read.parts.concat().into();
+    records_of(read.parts.concat().into())
+}
+
+/// What was stored, decompressed.
+pub fn open(page: &CompressedPage) -> Bytes {
+    assert_eq!(crc32c::crc32c(&page.stored), page.crc, "P8: sound bytes");
+    let raw = zstd::bulk::decompress(&page.stored, page.raw_bytes as usize).expect("a zstd frame");
+    assert_eq!(raw.len(), page.raw_bytes as usize);
+    raw.into()
+}
+
+pub fn records_of(mut bytes: Bytes) -> Vec<RecordView> {
     let mut records = Vec::new();
     while let Some(batch) = Batch::split_first(&mut bytes).expect("whole batches") {
         batch.verify_payload().expect("P8: sound bytes");

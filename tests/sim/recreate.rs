@@ -14,11 +14,11 @@ use crate::world::{STANDARD_STREAM, StreamFacts, World, target};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Leaving {
     /// Somebody reads all of it for the last time.
-    IsRead,
+    BeingRead,
     /// It is to be deleted.
-    IsJudged,
+    Judged,
     /// The process has been asked.
-    IsDeleted,
+    BeingDeleted,
 }
 
 impl World {
@@ -34,7 +34,7 @@ impl World {
             }
         }
         self.trace.add(|| format!("stream {stream} is to go"));
-        self.facts[stream].leaving = Some(Leaving::IsRead);
+        self.facts[stream].leaving = Some(Leaving::BeingRead);
         self.clients.push(Client::new(200 + stream, stream, Role::Last));
     }
 
@@ -43,12 +43,12 @@ impl World {
         for stream in 0..STANDARD_STREAM {
             let leaving = self.facts[stream].leaving;
             match leaving {
-                Some(Leaving::IsRead) if self.has_been_read(stream) => {
+                Some(Leaving::BeingRead) if self.has_been_read(stream) => {
                     judge(&self.facts[stream]);
-                    self.facts[stream].leaving = Some(Leaving::IsJudged);
+                    self.facts[stream].leaving = Some(Leaving::Judged);
                 }
-                Some(Leaving::IsJudged) => {
-                    self.facts[stream].leaving = Some(Leaving::IsDeleted);
+                Some(Leaving::Judged) => {
+                    self.facts[stream].leaving = Some(Leaving::BeingDeleted);
                     self.node.pending.push(self.deletion(stream));
                 }
                 _ => {}
@@ -73,8 +73,8 @@ impl World {
     /// With the process went whoever had been asked.
     pub fn forget_deletions(&mut self) {
         for facts in &mut self.facts {
-            if facts.leaving == Some(Leaving::IsDeleted) {
-                facts.leaving = Some(Leaving::IsJudged);
+            if facts.leaving == Some(Leaving::BeingDeleted) {
+                facts.leaving = Some(Leaving::Judged);
                 self.coverage.sometimes("a deletion is interrupted by a crash", true);
             }
         }
@@ -85,7 +85,7 @@ impl World {
         self.trace.add(|| format!("stream {stream} is deleted: {outcome:?}"));
         let facts = &mut self.facts[stream];
         match outcome {
-            Err(error) if error.code != StreamNotFound => facts.leaving = Some(Leaving::IsJudged),
+            Err(error) if error.code != StreamNotFound => facts.leaving = Some(Leaving::Judged),
             _ => {
                 let last_id = facts.last_id;
                 self.judged_operations += facts.history.operations().len();

@@ -290,5 +290,5 @@ fn what_clients_are_told_over_tcp_is_linearizable_through_kills() {
         operations += all.iter().map(|shared| shared.asked.load(Ordering::SeqCst)).sum::<u64>();
     }
     let histories = rounds * STREAMS;
-    println!("S2 {histories} histories over TCP, {operations} operations, {} kills, 0 broken", rounds * KILLS);
+    println!("S2-tcp {histories} histories, {operations} operations, {} kills, 0 broken", rounds * KILLS);
 }

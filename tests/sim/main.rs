@@ -9,6 +9,9 @@
 //! RIVERRUN_SIM_OPS=n     operations in each
 //! RIVERRUN_SIM_SEED=n    the first seed; alone, the only one
 //! RIVERRUN_SIM_TWICE=n   how many seeds are run twice, to compare their traces
+//! RIVERRUN_SIM_PAIRS=n   how many pairs of faults S6 tries
+//! RIVERRUN_SIM_STORE_SEEDS=n      seeds for each cell of S11
+//! RIVERRUN_SIM_HISTORIES=folder   where each stream's history is written, as JSON lines
 //! ```
 
 mod calls;

@@ -1,5 +1,7 @@
 //! The end of a run: nothing goes wrong any more, every question has its answer, and what is there is compared with what was told.
 
+use std::path::PathBuf;
+
 use riverrun_history::{Outcome, Verdict, check};
 
 use crate::client::{Client, Role};
@@ -39,6 +41,17 @@ impl World {
         for (stream, (facts, told)) in self.facts.iter().zip(told).enumerate() {
             judge_last_read(stream, facts, told);
             self.coverage.sometimes("an append has no answer", has_lost(facts));
+        }
+    }
+}
+
+impl World {
+    /// For another checker's verdict: one file of JSON lines for each stream.
+    pub fn write_histories(&self) {
+        let Some(folder) = std::env::var_os("RIVERRUN_SIM_HISTORIES").map(PathBuf::from) else { return };
+        for (stream, facts) in self.facts.iter().enumerate() {
+            let file = folder.join(format!("{}-{stream}.jsonl", self.seed));
+            std::fs::write(&file, facts.history.to_json_lines()).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         }
     }
 }

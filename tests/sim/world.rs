@@ -86,6 +86,7 @@ impl Outcome {
 }
 
 pub struct World {
+    pub seed: u64,
     pub random: StdRng,
     pub lasting: Lasting,
     pub now: Now,
@@ -139,6 +140,7 @@ impl World {
         let node = Node::start(&lasting, setup).await.expect("a first start");
         let clients = (0..random.random_range(5..10)).map(|index| any_client(index, &mut random)).collect();
         Self {
+            seed,
             lasting,
             now,
             node,
@@ -196,6 +198,7 @@ impl World {
         self.coverage.sometimes("a history with a crash", crashes > 0);
         self.coverage.sometimes("a page is sent as it is stored", self.pages > 0);
         let appended = self.facts.iter().map(|facts| facts.truth.end()).sum();
+        self.write_histories();
         self.facts.iter().for_each(judge);
         Outcome {
             coverage: self.coverage,

@@ -77,6 +77,11 @@ pub fn has_hung_up(socket: &OwnedFd) -> bool {
     answered.is_ok_and(|_| asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
 }
 
+/// What the socket has not sent when it closes is dropped at once, instead of being kept for a peer that takes nothing.
+pub fn reset_on_close(socket: &OwnedFd) {
+    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
+
 /// Makes operations in flight on the socket complete. It closes when the last of them has.
 pub fn shut_down(socket: &OwnedFd, how: std::net::Shutdown) {
     let _ = SockRef::from(socket).shutdown(how);

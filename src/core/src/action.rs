@@ -41,7 +41,7 @@ pub enum Action {
         operation: Operation,
         target: StreamRef,
     },
-    /// Send what was given so far, then close.
+    /// Its socket takes nothing, and the memory is needed: close it at once, and let go of what it was given.
     CloseConnection {
         connection: ConnectionId,
     },

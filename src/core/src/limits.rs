@@ -84,8 +84,16 @@ pub const CONNECTION_OUTPUT_BYTES_STOP: u64 = 4 << 20;
 pub const PAGE_LOADS_INFLIGHT_MAX: usize = 32;
 /// What one load of pages asks for.
 pub const PAGE_LOAD_BYTES_MAX: usize = 1 << 20;
-/// Loaded pages that wait for their readers, per shard. Readers that take nothing lose theirs first.
+/// Loaded pages that wait for their readers, and frames that wait for their sockets, which may hold such pages; per shard. Beyond
+/// it loads wait. Readers that take nothing lose their pages first.
 pub const LOADED_BYTES_MAX: usize = 256 << 20;
+/// Above this a load may have to wait.
+pub const LOADED_BYTES_SHORT: usize = LOADED_BYTES_MAX - PAGE_LOADS_INFLIGHT_MAX * PAGE_LOAD_BYTES_MAX;
+/// How long a socket may take nothing of what waits for it while loads wait for room. A send of a mebibyte counts once all of it is
+/// taken, so this is also how slow a link may be then: 200 KiB/s.
+pub const OUTPUT_STALL_MAX: Duration = Duration::from_secs(5);
+/// How often such sockets are looked for.
+pub const OUTPUT_STALL_LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// Work of one turn on pushes and read answers; what remains is done in the next turn, behind newly arrived appends.
 pub const READ_TURN_PUSHES_MAX: usize = 1024;
 pub const READ_TURN_BYTES_MAX: usize = 16 << 20;

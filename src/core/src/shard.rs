@@ -66,6 +66,7 @@ mod connection;
 mod output;
 mod pacing;
 mod slab;
+mod stalled;
 mod stream;
 mod streams;
 mod tail_cache;
@@ -128,6 +129,9 @@ pub struct Shard {
     /// Loaded pages, over all readers, and who holds any.
     loaded_bytes: usize,
     holders: BTreeSet<reader::ReaderKey>,
+    /// Given and not taken, over all connections.
+    output_bytes: u64,
+    stalled_look_at: Duration,
 
     frame_bytes: output::FrameBytes,
     /// One generator per purpose, so that one more heartbeat does not move a retry.
@@ -182,6 +186,8 @@ impl Shard {
             page_queue: VecDeque::new(),
             loaded_bytes: 0,
             holders: BTreeSet::new(),
+            output_bytes: 0,
+            stalled_look_at: Duration::ZERO,
             frame_bytes: output::FrameBytes::measure(),
             heartbeat_chance: StdRng::seed_from_u64(seed ^ 0x6865_6172_7462_6561),
             retry_chance: StdRng::seed_from_u64(seed ^ 0x7265_7472_7920_2020),
@@ -251,6 +257,7 @@ impl Shard {
         }
         self.release_held_pushes();
         self.on_reader_timers(turn);
+        self.close_stalled(turn);
         self.start_queued_loads(turn);
         self.serve_readers(turn);
         self.finish_deletions(turn);
@@ -271,7 +278,11 @@ impl Shard {
         let out_of_space = journal.and_then(journal_writer::JournalWriter::out_of_space_at);
         let memory = self.slabs.trim_at().filter(|_| !self.failed);
         let held = self.pacing.release_at();
-        [work_remains, lanes, watermark, out_of_space, memory, held, self.timers.next()].into_iter().flatten().min()
+        let stalled = self.look_for_stalled_at();
+        [work_remains, lanes, watermark, out_of_space, memory, held, stalled, self.timers.next()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub fn counters(&self) -> ShardCounters {
@@ -279,6 +290,7 @@ impl Shard {
             unpublished_bytes: self.backlog.bytes(),
             journal_waiting_bytes: self.writer.waiting_bytes() as u64,
             waiting_bytes: self.waiting_bytes as u64,
+            output_bytes: self.output_bytes,
             tail_cache_bytes: self.tail_cache.bytes(),
             streams_open: self.streams.len() as u64,
             connections: self.connections.len() as u64,

@@ -175,7 +175,12 @@ impl Worker {
                 connection.forwarded_bytes -= bytes;
                 self.receive(id);
             }
-            Flow::Close => self.close_after_output(id),
+            Flow::Close => {
+                // What the kernel holds for it goes as well.
+                listener::reset_on_close(&connection.socket);
+                tracing::debug!(connection = id.0, "closed: it takes nothing, and memory for reads is short");
+                self.forget(id);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! taken yet.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use foldhash::HashMap;
 use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
@@ -30,6 +31,8 @@ pub(super) struct Connection {
     forgotten_session: u64,
     /// Bytes of frames given and not yet reported by `OutputSent`.
     pub(super) output_bytes: u64,
+    /// When its socket last took some of that, or had taken all of it and was given more.
+    pub(super) output_moved_at: Duration,
     /// Requests that wait for their streams to be loaded.
     pub(super) deferred: usize,
     /// Appends that wait for room; and the bytes of these and of those that wait for their stream to be loaded.
@@ -63,6 +66,7 @@ impl Connection {
             dead_sessions: VecDeque::new(),
             forgotten_session: 0,
             output_bytes: 0,
+            output_moved_at: Duration::ZERO,
             deferred: 0,
             waiting_appends: 0,
             waiting_bytes: 0,
@@ -164,6 +168,11 @@ impl Connections {
 
     pub(super) fn len(&self) -> usize {
         self.slab.len()
+    }
+
+    /// Those with output of which none was taken since then.
+    pub(super) fn stalled_since(&self, since: Duration) -> impl Iterator<Item = &Connection> {
+        self.slab.iter().filter(move |connection| connection.output_bytes > 0 && connection.output_moved_at <= since)
     }
 }
 

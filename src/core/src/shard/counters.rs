@@ -39,6 +39,10 @@ pub struct ShardCounters {
     pub heartbeats: u64,
     /// Times a connection's socket was left unread to hold its client up.
     pub receive_stops: u64,
+    /// Connections closed because they took nothing while memory for reads was short.
+    pub stalled_closed: u64,
+    /// Gauge: frames given to connections whose sockets have not taken them yet.
+    pub output_bytes: u64,
     pub streams_loaded: u64,
     pub streams_evicted: u64,
     /// Gauge: journal space (or memory) behind records that no chunk has yet.
@@ -79,6 +83,7 @@ impl ShardCounters {
             ("followers", self.followers),
             ("heartbeats", self.heartbeats),
             ("journal_waiting_bytes", self.journal_waiting_bytes),
+            ("output_bytes", self.output_bytes),
             ("page_loads", self.page_loads),
             ("pushes", self.pushes),
             ("read_bytes", self.read_bytes),
@@ -88,6 +93,7 @@ impl ShardCounters {
             ("readers", self.readers),
             ("reads", self.reads),
             ("receive_stops", self.receive_stops),
+            ("stalled_closed", self.stalled_closed),
             ("streams_evicted", self.streams_evicted),
             ("streams_loaded", self.streams_loaded),
             ("streams_open", self.streams_open),

@@ -48,17 +48,17 @@ impl Shard {
             return false;
         }
         let wanted = (self.page_loads_inflight + 1) * PAGE_LOAD_BYTES_MAX;
-        if self.loaded_bytes + wanted > LOADED_BYTES_MAX {
+        if self.held_for_readers() + wanted > LOADED_BYTES_MAX {
             self.reclaim_loaded(wanted, key);
         }
-        self.loaded_bytes + wanted <= LOADED_BYTES_MAX
+        self.held_for_readers() + wanted <= LOADED_BYTES_MAX
     }
 
     /// Takes loaded pages away from readers that cannot send them now: they are cursors, and load them again when they can. Not
     /// from the one that they are taken away for, which would never get on.
     fn reclaim_loaded(&mut self, wanted: usize, keep: ReaderKey) {
         for key in self.holders.clone() {
-            if self.loaded_bytes + wanted <= LOADED_BYTES_MAX {
+            if self.held_for_readers() + wanted <= LOADED_BYTES_MAX {
                 return;
             }
             let reader = &mut self.readers[key];

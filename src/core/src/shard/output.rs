@@ -104,7 +104,11 @@ impl Shard {
 
     fn count_output(&mut self, key: ConnectionKey, bytes: u64) -> Option<ConnectionId> {
         let connection = self.connections.get_mut(key)?;
+        if connection.output_bytes == 0 {
+            connection.output_moved_at = self.now;
+        }
         connection.output_bytes += bytes;
+        self.output_bytes += bytes;
         let id = connection.id;
         if connection.wants_stop() != connection.stopped {
             self.note_flow(key);
@@ -116,7 +120,10 @@ impl Shard {
     pub(super) fn on_output_sent(&mut self, id: ConnectionId, bytes: u64) {
         let Some(key) = self.connections.find(id) else { return };
         let connection = &mut self.connections[key];
-        connection.output_bytes = connection.output_bytes.saturating_sub(bytes);
+        let taken = bytes.min(connection.output_bytes);
+        connection.output_bytes -= taken;
+        connection.output_moved_at = self.now;
+        self.output_bytes -= taken;
         self.join_round(key);
         self.end_silence(key);
         self.note_flow(key);

@@ -101,6 +101,11 @@ impl<T> Slab<T> {
     }
 
     /// In order of place.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().filter_map(|place| place.thing.as_ref())
+    }
+
+    /// In order of place.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key<T>> {
         self.places.iter().enumerate().filter(|(_, place)| place.thing.is_some()).map(|(index, place)| Key {
             index: index as u32,

@@ -4,7 +4,10 @@ use riverrun_protocol::limits::CREDIT_BYTES_MAX;
 
 use super::client::{MUCH, Said, batch, big_batch, connection, from_seq};
 use super::world::{Hold, World};
-use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, READ_TURN_PUSHES_MAX};
+use crate::event::{ConnectionId, Event};
+use crate::limits::{
+    CONNECTION_OUTPUT_BYTES_MAX, LOADED_BYTES_SHORT, OUTPUT_STALL_LOOK_PAUSE, OUTPUT_STALL_MAX, READ_TURN_PUSHES_MAX,
+};
 
 fn pushes(heard: &[Said]) -> usize {
     heard.iter().filter(|said| matches!(said, Said::Records { .. })).count()
@@ -68,6 +71,39 @@ fn d17_a_socket_that_takes_nothing_is_given_little() {
         rest += pushes(&w.heard(slow, 1));
     }
     assert_eq!(rest, 18, "everything once its socket takes it; the small one travels with the last big one");
+}
+
+fn closed(w: &mut World, readers: u64) -> Vec<ConnectionId> {
+    let is_closed = |w: &mut World, c| w.take_said(c).iter().any(|(_, said)| *said == Said::Closed);
+    (1..=readers).map(connection).filter(|c| is_closed(w, *c)).collect()
+}
+
+#[test]
+fn s14_those_who_take_nothing_go_where_memory_for_reads_is_short() {
+    let mut w = big_stream(2);
+    w.hold(Hold::Output);
+    // Two pushes each, a little longer than what is in them.
+    let enough = LOADED_BYTES_SHORT as u64 / 1_805_000;
+    for serial in 1..=enough {
+        w.open_read(connection(serial), 1, "s", from_seq(0), MUCH);
+    }
+    let held = w.shard.counters().output_bytes;
+    assert!(held <= LOADED_BYTES_SHORT as u64, "{held}");
+    w.wait(2 * OUTPUT_STALL_MAX);
+    assert_eq!(closed(&mut w, enough), [], "there is room for them");
+    let readers = enough + 10;
+    for serial in enough + 1..=readers {
+        w.open_read(connection(serial), 1, "s", from_seq(0), MUCH);
+        // As every other does but those, it takes something.
+        w.turn(vec![Event::OutputSent { connection: connection(serial), bytes: 1 }]);
+    }
+    w.wait(OUTPUT_STALL_LOOK_PAUSE);
+    let gone = closed(&mut w, readers);
+    assert!(!gone.is_empty() && gone.iter().all(|c| *c < connection(enough + 1)), "{gone:?}");
+    gone.into_iter().for_each(|c| w.close_connection(c));
+    assert!(w.shard.counters().output_bytes <= LOADED_BYTES_SHORT as u64);
+    w.wait(2 * OUTPUT_STALL_MAX);
+    assert_eq!(closed(&mut w, readers), [], "no more than need be");
 }
 
 #[test]

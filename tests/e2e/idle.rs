@@ -67,7 +67,7 @@ fn a_follower_shows_a_record_as_soon_as_it_is_durable() {
         let line = format!("line {n}\n");
         if n == 0 {
             // The follower may not have attached yet: its start is the tail of that moment.
-            crate::support::until("the follower is attached", || followers(&server) == 1);
+            crate::support::until("the follower is attached", || crate::support::counter(&server, "followers") == 1);
         }
         server.feed(&["append", "at-once-basin/s"], line.as_bytes());
         let mut got = vec![0; line.len()];
@@ -76,9 +76,4 @@ fn a_follower_shows_a_record_as_soon_as_it_is_durable() {
     }
     follower.kill().expect("killed");
     follower.wait().expect("it ended");
-}
-
-fn followers(server: &crate::support::Server) -> u64 {
-    let status: serde_json::Value = serde_json::from_slice(&server.ok(&["status", "-o", "json"])).expect("JSON");
-    status["counters"]["followers"].as_u64().expect("a gauge")
 }

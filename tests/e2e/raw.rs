@@ -96,6 +96,11 @@ impl Raw {
         }
     }
 
+    /// The connection without what was received and not looked at.
+    pub fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
     fn receive(&mut self) -> bool {
         let mut buffer = [0; 65536];
         match self.socket.read(&mut buffer) {
@@ -184,8 +189,12 @@ pub fn target(basin: &str, stream: &str) -> StreamRef {
 }
 
 pub fn follow(target: &StreamRef, start: u64) -> Request<'static> {
+    follow_with(target, start, 1 << 20)
+}
+
+pub fn follow_with(target: &StreamRef, start: u64, credit_bytes: u64) -> Request<'static> {
     let params = ReadParams::new(ReadStart::SeqNum(start));
-    let open = OpenReadSession { target: target.clone(), params, credit_bytes: 1 << 20, takes_pages: false };
+    let open = OpenReadSession { target: target.clone(), params, credit_bytes, takes_pages: false };
     Request::OpenReadSession(open)
 }
 

@@ -11,8 +11,13 @@ use tempfile::TempDir;
 /// Longer than anything here takes on a busy machine; reaching it is a failure, never a wait for luck.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The one that was built with the tests, or `RIVERRUN_BIN`: long forms and figures want one built for release.
+fn binary() -> std::ffi::OsString {
+    std::env::var_os("RIVERRUN_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_riverrun").into())
+}
+
 pub fn riverrun() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_riverrun"));
+    let mut command = Command::new(binary());
     command.env_remove("RIVERRUN_ADDR").env("NO_COLOR", "1").env("RUST_LOG", "info,slatedb=warn,opendal=warn");
     command
 }
@@ -99,7 +104,7 @@ impl Server {
     /// As `start`, with at most so many descriptors.
     pub fn start_within(descriptors: u32, data: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {descriptors} && exec \"$@\""), "sh", env!("CARGO_BIN_EXE_riverrun")]);
+        command.args(["-c", &format!("ulimit -n {descriptors} && exec \"$@\""), "sh"]).arg(binary());
         command.env("RUST_LOG", "info,slatedb=warn,opendal=warn");
         Self::spawn(command, data, arguments).unwrap_or_else(|stderr| panic!("the broker did not start:\n{stderr}"))
     }
@@ -140,6 +145,20 @@ impl Server {
     pub fn kill(mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("it ended");
+    }
+
+    /// Waits for it to give up by itself. Returns what it said.
+    #[allow(dead_code, reason = "used where disks are pulled, in tests/power")]
+    pub fn await_failure(mut self) -> String {
+        let mut status = None;
+        until("the broker gives up", || {
+            status = self.child.try_wait().expect("a child");
+            status.is_some()
+        });
+        let mut said = String::new();
+        self.stderr.take().expect("taken once").read_to_string(&mut said).expect("readable");
+        assert_eq!(status.and_then(|status| status.code()), Some(1), "it ends with an error, and no panic:\n{said}");
+        said
     }
 
     /// SIGTERM, then waits for the end. Returns what it logged.
@@ -197,8 +216,17 @@ impl Server {
 
     /// Resident memory now, in bytes.
     pub fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most it ever had.
+    pub fn resident_bytes_peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).expect("a resident size");
+        let line = status.lines().find_map(|l| l.strip_prefix(what)).expect("a resident size");
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") << 10
     }
 
@@ -240,6 +268,17 @@ pub fn free_address() -> String {
     let [.., high, low] = std::process::id().to_be_bytes();
     let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::new(127, 83, high, low), 0)).expect("a free port");
     listener.local_addr().expect("bound").to_string()
+}
+
+/// A counter or gauge of the broker's status.
+pub fn counter(server: &Server, name: &str) -> u64 {
+    let status: serde_json::Value = serde_json::from_slice(&server.ok(&["status", "-o", "json"])).expect("JSON");
+    status["counters"][name].as_u64().unwrap_or_else(|| panic!("no counter {name}"))
+}
+
+/// A setting of a long form.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |n| n.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
 /// Numbers from a seed.

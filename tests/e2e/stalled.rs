@@ -1,0 +1,192 @@
+//! Readers that take nothing, very many of them (S14, F44, F47): what they hold is bounded, and nobody beside them waits for them.
+//!
+//! ```text
+//! RIVERRUN_STALLED_READERS=10000   the long form; wants twice as many descriptors for the test and for the broker
+//! ```
+
+use std::collections::VecDeque;
+use std::net::TcpStream;
+use std::time::Instant;
+
+use futures::StreamExt;
+use riverrun_client::{AckTicket, AppendSession, Client, ClientConfig, ReadOptions, ReadSession, Record, StreamHandle};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::Runtime;
+
+use crate::raw::{Raw, Said, follow_with, target};
+use crate::support::{Data, Random, Server, counter, setting, until};
+
+const BASIN: &str = "stalled-basin";
+const HISTORIES: u64 = 4;
+const BATCH_RECORDS: u64 = 64;
+const INFLIGHT: usize = 16;
+/// Descriptors for all but the readers, and for what a broker keeps for its files.
+const DESCRIPTORS_BESIDE: u64 = 1024;
+/// A socket is given about a mebibyte before it is given no more, and pages are held whole.
+const READER_BYTES_MAX: u64 = 3 << 20;
+const RESIDENT_BYTES_MAX: u64 = 1 << 30;
+
+/// # Panics
+/// Where the system allows too few.
+fn raise_descriptors(wanted: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    assert!(allowed >= wanted, "{wanted} descriptors are needed and {allowed} allowed: ulimit -Hn {wanted}");
+}
+
+/// A kibibyte that hardly compresses.
+fn record(random: &mut Random) -> Record {
+    let words: Vec<u8> = (0..128).flat_map(|_| random.below(u64::MAX).to_le_bytes()).collect();
+    Record::new(words)
+}
+
+async fn append(session: &AppendSession, batches: u64, random: &mut Random) {
+    let mut waiting: VecDeque<AckTicket> = VecDeque::new();
+    for _ in 0..batches {
+        if waiting.len() == INFLIGHT {
+            waiting.pop_front().expect("in flight").await.expect("acknowledged");
+        }
+        let records: Vec<Record> = (0..BATCH_RECORDS).map(|_| record(random)).collect();
+        waiting.push_back(session.submit(&records).await.expect("the session is open"));
+    }
+    for ticket in waiting {
+        ticket.await.expect("acknowledged");
+    }
+}
+
+/// Everything that is appended meanwhile, without a gap.
+async fn follow(session: &mut ReadSession, next: &mut u64, records: u64) {
+    for _ in 0..records {
+        let record = session.next().await.expect("it goes on").expect("a record");
+        assert_eq!(record.seq_num, *next, "no gap, no repeat");
+        *next += 1;
+    }
+}
+
+/// One producer and one follower that reads along.
+struct Healthy {
+    producer: AppendSession,
+    follower: ReadSession,
+    next: u64,
+    random: Random,
+}
+
+impl Healthy {
+    async fn new(client: &Client) -> Self {
+        let stream = stream(client, "healthy").await;
+        let follower = stream.read_session(ReadOptions::from_seq_num(0)).await.expect("it opens");
+        let producer = stream.append_session().await.expect("it opens");
+        Self { producer, follower, next: 0, random: Random::new(7) }
+    }
+
+    /// Returns the MiB/s that were appended. The follower has received all of it.
+    async fn work(&mut self, batches: u64) -> f64 {
+        let begun = Instant::now();
+        let producing = async {
+            append(&self.producer, batches, &mut self.random).await;
+            begun.elapsed().as_secs_f64()
+        };
+        let (took, ()) = tokio::join!(producing, follow(&mut self.follower, &mut self.next, batches * BATCH_RECORDS));
+        batches as f64 * BATCH_RECORDS as f64 / 1024.0 / took
+    }
+}
+
+async fn stream(client: &Client, name: &str) -> StreamHandle {
+    client.create_stream(BASIN, name).await.expect("created");
+    client.stream(BASIN, name).expect("a name")
+}
+
+/// More than what stays in memory, so that most readers want pages of chunks.
+async fn make_histories(client: &Client, batches: u64) {
+    for n in 0..HISTORIES {
+        let session = stream(client, &format!("history-{n}")).await.append_session().await.expect("it opens");
+        append(&session, batches, &mut Random::new(n + 1)).await;
+        session.close().await.expect("closed");
+    }
+}
+
+/// Opens a session somewhere in a history and takes nothing of it. Every other one is never granted any credit, the rest have all
+/// there is, and a socket that nobody reads.
+fn stall(server: &Server, n: u64, history_records: u64, random: &mut Random) -> TcpStream {
+    let mut raw = Raw::connect(&server.addr, "").expect("let in");
+    let target = target(BASIN, &format!("history-{}", n / 2 % HISTORIES));
+    let credit = if n.is_multiple_of(2) { 0 } else { u64::MAX };
+    raw.send(1, &follow_with(&target, random.below(history_records), credit));
+    assert!(matches!(raw.next(), Said::Answer(1, _)), "the session opens");
+    raw.into_socket()
+}
+
+/// The kernel's buffers of all TCP sockets of this machine, which are in no process's resident size.
+fn socket_bytes() -> u64 {
+    let stat = std::fs::read_to_string("/proc/net/sockstat").expect("/proc");
+    let pages = stat.lines().find(|line| line.starts_with("TCP:")).and_then(|line| line.rsplit(' ').next());
+    pages.and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) << 12
+}
+
+#[test]
+fn s14_readers_that_take_nothing_cost_little_and_stall_nobody() {
+    let readers = setting("RIVERRUN_STALLED_READERS", 300);
+    let long = readers >= 1000;
+    let (history_batches, work_batches) = if long { (1024, 4096) } else { (320, 160) };
+    raise_descriptors(readers + DESCRIPTORS_BESIDE);
+    let data = Data::new();
+    let server = data.serve(&["--shards", "2", "--unpublished-bytes-max", "33554432"]);
+    let runtime = Runtime::new().expect("a runtime");
+    let (client, mut healthy) = runtime.block_on(async {
+        let client = Client::connect(server.addr.clone(), ClientConfig::default()).await.expect("connects");
+        client.create_basin(BASIN, riverrun_client::BasinOptions::default()).await.expect("created");
+        make_histories(&client, history_batches).await;
+        let mut healthy = Healthy::new(&client).await;
+        // Caches are full before anything is measured.
+        healthy.work(work_batches).await;
+        (client, healthy)
+    });
+    let before = server.resident_bytes_peak();
+    let (mut alone, mut beside, mut random) = (Vec::new(), Vec::new(), Random::new(setting("RIVERRUN_SEED", 1)));
+    for _ in 0..2 {
+        alone.push(runtime.block_on(healthy.work(work_batches)));
+        let history_records = history_batches * BATCH_RECORDS;
+        let stalled: Vec<TcpStream> = (0..readers).map(|n| stall(&server, n, history_records, &mut random)).collect();
+        beside.push(runtime.block_on(healthy.work(work_batches)));
+        println!(
+            "{readers} stalled readers: {} MiB resident, {} MiB of frames not taken, {} closed; {} MiB in all sockets",
+            server.resident_bytes() >> 20,
+            counter(&server, "output_bytes") >> 20,
+            counter(&server, "stalled_closed"),
+            socket_bytes() >> 20,
+        );
+        drop(stalled);
+        until("the readers are gone", || counter(&server, "readers") == 1);
+    }
+    let (peak, mean) = (server.resident_bytes_peak(), |rates: &[f64]| rates.iter().sum::<f64>() / rates.len() as f64);
+    println!(
+        "S14 {readers} stalled readers: peak {} MiB resident (floor 1024, goal 400), {} MiB before; ingest {:.0} MiB/s, {:.0} without \
+         (goal: 90 %)",
+        peak >> 20,
+        before >> 20,
+        mean(&beside),
+        mean(&alone)
+    );
+    assert!(peak <= RESIDENT_BYTES_MAX, "{peak} bytes resident");
+    assert!(peak.saturating_sub(before) <= readers * READER_BYTES_MAX, "{before} bytes became {peak}");
+    drop((client, healthy));
+}
+
+/// A peer that vanished, or one that answers and never reads: to us they are the same, bytes that nobody takes.
+#[test]
+fn f44_a_peer_that_takes_nothing_for_half_a_minute_is_let_go() {
+    let data = Data::new();
+    let server = data.serve(&["--shards", "1"]);
+    let mut producer = Raw::connect(&server.addr, "").expect("open");
+    producer.create_basin(BASIN);
+    // More than two sockets' buffers hold.
+    for _ in 0..24 {
+        producer.append(&target(BASIN, "history-0"), &"x".repeat(1_000_000)).expect("appended");
+    }
+    let silent = stall(&server, 1, 1, &mut Random::new(1));
+    assert_eq!(counter(&server, "readers"), 1);
+    until("its place is free", || counter(&server, "readers") == 0);
+    drop(silent);
+    producer.append(&target(BASIN, "history-0"), "y").expect("nobody else noticed");
+}

@@ -22,6 +22,7 @@ mod log;
 mod outages;
 mod records;
 mod rig;
+mod troubles;
 mod workload;
 
 use std::io::Write;
@@ -60,12 +61,14 @@ fn say(text: &str) {
     writeln!(std::io::stderr(), "{text}").expect("stderr");
 }
 
-#[test]
-fn nothing_acked_or_read_is_lost_by_power_cuts() {
+/// Whether to run at all.
+///
+/// # Panics
+/// If that was asked for and cannot be done here.
+fn is_asked_for(what: &str) -> bool {
     if std::env::var_os("RIVERRUN_POWER_CUT").is_none() {
-        return say(
-            "power cuts skipped: set RIVERRUN_POWER_CUT=1 (needs root, FUSE, loop devices, qemu-storage-daemon)",
-        );
+        say(&format!("{what} skipped: set RIVERRUN_POWER_CUT=1 (needs root, FUSE, loop devices, qemu-storage-daemon)"));
+        return false;
     }
     let missing = rig::missing();
     assert!(
@@ -73,6 +76,28 @@ fn nothing_acked_or_read_is_lost_by_power_cuts() {
         "RIVERRUN_POWER_CUT is set, and the power cannot be cut on this machine; missing:\n- {}",
         missing.join("\n- ")
     );
+    true
+}
+
+#[test]
+fn f7_a_disk_that_hangs_holds_up_acks_and_loses_none() {
+    if is_asked_for("hanging disks") {
+        troubles::hang(&Runtime::new().expect("a runtime"), rig::folder().path());
+    }
+}
+
+#[test]
+fn f6_a_disk_that_is_pulled_ends_the_broker_and_loses_no_ack() {
+    if is_asked_for("pulled disks") {
+        troubles::pull(&Runtime::new().expect("a runtime"), rig::folder().path());
+    }
+}
+
+#[test]
+fn nothing_acked_or_read_is_lost_by_power_cuts() {
+    if !is_asked_for("power cuts") {
+        return;
+    }
     let settings = Settings::from_environment();
     let Settings { seed, cuts, keep } = settings;
     say(&format!(
@@ -105,7 +130,7 @@ fn run(folder: &Path, settings: Settings) {
         let method = sync_method.unwrap_or("as measured");
         totals.say(&format!("life {n} ({method}): {} log entries", life.log.entries.len()));
     }
-    totals.say("power cuts: 0 lost");
+    totals.say("S7 power cuts: 0 lost");
 }
 
 fn record(folder: &Path, base: &Path, script: Script<'_>, random: &mut Random) -> Life {

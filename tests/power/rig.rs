@@ -114,6 +114,20 @@ impl LoggedDisk {
         self.mounted.data()
     }
 
+    /// Nothing that the disk is told is answered, until it goes on.
+    pub fn hang(&self) {
+        signal(self.daemon.child.id(), Signal::STOP);
+    }
+
+    pub fn go_on(&self) {
+        signal(self.daemon.child.id(), Signal::CONT);
+    }
+
+    /// The disk is gone, and what it was told last with it. What it had said "done" to is in the image.
+    pub fn pull(&self) {
+        signal(self.daemon.child.id(), Signal::KILL);
+    }
+
     /// Unmounts and ends the daemon: the log is complete.
     pub fn finish(self) {
         drop(self.mounted);
@@ -124,6 +138,7 @@ impl LoggedDisk {
 #[derive(Debug)]
 struct Daemon {
     child: Child,
+    export: PathBuf,
 }
 
 impl Daemon {
@@ -136,7 +151,7 @@ impl Daemon {
             .args(["--blockdev", "driver=blklogwrites,node-name=logged,file=disk,log=log,log-sector-size=512"])
             .args(["--export", &format!("type=fuse,id=fuse,node-name=logged,writable=on,mountpoint={}", name(export))]);
         let child = command.stderr(Stdio::piped()).spawn().expect("qemu-storage-daemon runs");
-        let mut daemon = Self { child };
+        let mut daemon = Self { child, export: export.to_owned() };
         // Once exported, the file has the disk's size.
         until("the disk is exported", || {
             daemon.assert_running();
@@ -164,8 +179,12 @@ impl Drop for Daemon {
     /// It takes the export with it; killed, it would leave a dead mount behind.
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
+            // One that hangs is stopped, and would not hear it otherwise.
+            signal(self.child.id(), Signal::CONT);
             signal(self.child.id(), Signal::TERM);
             let _ = self.child.wait();
         }
+        // Where it was killed.
+        let _ = Command::new("umount").arg("-l").arg(&self.export).stderr(Stdio::null()).status();
     }
 }

@@ -144,18 +144,18 @@ async fn produce_until_stopped(
     ended
 }
 
-struct Producer {
-    number: usize,
-    ledger: Ledger,
-    acks: Arc<AtomicU64>,
-    next: u64,
+pub struct Producer {
+    pub number: usize,
+    pub ledger: Ledger,
+    pub acks: Arc<AtomicU64>,
+    pub next: u64,
 }
 
 type Waiting = VecDeque<(Vec<Numbered>, AckTicket)>;
 
 impl Producer {
     /// Pipelined, until the broker goes away. Returns the number that was never used.
-    async fn run(mut self, stream: StreamHandle, seed: u64) -> u64 {
+    pub async fn run(mut self, stream: StreamHandle, seed: u64) -> u64 {
         let mut random = Random::new(seed);
         let Ok(session) = stream.append_session().await else { return self.next };
         let mut waiting = Waiting::new();

@@ -25,6 +25,7 @@ mod logs;
 mod many_streams;
 mod pages;
 mod raw;
+mod recovery;
 mod recreate;
 mod root_token;
 mod rubbish;

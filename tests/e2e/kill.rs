@@ -13,18 +13,18 @@ use riverrun_client::{
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use crate::support::{Data, PATIENCE, Random, Server, free_address};
+use crate::support::{Data, PATIENCE, Random, Server, free_address, setting};
 
 const PRODUCERS: usize = 4;
 const FOLLOWERS: usize = 2;
 
 /// Cycles of kill and restart; more by `RIVERRUN_KILL_CYCLES`.
 fn cycles() -> u64 {
-    std::env::var("RIVERRUN_KILL_CYCLES").map_or(50, |n| n.parse().expect("RIVERRUN_KILL_CYCLES is a number"))
+    setting("RIVERRUN_KILL_CYCLES", 50)
 }
 
 fn seed() -> u64 {
-    std::env::var("RIVERRUN_SEED").map_or(1, |n| n.parse().expect("RIVERRUN_SEED is a number"))
+    setting("RIVERRUN_SEED", 1)
 }
 
 /// Gives up where the broker is gone: it comes back only when every producer has ended. Followers have a policy of their own.
@@ -211,7 +211,8 @@ fn survive(basin: &'static str, cycles: u64, end: End) {
         }
     });
     let acked: usize = produced.iter().map(|p| p.acked.len()).sum();
-    println!("{cycles} cycles ({end:?}), {acked} acked records, 0 lost; slowest restart {slowest:?} (floor 2 s)");
+    let id = if let End::Kill = end { "S5 " } else { "" };
+    println!("{id}{cycles} cycles ({end:?}), {acked} acked records, 0 lost; slowest restart {slowest:?} (floor 2 s)");
     followers.iter().for_each(|(_, task)| task.abort());
     drop(server);
 }

@@ -15,6 +15,10 @@ const BACKLOG: i32 = 4096;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
+/// What the kernel takes for a peer beyond what is on its way to it. Otherwise that is megabytes, and a few thousand peers that read
+/// nothing use up what there is for all sockets (`net.ipv4.tcp_mem`): then every connection crawls, that of a producer as well
+/// (reliability.md S14).
+const NOTSENT_BYTES: u32 = 128 << 10;
 /// A killed predecessor's sockets outlive it for a moment, because operations of its rings still hold them: 25 ms were seen on a
 /// busy machine (reliability.md F20). Whoever else has the address keeps it longer.
 const PREDECESSOR_WAIT: Duration = Duration::from_secs(2);
@@ -57,7 +61,7 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Prepares an accepted socket: no delay for small frames, and a peer that vanished gets noticed.
+/// Prepares an accepted socket: no delay for small frames, a peer that vanished gets noticed, and one that reads nothing holds little.
 pub fn prepare(socket: &OwnedFd) -> String {
     let socket = SockRef::from(socket);
     let keepalive =
@@ -66,6 +70,7 @@ pub fn prepare(socket: &OwnedFd) -> String {
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&keepalive);
     let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(30)));
+    let _ = socket.set_tcp_notsent_lowat(NOTSENT_BYTES);
     socket.peer_addr().ok().and_then(|a| a.as_socket()).map_or_else(|| "unknown".to_owned(), |a| a.to_string())
 }
 

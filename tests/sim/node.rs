@@ -71,7 +71,7 @@ pub struct Node {
     calls: Arc<SimCalls>,
     /// What shards said and sockets have not taken.
     pub output: BTreeMap<ConnectionId, BytesMut>,
-    /// Connections that are to be closed behind their output.
+    /// Connections that are to be closed, whatever they still have to hear.
     pub closing: BTreeSet<ConnectionId>,
     pub stopped: BTreeSet<ConnectionId>,
     /// Shards that gave up, and why the first did.

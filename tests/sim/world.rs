@@ -348,16 +348,15 @@ impl World {
         let at = self.random.random_range(0..self.clients.len());
         let Some(connection) = &self.clients[at].connection else { return };
         let id = connection.id;
+        if self.node.closing.remove(&id) {
+            return self.disconnect(at);
+        }
         if self.slow.contains(&id) {
             return;
         }
         let said = self.node.output.get(&id).map_or(0, BytesMut::len);
         let heard = some(&mut self.random, said);
         self.hear(at, heard);
-        let is_empty = self.node.output.get(&id).is_none_or(BytesMut::is_empty);
-        if is_empty && self.node.closing.remove(&id) {
-            self.disconnect(at);
-        }
     }
 
     /// The next `bytes` of what is said to a client.

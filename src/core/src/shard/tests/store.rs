@@ -20,7 +20,7 @@ const BATCHES_PER_PAGE: usize = 2;
 
 /// Not compressed: nobody opens it but the model of the client.
 fn page_of(batches: &[Batch]) -> Loaded {
-    let raw: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    let raw: Vec<u8> = batches.iter().map(|batch| &batch.bytes()[..]).collect::<Vec<_>>().concat();
     Loaded::Page(CompressedPage {
         raw_bytes: raw.len() as u32,
         crc: 0,

@@ -96,11 +96,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A u64 behind a byte that says whether it is there.
+    /// A u64 behind a byte that says whether it is there; zero where it is not.
     pub(crate) fn optional_u64(&mut self) -> Result<Option<u64>, StoredError> {
-        let present = self.bool()?;
-        let value = self.u64()?;
-        Ok(present.then_some(value))
+        match (self.bool()?, self.u64()?) {
+            (true, value) => Ok(Some(value)),
+            (false, 0) => Ok(None),
+            (false, value) => Err(self.damaged(format!("{value} where nothing belongs"))),
+        }
     }
 
     /// A u32 count of items that take at least `item_bytes_min` each, checked against what is left.
@@ -189,5 +191,6 @@ mod tests {
             bytes.put_optional_u64(value);
             assert_eq!(Reader::new("thing", &bytes).optional_u64(), Ok(value));
         }
+        assert!(Reader::new("thing", &[0, 0, 0, 0, 0, 0, 0, 0, 1]).optional_u64().is_err(), "absent, and yet a number");
     }
 }

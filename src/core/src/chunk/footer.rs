@@ -76,7 +76,8 @@ impl Footer {
         self.pages.iter().map(|page| u64::from(page.stored_bytes)).sum()
     }
 
-    pub(super) fn encode(&self) -> Bytes {
+    #[doc(hidden)]
+    pub fn encode(&self) -> Bytes {
         let mut out = Vec::with_capacity(HEADER_BYTES + self.pages.len() * PAGE_ENTRY_BYTES + self.streams.len() * 256);
         out.put_slice(&self.header.encode());
         out.put_u32_le(self.pages.len() as u32);

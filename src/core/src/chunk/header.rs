@@ -117,13 +117,15 @@ impl ObjectHeader {
         reader.zeros(4)?;
         let store_id = reader.array()?;
         let id = chunk_id(reader)?;
-        Ok(Self {
+        let header = Self {
             kind,
             id,
             writer_epoch: reader.u64()?,
             identity: Identity { store_id, writer_id: reader.array()?, put_id: reader.array()? },
             object_bytes: reader.u64()?,
-        })
+        };
+        reader.zeros(4)?;
+        Ok(header)
     }
 
     /// The object is of this store and under its own name (reliability.md F12).

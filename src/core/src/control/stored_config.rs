@@ -46,6 +46,9 @@ pub(super) fn partial_config(reader: &mut Reader<'_>) -> Result<PartialStreamCon
     let mode = if is_set(2) { timestamping_mode(reader)? } else { unset(reader)? };
     let uncapped = reader.bool()?;
     let min_age_secs = reader.u64()?;
+    if (!is_set(1) && age.is_some()) || (!is_set(3) && uncapped) || (!is_set(4) && min_age_secs != 0) {
+        return Err(reader.damaged("a value for a field that is not set"));
+    }
     Ok(PartialStreamConfig {
         storage_class,
         retention,

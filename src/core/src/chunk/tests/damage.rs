@@ -42,6 +42,16 @@ fn bytes_behind_the_end_are_damage() {
     assert!(matches!(identify(&longer.into()), Err(StoredError::Damaged { .. })));
 }
 
+/// What a later version will say in them must not be taken for what this one knows.
+#[test]
+fn reserved_bytes_of_the_header_are_zero() {
+    let mut header = small_chunk().footer.header.encode();
+    header[HEADER_BYTES - 8] = 1;
+    let crc = crc32c::crc32c(&header[..HEADER_BYTES - 4]);
+    header[HEADER_BYTES - 4..].copy_from_slice(&crc.to_le_bytes());
+    assert!(matches!(ObjectHeader::decode(&header), Err(StoredError::Damaged { .. })));
+}
+
 /// F14.
 #[test]
 fn zeros_and_garbage_are_no_chunk() {

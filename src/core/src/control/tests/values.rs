@@ -203,6 +203,21 @@ fn no_value_passes_for_another_kind() {
     }
 }
 
+/// One row has one encoding: a field that is not set has no value.
+#[test]
+fn a_value_for_a_field_that_is_not_set_is_damage() {
+    let value = basin().encode();
+    let config = value.len() - 4 - (9 + 33) - 21;
+    for (field, at) in [("retention", config + 2), ("uncapped", config + 12), ("delete-on-empty", config + 20)] {
+        let mut body = value[..value.len() - 4].to_vec();
+        body[config] = 0;
+        body[config + 2..config + 21].fill(0);
+        body[at] = 1;
+        body.extend(crc32c::crc32c(&body).to_le_bytes());
+        assert!(matches!(BasinEntry::decode(&body), Err(StoredError::Damaged { .. })), "{field}");
+    }
+}
+
 /// F22: sound values of a newer version are refused by that version.
 #[test]
 fn a_newer_value_is_refused_by_name() {

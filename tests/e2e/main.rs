@@ -22,6 +22,7 @@ mod journal;
 mod kill;
 mod landing;
 mod logs;
+mod malformed;
 mod many_streams;
 mod pages;
 mod raw;

@@ -18,6 +18,7 @@ mod catalog;
 mod chunk;
 mod dump;
 mod journal;
+mod operations;
 mod records;
 mod wire;
 
@@ -26,6 +27,7 @@ pub use chunk::chunk;
 pub use dump::dump;
 pub use journal::journal;
 pub use mutator::Mutator;
+pub use operations::operations;
 pub use random::Random;
 pub use records::records;
 pub use wire::{answers, batch, frames, hello, requests};
@@ -53,4 +55,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "catalog", check: catalog, seeds: seeds::catalog, repair: repair::catalog },
     Target { name: "records", check: records, seeds: seeds::records, repair: repair::nothing },
     Target { name: "dump", check: dump, seeds: seeds::dump, repair: repair::nothing },
+    Target { name: "operations", check: operations, seeds: seeds::operations, repair: repair::nothing },
 ];

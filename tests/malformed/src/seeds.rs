@@ -1,10 +1,12 @@
 //! Valid encodings to begin with: one of each kind at least. `corpus/` holds them as files.
 
+mod operations;
 mod stored;
 mod text;
 mod values;
 mod wire;
 
+pub use operations::operations;
 pub use stored::{chunks, journals};
 pub use text::{dump, records};
 pub use values::catalog;

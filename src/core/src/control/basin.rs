@@ -95,7 +95,9 @@ pub(super) fn put_creation(out: &mut Vec<u8>, creation: Option<&CreationHash>) {
 }
 
 pub(super) fn creation(reader: &mut Reader<'_>) -> Result<Option<CreationHash>, StoredError> {
-    let present = reader.bool()?;
-    let hash = reader.array()?;
-    Ok(present.then_some(hash))
+    if reader.bool()? {
+        return reader.array().map(Some);
+    }
+    reader.zeros(32)?;
+    Ok(None)
 }

@@ -216,6 +216,11 @@ fn a_value_for_a_field_that_is_not_set_is_damage() {
         body.extend(crc32c::crc32c(&body).to_le_bytes());
         assert!(matches!(BasinEntry::decode(&body), Err(StoredError::Damaged { .. })), "{field}");
     }
+    let mut body = value[..value.len() - 4].to_vec();
+    let creation = body.len() - 33;
+    body[creation] = 0;
+    body.extend(crc32c::crc32c(&body).to_le_bytes());
+    assert!(matches!(BasinEntry::decode(&body), Err(StoredError::Damaged { .. })), "creation");
 }
 
 /// F22: sound values of a newer version are refused by that version.

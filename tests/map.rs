@@ -96,6 +96,7 @@ fn every_crate_but_the_broker_forbids_unsafe() {
         "clients/dump",
         "tests/conformance",
         "tests/history",
+        "tests/malformed",
     ] {
         let text = fs::read_to_string(root.join(library).join("src/lib.rs")).expect("a library");
         assert!(text.contains("#![forbid(unsafe_code)]"), "{library} must forbid unsafe code");

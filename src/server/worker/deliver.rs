@@ -311,11 +311,9 @@ impl Worker {
     }
 
     pub(super) fn refuse_bytes(&mut self, id: ConnectionId, cause: &DecodeError) {
-        // Before its hello anybody can cause this as often as they like.
-        match self.connections.get(&id.0).is_some_and(|c| c.greeted) {
-            true => tracing::info!(connection = id.0, %cause, "closing a connection for bytes that are no frame"),
-            false => tracing::debug!(connection = id.0, %cause, "closing a connection for bytes that are no frame"),
-        }
+        // Anybody can cause this as often as they like, and a hello costs nothing: a line for each would let them fill the log, and,
+        // where nobody takes what is logged, stop this core for all its connections. The client is told.
+        tracing::debug!(connection = id.0, %cause, "closing a connection for bytes that are no frame");
         let code = if cause.code == ErrorCode::Unsupported { ErrorCode::Unsupported } else { ErrorCode::BadFrame };
         self.end_with(id, code, cause.to_string());
     }

@@ -8,7 +8,11 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use riverrun_core::{chunk, journal};
 use riverrun_malformed::{Mutator, TARGETS, Target};
+use riverrun_protocol::batch::check_ingest;
+use riverrun_protocol::{Batch, Request};
 
 const EXECUTIONS: u64 = 10_000;
 const SEED: u64 = 16;
@@ -100,5 +104,40 @@ fn every_seed_is_in_the_corpus() {
             assert!(fs::read(&path).is_ok(), "{} is missing: RIVERRUN_CORPUS_WRITE=1 writes it", path.display());
             assert_eq!(crash(target, &bytes), None, "{}: a valid encoding", path.display());
         }
+    }
+}
+
+/// Of what is spoiled so much in a hundred must still be taken, or only checksums are tested.
+const TAKEN_PERCENT_MIN: usize = 5;
+
+#[test]
+fn spoiled_inputs_get_past_the_sums() {
+    for target in TARGETS {
+        let seeds: Vec<Vec<u8>> = corpus(target).into_iter().map(|(_, bytes)| bytes).collect();
+        let mut mutator = Mutator::new(SEED, &seeds);
+        let mut inputs: Vec<Vec<u8>> = (0..2_000).map(|_| spoiled(target, &mut mutator)).collect();
+        inputs.retain(|input| !seeds.contains(input));
+        let verdicts: Vec<bool> = inputs.iter().filter_map(|input| is_taken(target.name, input)).collect();
+        let taken = verdicts.iter().filter(|taken| **taken).count();
+        println!("{}: {taken} of {} spoiled inputs are taken", target.name, verdicts.len());
+        assert!(taken * 100 >= verdicts.len() * TAKEN_PERCENT_MIN, "{}", target.name);
+    }
+}
+
+fn spoiled(target: &Target, mutator: &mut Mutator<'_>) -> Vec<u8> {
+    let mut input = mutator.input();
+    (target.repair)(&mut input, &mut mutator.random);
+    input
+}
+
+/// `None`: nothing in these has a sum.
+fn is_taken(target: &str, input: &[u8]) -> Option<bool> {
+    let bytes = Bytes::copy_from_slice(input);
+    match target {
+        "requests" => Some(input.split_first().is_some_and(|(kind, body)| Request::parse(*kind, body).is_ok())),
+        "batch" => Some(check_ingest(input).is_ok() || Batch::parse(bytes).is_ok()),
+        "chunk" => Some(chunk::identify(&bytes).is_ok()),
+        "journal" => Some(journal::BlockHeader::decode(input).is_ok()),
+        _ => None,
     }
 }

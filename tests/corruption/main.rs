@@ -1,0 +1,47 @@
+//! The corruption sweep (reliability.md S9, F10 to F14, F18): every place of a known journal and of a known chunk, damaged in every
+//! way that a disk or a store is known for, and read through recovery and the loader as they are in production; and journals
+//! whose last writes were torn, which is no damage.
+//!
+//! Each damage ends in one of three ways: everything is there, or an error names the place, or, above the last durable watermark,
+//! blocks are dropped as a torn tail's. A wrong byte, an acknowledged record that is silently gone, or a torn tail that keeps a
+//! broker from starting are failures, told with kind, place and outcome.
+//!
+//! ```text
+//! RIVERRUN_CORRUPTION=all   every byte, instead of headers and every so many bytes
+//! ```
+
+mod damage;
+mod journal;
+mod made;
+mod tally;
+
+use std::time::Instant;
+
+use tally::Tally;
+
+/// Odd, so that all places within words and sectors have their turn.
+const STRIDE: usize = 23;
+
+fn stride() -> usize {
+    match std::env::var("RIVERRUN_CORRUPTION").as_deref() {
+        Ok("all") => 1,
+        Ok(other) => panic!("RIVERRUN_CORRUPTION is \"all\" or nothing, not {other:?}"),
+        Err(_) => STRIDE,
+    }
+}
+
+fn run(what: &str, sweep: impl Future<Output = Tally>) -> Tally {
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let tally = runtime.block_on(sweep);
+    tally.print(&format!("{what}, {:.1} s", begun.elapsed().as_secs_f64()));
+    tally
+}
+
+#[test]
+fn s9_damage_is_never_served_and_a_torn_tail_is_no_damage() {
+    let stride = stride();
+    let mut sum = Tally::default();
+    sum.add(run("journal", journal::sweep(stride)));
+    sum.judge();
+}

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use riverrun::publish::Offload;
 use riverrun::recovery::{Recovered, RecoveryConfig, RecoveryError, RecoveryParts, recover};
-use riverrun_core::journal::HEADER_BYTES;
+use riverrun_core::journal::{BlockHeader, HEADER_BYTES, verify_payload};
 use riverrun_protocol::batch::Batch;
 
 use crate::damage::{Damage, KINDS, Kind, places};
@@ -195,4 +195,15 @@ fn refused_naming(place: &str, found: Result<Vec<Vec<Batch>>, RecoveryError>) ->
         Err(error) if error.to_string().starts_with(place) => Outcome::Refused,
         Err(error) => Outcome::Unexpected(format!("names another place than {place}: {error}")),
     }
+}
+
+/// F13: a sum says of which journal it is, so that no block of an earlier life of a file is right under another salt, whatever
+/// its bytes. No single place of one journal's files shows this, because each header carries the salt of its own sums.
+pub async fn sums_right_under_another_salt() -> usize {
+    let made = Made::new().await;
+    let under_another = |block: &&Written| {
+        let header = BlockHeader { salt: block.header.salt ^ 1, ..block.header };
+        verify_payload(&header, &block.bytes).is_ok()
+    };
+    made.blocks.iter().filter(under_another).count()
 }

@@ -45,6 +45,11 @@ impl Written {
         self.header.file == file && (start..start + self.bytes.len()).contains(&at)
     }
 
+    /// Which of the files, and where in it.
+    pub fn start(&self) -> (usize, usize) {
+        (self.header.file as usize - 1, self.header.offset as usize)
+    }
+
     /// How an error names it.
     pub fn place(&self) -> String {
         let BlockHeader { file, offset, number, .. } = self.header;

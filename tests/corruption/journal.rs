@@ -103,11 +103,31 @@ pub async fn sweep(stride: usize) -> Tally {
         for at in places(FILE_BYTES, stride, &headers) {
             for kind in KINDS {
                 let case = Case { made: &made, endings: &endings, file, damage: Damage { kind, at } };
-                case.run(&mut tally).await;
+                case.run(case.struck(), &mut tally).await;
             }
         }
     }
+    whole_writes(&made, &endings, &mut tally).await;
     tally
+}
+
+/// Each block as if its write had never happened, and as if any other had been written over it.
+async fn whole_writes(made: &Made, endings: &Endings, tally: &mut Tally) {
+    for block in &made.blocks {
+        let BlockHeader { file, offset, number, .. } = block.header;
+        let at = offset as usize;
+        if made.owner(file, at).is_none_or(|owner| owner.header.number != number) {
+            continue;
+        }
+        let older = &made.older[file as usize - 1][at..][..block.bytes.len()];
+        let others = made.blocks.iter().filter(|other| other.header.number != number);
+        let strays = others.map(|other| (Kind::Misdirected, &other.bytes[..other.bytes.len().min(block.bytes.len())]));
+        for (kind, bytes) in [(Kind::Stale, older)].into_iter().chain(strays) {
+            let mut damaged = made.files[file as usize - 1].clone();
+            damaged[at..][..bytes.len()].copy_from_slice(bytes);
+            Case { made, endings, file, damage: Damage { kind, at } }.run(damaged, tally).await;
+        }
+    }
 }
 
 /// All that the sweep is about is in the journal.
@@ -127,10 +147,15 @@ impl Made {
 }
 
 impl Case<'_> {
-    async fn run(&self, tally: &mut Tally) {
-        let image = &self.made.files[self.file as usize - 1];
-        let mut damaged = image.clone();
+    fn struck(&self) -> Vec<u8> {
+        let mut damaged = self.made.files[self.file as usize - 1].clone();
         self.damage.strike(&mut damaged, &self.made.older[self.file as usize - 1]);
+        damaged
+    }
+
+    /// `damaged` is the file as it is now.
+    async fn run(&self, damaged: Vec<u8>, tally: &mut Tally) {
+        let image = &self.made.files[self.file as usize - 1];
         let hit = self.made.owner(self.file, self.damage.at).filter(|_| damaged != *image);
         let mut files: Vec<Bytes> = self.made.files.iter().map(|file| Bytes::copy_from_slice(file)).collect();
         files[self.file as usize - 1] = damaged.into();

@@ -101,9 +101,10 @@ impl<'a> Reader<'a> {
                 page.stored == self.made.object.slice(run.page.clone())
                     && numbers == (run.run.first_seq_num, run.run.end_seq_num, run.run.raw_bytes)
             }
-            batches => {
-                batches.iter().map(|piece| piece.batch().map(|batch| batch.bytes())).eq(run.batches.iter().map(Some))
-            }
+            batches => batches
+                .iter()
+                .map(|piece| piece.batch().map(riverrun_protocol::Batch::bytes))
+                .eq(run.batches.iter().map(Some)),
         }
     }
 }

@@ -72,7 +72,10 @@ pub fn stream_rows() -> Vec<Row> {
 /// A catalog with these rows, opened by the owner of this epoch.
 pub async fn catalog(rows: &BTreeMap<Bytes, Bytes>, epoch: u64) -> Arc<ModelCatalog> {
     let model = Arc::new(ModelRows::default());
-    let catalog = (0..epoch).map(|_| model.open()).last().expect("epochs begin with 1");
+    let mut catalog = model.open();
+    for _ in 1..epoch {
+        catalog = model.open();
+    }
     let rows = rows.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     catalog.put_batch(rows).await.expect("the model takes it");
     catalog

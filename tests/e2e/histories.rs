@@ -269,6 +269,9 @@ fn work_and_kill(runtime: &Runtime, data: &Data, all: &[Shared], random: &mut Ra
 
 fn judge(shared: &Shared) {
     let history = shared.history.lock().expect("no panic while held");
+    let done = |op: &&riverrun_history::Operation| matches!(op.outcome, Some(Outcome::AppendSuccess { .. }));
+    let (appends, asked) = (history.operations().iter().filter(done).count() as u64, OPS);
+    assert!(appends >= asked / 8, "only {appends} appends of {asked} operations were done: a history of nothing");
     match check(&history) {
         Verdict::Linearizable { .. } => {}
         verdict => panic!("P7: not linearizable: {verdict}"),

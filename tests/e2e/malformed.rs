@@ -111,7 +111,7 @@ impl Hostile<'_> {
     }
 
     fn unknown(&mut self) -> Vec<u8> {
-        let (kind, flags) = (self.random().next() as u8, u8::from(self.random().percent(30)));
+        let (kind, flags) = (self.random().number() as u8, u8::from(self.random().percent(30)));
         let body_bytes = self.random().below(40);
         let mut bytes = header(FrameHeader { body_bytes: body_bytes as u32, kind, flags, id: 6 });
         bytes.extend(self.random().bytes(body_bytes));

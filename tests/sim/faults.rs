@@ -242,6 +242,7 @@ impl World {
             match started {
                 Some(Ok(node)) => {
                     self.node = node;
+                    self.lasting.points.suspend(false);
                     break;
                 }
                 Some(Err(why)) => self.start_failed(&why, struck, failed),
@@ -257,12 +258,12 @@ impl World {
         self.trace.add(|| format!("serves with {shards} shards"));
     }
 
-    /// Only where something was in its way; and what is always in its way is taken out of it at last.
+    /// Only where something was in its way; and what is always in its way is taken out of it at last, until it serves.
     fn start_failed(&mut self, why: &str, struck: usize, failed_before: u32) {
         self.trace.add(|| format!("does not start: {why}"));
         assert!(struck > 0, "it starts on what a crash left: {why}");
         if failed_before >= FAILED_STARTS_MAX {
-            self.lasting.points.disarm();
+            self.lasting.points.suspend(true);
         }
     }
 

@@ -92,6 +92,8 @@ pub const LOADED_BYTES_SHORT: usize = LOADED_BYTES_MAX - PAGE_LOADS_INFLIGHT_MAX
 /// How long a socket may take nothing of what waits for it while loads wait for room. A send of a mebibyte counts once all of it is
 /// taken, so this is also how slow a link may be then: 200 KiB/s.
 pub const OUTPUT_STALL_MAX: Duration = Duration::from_secs(5);
+/// What has to wait for a socket to be worth its connection.
+pub const OUTPUT_STALL_BYTES_MIN: u64 = 64 << 10;
 /// How often such sockets are looked for.
 pub const OUTPUT_STALL_LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// Work of one turn on pushes and read answers; what remains is done in the next turn, behind newly arrived appends.

@@ -172,7 +172,7 @@ impl Pen {
         let sizes: &[usize] = match seed {
             1 | 7 | 14 => &[],
             8 => &[300, 21_000],
-            _ => &[&[700][..], &[90, 2500, 1200], &[1900, 600], &[5200]][seed as usize % 4],
+            _ => [&[700][..], &[90, 2500, 1200], &[1900, 600], &[5200]][seed as usize % 4],
         };
         (seed..).zip(sizes).map(|(seed, bytes)| self.batch(seed, *bytes)).collect()
     }

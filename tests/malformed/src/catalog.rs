@@ -51,15 +51,15 @@ fn value<T: Debug + PartialEq>(data: &[u8], decode: fn(&[u8]) -> Result<T, Store
 /// A key that is read is the key that is written.
 fn key(data: &[u8]) {
     let same = |written: Bytes| assert_eq!(written, data, "one thing, one key");
-    keys::parse_pending_basin(data).map(|name| same(keys::pending_basin(&name)));
-    keys::parse_pending_stream(data).map(|id| same(keys::pending_stream(id)));
-    keys::parse_tombstone(data).map(|id| same(keys::tombstone(id)));
-    keys::parse_chunk(data).map(|id| same(keys::chunk(id)));
-    keys::parse_dead(data).map(|id| same(keys::dead(id)));
-    keys::parse_due(data).map(|(at_ms, id)| same(keys::due(at_ms, id)));
-    keys::parse_state(data).map(|id| same(keys::state(id)));
-    keys::parse_sequence(data).map(|id| same(keys::sequence(id)));
-    keys::parse_epoch(data).map(|key| match key {
+    keys::parse_pending_basin(data).into_iter().for_each(|name| same(keys::pending_basin(&name)));
+    keys::parse_pending_stream(data).into_iter().for_each(|id| same(keys::pending_stream(id)));
+    keys::parse_tombstone(data).into_iter().for_each(|id| same(keys::tombstone(id)));
+    keys::parse_chunk(data).into_iter().for_each(|id| same(keys::chunk(id)));
+    keys::parse_dead(data).into_iter().for_each(|id| same(keys::dead(id)));
+    keys::parse_due(data).into_iter().for_each(|(at_ms, id)| same(keys::due(at_ms, id)));
+    keys::parse_state(data).into_iter().for_each(|id| same(keys::state(id)));
+    keys::parse_sequence(data).into_iter().for_each(|id| same(keys::sequence(id)));
+    keys::parse_epoch(data).into_iter().for_each(|key| match key {
         keys::EpochKey::Epoch(epoch) => same(keys::epoch(epoch)),
         keys::EpochKey::Closed(epoch) => same(keys::closed(epoch)),
         keys::EpochKey::JournalLoss(epoch) => same(keys::journal_loss(epoch)),

@@ -41,7 +41,7 @@ pub struct Target {
     /// Valid encodings, each with a name.
     pub seeds: fn() -> Vec<(String, Vec<u8>)>,
     /// Makes sums and lengths right, or some of them.
-    pub repair: fn(&mut Vec<u8>, &mut Random),
+    pub repair: fn(&mut [u8], &mut Random),
 }
 
 pub const TARGETS: &[Target] = &[

@@ -16,10 +16,10 @@ use crate::wire::checks::{repair_sent, repair_stamped};
 /// How often in a hundred each sum is made right.
 const REPAIRED_PERCENT: usize = 85;
 
-pub fn nothing(_bytes: &mut Vec<u8>, _random: &mut Random) {}
+pub fn nothing(_bytes: &mut [u8], _random: &mut Random) {}
 
 /// The first frame is as long as what is there, and a batch in it has right sums.
-pub fn frames(bytes: &mut Vec<u8>, random: &mut Random) {
+pub fn frames(bytes: &mut [u8], random: &mut Random) {
     let Some(body_bytes) = bytes.len().checked_sub(FRAME_HEADER_BYTES) else { return };
     if body_bytes <= FRAME_BODY_BYTES_MAX && random.percent(REPAIRED_PERCENT) {
         put(bytes, 0, body_bytes as u32);
@@ -28,7 +28,7 @@ pub fn frames(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 /// A batch in the body has right sums.
-pub fn requests(bytes: &mut Vec<u8>, random: &mut Random) {
+pub fn requests(bytes: &mut [u8], random: &mut Random) {
     if let Some((kind, body)) = bytes.split_first_mut()
         && random.percent(REPAIRED_PERCENT)
     {
@@ -48,7 +48,7 @@ fn batch_of_request(kind: u8, body: &mut [u8]) {
     body[start..].copy_from_slice(&batch);
 }
 
-pub fn batch(bytes: &mut Vec<u8>, random: &mut Random) {
+pub fn batch(bytes: &mut [u8], random: &mut Random) {
     let mut batch = BytesMut::from(&bytes[..]);
     if random.percent(REPAIRED_PERCENT) {
         repair_sent(&mut batch);
@@ -56,11 +56,11 @@ pub fn batch(bytes: &mut Vec<u8>, random: &mut Random) {
     if random.percent(REPAIRED_PERCENT) {
         repair_stamped(&mut batch);
     }
-    *bytes = batch.to_vec();
+    bytes.copy_from_slice(&batch);
 }
 
 /// Every page that begins like a block: the payload's sum, then the header's. Both start from the salt.
-pub fn journal(bytes: &mut Vec<u8>, random: &mut Random) {
+pub fn journal(bytes: &mut [u8], random: &mut Random) {
     for start in (0..bytes.len()).step_by(ALIGN_BYTES) {
         if !bytes[start..].starts_with(b"RvrnJrnl") || bytes.len() - start < BLOCK_HEADER_BYTES {
             continue;
@@ -81,7 +81,7 @@ pub fn journal(bytes: &mut Vec<u8>, random: &mut Random) {
 
 /// From the pages outwards: pages, header, its copy in the footer, the footer in the trailer, the trailer. Lengths that the
 /// header and the trailer tell are made right as well.
-pub fn chunk(bytes: &mut Vec<u8>, random: &mut Random) {
+pub fn chunk(bytes: &mut [u8], random: &mut Random) {
     let Some(trailer) = bytes.len().checked_sub(TRAILER_BYTES).filter(|at| *at >= HEADER_BYTES) else { return };
     let object_bytes = bytes.len() as u64;
     if random.percent(REPAIRED_PERCENT) {
@@ -135,7 +135,7 @@ fn pages(bytes: &mut [u8], footer: usize, trailer: usize, random: &mut Random) {
 }
 
 /// The last four bytes are the sum of all before.
-pub fn catalog(bytes: &mut Vec<u8>, random: &mut Random) {
+pub fn catalog(bytes: &mut [u8], random: &mut Random) {
     if let Some(end) = bytes.len().checked_sub(4)
         && random.percent(REPAIRED_PERCENT)
     {

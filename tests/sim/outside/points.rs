@@ -75,6 +75,7 @@ struct State {
     armed: Vec<(When, Trouble)>,
     struck: Vec<(Point, Trouble)>,
     is_killed: bool,
+    is_suspended: bool,
     random: StdRng,
 }
 
@@ -84,7 +85,14 @@ pub struct Points(Mutex<State>);
 impl Points {
     pub fn new(seed: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self(Mutex::new(State { passed: 0, armed: Vec::new(), struck: Vec::new(), is_killed: false, random }))
+        Self(Mutex::new(State {
+            passed: 0,
+            armed: Vec::new(),
+            struck: Vec::new(),
+            is_killed: false,
+            is_suspended: false,
+            random,
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -94,9 +102,12 @@ impl Points {
     /// What happens at this point, if anything does.
     pub fn pass(&self, point: Point) -> Option<Trouble> {
         let mut state = self.state();
-        let State { passed, armed, struck, is_killed, random } = &mut *state;
+        let State { passed, armed, struck, is_killed, is_suspended, random } = &mut *state;
         let at = *passed;
         *passed += 1;
+        if *is_suspended {
+            return None;
+        }
         let hit = armed.iter_mut().position(|(when, _)| match when {
             When::At(n) => *n == at,
             When::Next(holds, left) => holds(point) && *left > 0,
@@ -144,6 +155,11 @@ impl Points {
     /// Nothing goes wrong from here on.
     pub fn disarm(&self) {
         self.state().armed.clear();
+    }
+
+    /// Nothing goes wrong for a while.
+    pub fn suspend(&self, is_suspended: bool) {
+        self.state().is_suspended = is_suspended;
     }
 
     /// What was armed for the next point of a kind is not for the next process.

@@ -35,7 +35,9 @@ impl World {
         }
         self.trace.add(|| format!("stream {stream} is to go"));
         self.facts[stream].leaving = Some(Leaving::BeingRead);
-        self.clients.push(Client::new(200 + stream, stream, Role::Last));
+        let mut last = Client::new(200 + stream, stream, Role::Last);
+        last.damage_is_allowed = self.store_may_lie;
+        self.clients.push(last);
     }
 
     /// One step further, where it is time for one.

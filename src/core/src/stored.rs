@@ -28,6 +28,16 @@ impl StoredError {
     }
 }
 
+/// A version field's value, where every version from 1 to `supported` is read. 0 was never written: zeros are damage (F14), and no newer
+/// build would read them.
+pub(crate) fn check_version(what: &'static str, found: u16, supported: u16) -> Result<(), StoredError> {
+    match found {
+        0 => Err(StoredError::damaged(what, 0, "version 0")),
+        found if found > supported => Err(StoredError::Newer { what, found, supported }),
+        _ => Ok(()),
+    }
+}
+
 /// Reads one stored thing from front to back.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
@@ -173,6 +183,13 @@ mod tests {
     fn a_claimed_length_is_checked_against_what_is_left() {
         let bytes = u32::MAX.to_le_bytes();
         assert!(Reader::new("thing", &bytes).prefixed().is_err());
+    }
+
+    #[test]
+    fn version_0_is_damage_and_no_reason_to_look_for_a_newer_build() {
+        assert_eq!((check_version("thing", 1, 2), check_version("thing", 2, 2)), (Ok(()), Ok(())));
+        assert!(matches!(check_version("thing", 0, 2), Err(StoredError::Damaged { .. })));
+        assert_eq!(check_version("thing", 3, 2), Err(StoredError::Newer { what: "thing", found: 3, supported: 2 }));
     }
 
     #[test]

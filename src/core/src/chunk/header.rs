@@ -150,10 +150,7 @@ fn kind(reader: &mut Reader<'_>) -> Result<ObjectKind, StoredError> {
 }
 
 pub(super) fn check_version(found: u16) -> Result<(), StoredError> {
-    match found {
-        CHUNK_VERSION => Ok(()),
-        _ => Err(StoredError::Newer { what: "chunk", found, supported: CHUNK_VERSION }),
-    }
+    crate::stored::check_version("chunk", found, CHUNK_VERSION)
 }
 
 fn chunk_id(reader: &mut Reader<'_>) -> Result<ChunkId, StoredError> {

@@ -18,7 +18,7 @@ use riverrun_protocol::types::{Position, StreamId};
 
 use super::StreamState;
 use crate::limits::FENCING_TOKEN_BYTES_MAX;
-use crate::stored::{Reader, StoredError, Write};
+use crate::stored::{Reader, StoredError, Write, check_version};
 
 const WHAT: &str = "stream state record";
 const VERSION: u16 = 1;
@@ -43,10 +43,7 @@ impl StreamState {
     /// `bytes` is exactly one record.
     pub fn decode(bytes: &[u8]) -> Result<Self, StoredError> {
         let mut reader = Reader::new(WHAT, bytes);
-        let found = reader.u16()?;
-        if found != VERSION {
-            return Err(StoredError::Newer { what: WHAT, found, supported: VERSION });
-        }
+        check_version(WHAT, reader.u16()?, VERSION)?;
         reader.zeros(2)?;
         let state = Self {
             stream_id: StreamId(reader.array()?),

@@ -73,7 +73,7 @@ pub fn pending_stream(id: StreamId) -> Bytes {
 }
 
 pub fn parse_pending_stream(key: &[u8]) -> Option<StreamId> {
-    after(key, PENDING_STREAM_PREFIX)?.parse().ok()
+    parse_stream_id(after(key, PENDING_STREAM_PREFIX)?)
 }
 
 pub fn tombstone(id: StreamId) -> Bytes {
@@ -81,7 +81,7 @@ pub fn tombstone(id: StreamId) -> Bytes {
 }
 
 pub fn parse_tombstone(key: &[u8]) -> Option<StreamId> {
-    after(key, TOMBSTONE_PREFIX)?.parse().ok()
+    parse_stream_id(after(key, TOMBSTONE_PREFIX)?)
 }
 
 pub fn chunk(id: ChunkId) -> Bytes {
@@ -117,7 +117,7 @@ pub fn due_until(at_ms: u64) -> Bytes {
 
 pub fn parse_due(key: &[u8]) -> Option<(u64, StreamId)> {
     let (at_ms, id) = after(key, DUE_PREFIX)?.split_once('/')?;
-    Some((parse_hex(at_ms, 16)?, id.parse().ok()?))
+    Some((parse_hex(at_ms, 16)?, parse_stream_id(id)?))
 }
 
 pub fn state(stream_id: StreamId) -> Bytes {
@@ -125,7 +125,7 @@ pub fn state(stream_id: StreamId) -> Bytes {
 }
 
 pub fn parse_state(key: &[u8]) -> Option<StreamId> {
-    after(key, STATE_PREFIX)?.parse().ok()
+    parse_stream_id(after(key, STATE_PREFIX)?)
 }
 
 pub fn sequence(id: SequenceId) -> Bytes {
@@ -185,6 +185,11 @@ pub fn parse_epoch(key: &[u8]) -> Option<EpochKey> {
         ("serving", _) => Some(EpochKey::Serving(epoch)),
         _ => None,
     }
+}
+
+/// As keys have it and no other way, or one thing would have several keys.
+fn parse_stream_id(text: &str) -> Option<StreamId> {
+    text.parse().ok().filter(|id: &StreamId| id.to_string() == text)
 }
 
 fn after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<&'a str> {

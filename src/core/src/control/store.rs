@@ -7,7 +7,7 @@
 use bytes::{BufMut, Bytes};
 
 use super::value::Kind;
-use crate::stored::StoredError;
+use crate::stored::{StoredError, check_version};
 
 const KIND: Kind = Kind { tag: 9, name: "store row", version: 1 };
 /// Of a store as a whole: which rows and objects exist and what they mean together.
@@ -38,9 +38,7 @@ impl StoreRow {
         let row = KIND.decode(value, |reader, _| {
             Ok(Self { store_id: reader.array()?, format_version: reader.u16()?, created_at_ms: reader.u64()? })
         })?;
-        match row.format_version {
-            STORE_FORMAT_VERSION => Ok(row),
-            found => Err(StoredError::Newer { what: "store", found, supported: STORE_FORMAT_VERSION }),
-        }
+        check_version("store", row.format_version, STORE_FORMAT_VERSION)?;
+        Ok(row)
     }
 }

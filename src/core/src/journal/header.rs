@@ -166,6 +166,7 @@ impl BlockHeader {
     pub fn check(&self) -> Result<(), &'static str> {
         let rules = [
             (self.number >= 1, "numbers start at 1"),
+            (self.number < u64::MAX, "a number that none could follow"),
             (self.durable_watermark < self.number, "a block cannot know of its own durability"),
             (
                 self.number - self.durable_watermark.min(self.number) <= u64::from(self.q),

@@ -53,6 +53,18 @@ fn every_key_begins_with_its_prefix_and_only_with_that() {
     assert!(!keys::sequence(SEQUENCE).starts_with(&keys::sequences_of(0)));
 }
 
+/// A row that is found under one key and deleted under another would stay for ever.
+#[test]
+fn a_stream_has_one_key_of_each_kind() {
+    let id = StreamId([0xab; 16]);
+    assert_eq!(keys::parse_state(&keys::state(id)), Some(id));
+    assert_eq!(keys::parse_due(&keys::due(7, id)), Some((7, id)));
+    assert_eq!(keys::parse_tombstone(&keys::tombstone(id)), Some(id));
+    assert_eq!(keys::parse_pending_stream(&keys::pending_stream(id)), Some(id));
+    let loud = text(&keys::state(id)).replace("state/ab", "state/AB");
+    assert_eq!(keys::parse_state(loud.as_bytes()), None);
+}
+
 /// In the order in which a scan meets them.
 #[test]
 fn an_epochs_keys_are_told_apart() {

@@ -237,6 +237,7 @@ fn a_right_sum_over_nonsense_is_refused() {
     assert!(refused(&|h| h.needed_from = 0));
     assert!(refused(&|h| h.q = 0));
     assert!(refused(&|h| h.number = 0));
+    assert!(refused(&|h| (h.number, h.durable_watermark) = (u64::MAX, u64::MAX - 1)));
     assert!(refused(&|h| h.block_bytes = 100));
     assert!(refused(&|h| h.offset = 1));
     assert!(refused(&|h| h.directory_count = u32::MAX));

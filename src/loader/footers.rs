@@ -1,7 +1,9 @@
 //! Footers of chunks: kept for a while after they were read or written, fetched by the catalog's row otherwise.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use riverrun_core::chunk::{ChunkId, Footer};
 use riverrun_core::control::{ChunkRow, keys};
 use riverrun_core::event::LoadFailure;
@@ -114,8 +116,25 @@ pub(crate) async fn fetch_footer(
     row: &ChunkRow,
 ) -> Result<Footer, FetchError> {
     let range = row.footer.offset..row.footer.offset + u64::from(row.footer.bytes);
-    let bytes = objects.get_range(&id.object_name(), range).await?;
+    let bytes = read_range(objects, id, range).await?;
     let footer = Footer::decode(&bytes, &row.footer).map_err(|error| FetchError::stored(id, error))?;
     footer.header.check_place(store_id, id).map_err(|error| FetchError::stored(id, error))?;
     Ok(footer)
+}
+
+/// Reads a part of a chunk. A store that answers and has fewer bytes than were written (none at all, where the object is gone)
+/// will not have more of them later: that is damage (reliability.md F18), and no failure to be tried again.
+pub(super) async fn read_range(objects: &dyn Objects, id: ChunkId, range: Range<u64>) -> Result<Bytes, FetchError> {
+    let name = id.object_name();
+    let failed = match objects.get_range(&name, range.clone()).await {
+        Ok(bytes) => return Ok(bytes),
+        Err(failed) => failed,
+    };
+    let there = objects.size(&name).await.map(Option::unwrap_or_default);
+    match there {
+        Ok(bytes) if bytes < range.end => {
+            Err(FetchError::stored(id, StoredError::Truncated { what: "chunk", bytes, expected: range.end }))
+        }
+        _ => Err(failed.into()),
+    }
 }

@@ -15,7 +15,7 @@ use riverrun_protocol::response::CompressedPage;
 use tokio::sync::Semaphore;
 
 use super::cache::Cache;
-use super::footers::{FetchError, Footers};
+use super::footers::{FetchError, Footers, read_range};
 use crate::publish::Offload;
 use crate::store::Objects;
 
@@ -189,17 +189,16 @@ struct Source {
 impl Source {
     /// The stored bytes of pages that are in order; neighbours are read in one go.
     async fn read(&self, chunk: ChunkId, entries: &[PageEntry]) -> Result<Vec<Bytes>, FetchError> {
-        let name = chunk.object_name();
-        let spans: FuturesOrdered<_> = neighbours(entries).map(|span| self.read_span(&name, &entries[span])).collect();
+        let spans: FuturesOrdered<_> = neighbours(entries).map(|span| self.read_span(chunk, &entries[span])).collect();
         let pages: Vec<Vec<Bytes>> = spans.try_collect().await?;
         Ok(pages.concat())
     }
 
-    async fn read_span(&self, name: &str, entries: &[PageEntry]) -> Result<Vec<Bytes>, FetchError> {
+    async fn read_span(&self, chunk: ChunkId, entries: &[PageEntry]) -> Result<Vec<Bytes>, FetchError> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(Vec::new()) };
         let _permit = self.reads.acquire().await.expect("never closed");
         let start = first.offset;
-        let span = self.objects.get_range(name, start..last.range().end).await?;
+        let span = read_range(&*self.objects, chunk, start..last.range().end).await?;
         let cut = |entry: &PageEntry| {
             let Range { start: from, end } = entry.range();
             span.slice((from - start) as usize..(end - start) as usize)

@@ -188,6 +188,36 @@ async fn p8_a_damaged_page_is_not_handed_on() {
     assert!(matches!(&failure, LoadFailure::Corrupt(why) if why.contains(&name)), "{failure:?}");
 }
 
+/// reliability.md F18, P8: asked again, the store would say the same for ever.
+#[tokio::test]
+async fn an_object_that_was_cut_short_or_is_gone_is_damage() {
+    let process = Process::start();
+    two_streams(&process).await;
+    let name = chunk_id(1, 0).object_name();
+    let object = process.objects.object(&name).expect("is there");
+    let load = |reader: &Process| {
+        let loader = reader.loader.clone();
+        async move { loader.load_pages(order(entry(1, "large").id, PagesFrom::SeqNum(0), 1)).await }
+    };
+    for left in [Some(object.len() - 1), Some(200), Some(0), None] {
+        process.objects.plant(&name, object.clone());
+        // It has the footer, and no page of the stream that is asked for then.
+        let footer_kept = Process::over(process.objects.clone(), process.rows.clone());
+        footer_kept.loader.load_pages(order(entry(2, "small").id, PagesFrom::SeqNum(0), 1)).await.expect("loads");
+        process.objects.remove(&name);
+        if let Some(left) = left {
+            process.objects.plant(&name, object.slice(..left));
+        }
+        for reader in [&footer_kept, &Process::over(process.objects.clone(), process.rows.clone())] {
+            match load(reader).await {
+                Err(LoadFailure::Corrupt(why)) => assert!(why.contains(&name), "{why}"),
+                // Only bytes that nobody needs are missing.
+                loaded => assert!(loaded.is_ok() && left == Some(object.len() - 1), "{left:?}: {loaded:?}"),
+            }
+        }
+    }
+}
+
 /// A store that does not answer is not damage.
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_unavailable() {

@@ -48,7 +48,10 @@ struct Reader<'a> {
 enum Demand {
     Right,
     RightOrRefused,
+    /// As damage.
     Refused,
+    /// By a store that does not answer.
+    Unanswered,
 }
 
 impl<'a> Reader<'a> {
@@ -79,10 +82,12 @@ impl<'a> Reader<'a> {
             let (demand, named) = demand(run);
             match (loader.load_pages(order).await, demand) {
                 (Ok(loaded), _) if !self.is_right(run, &loaded) => return Outcome::WrongBytes(describe(run)),
-                (Ok(_), Demand::Refused) => failed = Some(format!("{} was served", describe(run))),
+                (Ok(_), Demand::Refused | Demand::Unanswered) => failed = Some(format!("{} was served", describe(run))),
                 (Ok(_), _) => {}
                 (Err(error), Demand::Right) => failed = Some(format!("{} was refused: {error:?}", describe(run))),
                 (Err(error), _) if !names_place(&error, &named) => failed = Some(format!("no {named:?} in {error:?}")),
+                // Asked again, damage would be there for ever.
+                (Err(LoadFailure::Unavailable(why)), Demand::Refused) => failed = Some(format!("no damage, but {why}")),
                 (Err(_), _) => refused += 1,
             }
         }
@@ -166,7 +171,7 @@ impl Reader<'_> {
             Kind::Unreadable if is_unreadable && damage.failing_reads() < usize::MAX => {
                 (Demand::RightOrRefused, String::new())
             }
-            Kind::Unreadable if is_unreadable => (Demand::Refused, String::new()),
+            Kind::Unreadable if is_unreadable => (Demand::Unanswered, String::new()),
             Kind::Unreadable => (Demand::Right, String::new()),
             _ if self.differs(object, &footer) => (Demand::Refused, "chunk footer".to_owned()),
             _ if self.differs(object, &run.page) => (Demand::Refused, in_error(&run.page)),
@@ -216,7 +221,10 @@ impl Reader<'_> {
 }
 
 fn is_there(is_there: bool) -> (Demand, String) {
-    (if is_there { Demand::Right } else { Demand::Refused }, String::new())
+    match is_there {
+        true => (Demand::Right, String::new()),
+        false => (Demand::Refused, "cut short".to_owned()),
+    }
 }
 
 fn sound(object: &Bytes) -> OneObject {

@@ -22,7 +22,8 @@ mod ownership;
 mod pause;
 mod room;
 mod send_marks;
-mod shard_calls;
+#[doc(hidden)]
+pub mod shard_calls;
 mod shared;
 mod side;
 #[doc(hidden)]

@@ -15,14 +15,16 @@ use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::{Position, StreamId};
 use tokio::sync::oneshot;
 
-use super::mail::Mail;
-use super::mailbox::Postbox;
 use crate::names::{Shards, ShardsEnded};
 
+/// How a shard is told.
+type Tell = dyn Fn(u16, Event<'static>) + Send + Sync;
+
 /// Shared by the tokio side, which calls, and the shards' threads, which answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ShardCalls {
-    shards: Arc<[Postbox]>,
+    shards: u16,
+    tell: Arc<Tell>,
     waiting: Arc<Mutex<Waiting>>,
 }
 
@@ -47,8 +49,8 @@ enum Answer {
 }
 
 impl ShardCalls {
-    pub fn new(shards: Vec<Postbox>) -> Self {
-        Self { shards: shards.into(), waiting: Arc::default() }
+    pub fn new(shards: u16, tell: impl Fn(u16, Event<'static>) + Send + Sync + 'static) -> Self {
+        Self { shards, tell: Arc::new(tell), waiting: Arc::default() }
     }
 
     /// `StreamClosed`.
@@ -83,11 +85,7 @@ impl ShardCalls {
     }
 
     fn owner(&self, target: &StreamRef) -> u16 {
-        shard_of(placement(&target.basin, &target.stream), self.shards.len() as u16)
-    }
-
-    fn post(&self, shard: u16, event: Event<'static>) {
-        self.shards[usize::from(shard)].post(Mail::Happened(event));
+        shard_of(placement(&target.basin, &target.stream), self.shards)
     }
 
     /// Registered before it is told, so that the answer finds it.
@@ -101,7 +99,7 @@ impl ShardCalls {
         waiting.next += 1;
         waiting.calls.insert(id, Call { shard, answer });
         drop(waiting);
-        self.post(shard, event(id));
+        (self.tell)(shard, event(id));
     }
 
     fn call_done(
@@ -112,6 +110,15 @@ impl ShardCalls {
         let (sender, receiver) = oneshot::channel();
         self.call(target, Answer::Done(sender), event);
         receiver.map(|answer| answer.map_err(|_| ShardsEnded)).boxed()
+    }
+}
+
+impl std::fmt::Debug for ShardCalls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShardCalls")
+            .field("shards", &self.shards)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
     }
 }
 
@@ -128,7 +135,7 @@ impl Shards for ShardCalls {
     }
 
     fn reopen(&self, target: StreamRef, stream_id: StreamId) {
-        self.post(self.owner(&target), Event::StreamReopened { target, stream_id });
+        (self.tell)(self.owner(&target), Event::StreamReopened { target, stream_id });
     }
 
     fn delete(&self, target: StreamRef, stream_id: StreamId) -> BoxFuture<'static, Result<(), ShardsEnded>> {
@@ -145,11 +152,12 @@ impl Shards for ShardCalls {
 mod tests {
     use super::*;
     use crate::publish::fixtures::{entry, target};
+    use crate::server::mail::Mail;
     use crate::server::mailbox::{Mailbox, mailbox};
 
     fn one_shard() -> (ShardCalls, Mailbox) {
         let (postbox, mailbox) = mailbox().expect("a descriptor");
-        (ShardCalls::new(vec![postbox]), mailbox)
+        (ShardCalls::new(1, move |_, event| postbox.post(Mail::Happened(event))), mailbox)
     }
 
     fn told(mailbox: &Mailbox) -> Event<'static> {

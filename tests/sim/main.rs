@@ -14,7 +14,6 @@
 //! RIVERRUN_SIM_HISTORIES=folder   where each stream's history is written, as JSON lines
 //! ```
 
-mod calls;
 mod client;
 mod coverage;
 mod every_point;

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,6 +19,7 @@ use riverrun::publish::{Encoder, Offload, Publisher, Writer};
 use riverrun::recovery::{
     Epoch, JournalSource, Recovered, RecoveryConfig, RecoveryParts, Summary, recover, store_identity,
 };
+use riverrun::server::shard_calls::ShardCalls;
 use riverrun_core::action::Action;
 use riverrun_core::control::SYSTEM_DEFAULTS;
 use riverrun_core::event::{ConnectionId, Event};
@@ -33,7 +34,6 @@ use riverrun_protocol::request::{CreateBasin, CreateStream};
 use riverrun_protocol::response::Response;
 use tokio::task::yield_now;
 
-use crate::calls::SimCalls;
 use crate::outside::catalog::SimCatalog;
 use crate::outside::disk::{FILE_BYTES, SimDisk};
 use crate::trace::{Trace, describe};
@@ -68,7 +68,9 @@ pub struct Node {
     /// What never comes to an end while the process lives.
     pub background: Vec<Pending>,
     pub names: Arc<Names>,
-    calls: Arc<SimCalls>,
+    calls: ShardCalls,
+    /// Told to shards, and not on their way yet.
+    told: Arc<Mutex<Vec<(u16, Event<'static>)>>>,
     /// What shards said and sockets have not taken.
     pub output: BTreeMap<ConnectionId, BytesMut>,
     /// Connections that are to be closed, whatever they still have to hear.
@@ -172,10 +174,14 @@ impl Node {
         free_files.extend(recovered.files_in_question.difference(&recovered.inherited_files));
         let index = recovered.index.clone();
         let wall = lasting.wall_ms.clone();
-        let calls = Arc::new(SimCalls::new(setup.shards));
+        let told: Arc<Mutex<Vec<_>>> = Arc::default();
+        let tell = told.clone();
+        let calls = ShardCalls::new(setup.shards, move |shard, event| {
+            tell.lock().expect("no panic while held").push((shard, event));
+        });
         let names = Arc::new(Names::new(NamesParts {
             catalog: catalog.clone(),
-            shards: calls.clone(),
+            shards: Arc::new(calls.clone()),
             index: index.clone(),
             defaults: SYSTEM_DEFAULTS,
             clock: Arc::new(move || wall.load(Ordering::Relaxed)),
@@ -204,6 +210,7 @@ impl Node {
             background: vec![reaper],
             names,
             calls,
+            told,
             output: BTreeMap::new(),
             closing: BTreeSet::new(),
             stopped: BTreeSet::new(),
@@ -349,14 +356,15 @@ impl Node {
 
     /// What the control plane has to say to shards.
     pub fn take_calls(&mut self) {
-        for (shard, event) in self.calls.take() {
+        let told = std::mem::take(&mut *self.told.lock().expect("no panic while held"));
+        for (shard, event) in told {
             self.tell(shard, event);
         }
     }
 
     /// Nobody who waits for a shard has an answer any more.
     pub fn end(&self) {
-        self.calls.end();
+        (0..self.hosts.len() as u16).for_each(|shard| self.calls.end(shard));
     }
 
     pub fn give_file(&mut self, shard: u16) {

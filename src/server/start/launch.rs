@@ -80,7 +80,8 @@ pub(super) fn launch(
     let streams = std::mem::take(&mut taken.recovered.shards);
     let shards = new_shards(config, clock, &taken, streams, &journals)?;
     let epoch = Arc::new(taken.recovered.epoch);
-    let calls = ShardCalls::new(postboxes.clone());
+    let told = postboxes.clone();
+    let calls = ShardCalls::new(facts.shards, move |shard, event| told[usize::from(shard)].post(Mail::Happened(event)));
     let wiring = Wiring { postboxes, calls, shared, journal_orders, failure: Failure::new(), epoch };
     runtime.block_on(wiring.epoch.mark_serving())?;
     let target = audit_writer::target().map_err(system)?;

@@ -1,14 +1,8 @@
 //! Old records go to clients as they are stored, and come out as they went in (docs/PROTOCOL.md, Pages).
 
-use crate::support::{Data, Server, log_lines};
+use crate::support::{Data, counter, log_lines};
 
 const LINES: usize = 60_000;
-
-fn counter(server: &Server, name: &str) -> u64 {
-    let status = String::from_utf8(server.ok(&["status"])).expect("text");
-    let value = status.lines().find_map(|line| line.trim().strip_prefix(name));
-    value.unwrap_or_else(|| panic!("no {name} in {status}")).trim().parse().expect("a number")
-}
 
 #[test]
 fn history_is_read_back_from_pages_that_the_broker_does_not_open() {

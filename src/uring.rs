@@ -21,7 +21,7 @@ mod tests;
 
 pub use features::Features;
 pub use memory::huge;
-pub use operation::{Completion, Socket};
+pub use operation::{Completion, OperationId, Socket};
 pub use receive_pool::ReceivedBuffer;
 pub use refusal::RingRefused;
 pub use ring::{Ring, RingCounters};

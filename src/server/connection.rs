@@ -15,7 +15,7 @@ use super::large_frame::LargeFrame;
 use super::output::Output;
 use super::pause::Pause;
 use crate::access::Rated;
-use crate::uring::Socket;
+use crate::uring::{OperationId, Socket};
 
 /// From accept to hello, and from a frame's first byte to its last (reliability.md F46: not reset by more bytes).
 pub const HELLO_DEADLINE: Duration = Duration::from_secs(10);
@@ -106,6 +106,9 @@ pub struct Connection {
     pub control_calls: usize,
     pub output: Output,
     pub sending: bool,
+    pub send_in_flight: Option<OperationId>,
+    /// It was asked to be given up, so that what it sends can be copied.
+    pub giving_up_send: bool,
     /// Requests in progress and open sessions, by id (bounded by `CONNECTION_REQUESTS_MAX`).
     pub routes: HashMap<u64, Route>,
     /// Append sessions that were refused or failed, in this order; some of them were closed since.
@@ -143,6 +146,8 @@ impl Connection {
             control_calls: 0,
             output: Output::default(),
             sending: false,
+            send_in_flight: None,
+            giving_up_send: false,
             routes: HashMap::default(),
             dead_sessions: VecDeque::new(),
             known_to: BTreeSet::new(),

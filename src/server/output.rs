@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use riverrun_core::limits::SEND_BYTES_MAX;
 
 use super::mail;
 use super::send_marks::{SendMarks, Timed};
@@ -11,42 +12,68 @@ use crate::stages::Stage;
 
 /// Parts of one send: enough to fill a socket's buffer, below the kernel's limit of 1024.
 const SEND_PARTS_MAX: usize = 256;
-/// Bytes of one send.
-const SEND_BYTES_MAX: usize = 1 << 20;
 /// Heads are written into buffers of this size.
 const HEAD_BYTES: usize = 4096;
+/// What is shorter is copied behind its head: that costs less than a reference, and what it lies in is let go.
+const REFERENCE_BYTES_MIN: usize = 1024;
 
 /// Frames in order: their heads copied together, their payload by reference. One send is in flight at a time; everything that
 /// gathers meanwhile travels with the next, which is all the coalescing there is.
+///
+/// A reference keeps what the bytes lie in: a record keeps the megabytes that were received beside it, or the page that it was
+/// loaded with. That is right for the moment that a send takes. What a socket does not take for longer than that is copied
+/// ([`Output::own`]), so that in the end a connection holds as much memory as it says.
 #[derive(Debug, Default)]
 pub struct Output {
-    parts: VecDeque<Bytes>,
+    parts: VecDeque<Part>,
     heads: BytesMut,
     bytes: usize,
     /// Whose bytes they are, in order: a shard, or nobody's (the connection's own).
     owners: VecDeque<(Option<u16>, usize)>,
     /// Taken by the socket, since the beginning.
     sent_bytes: u64,
+    /// Where, counted like `sent_bytes`, the output ended when it was last looked at.
+    looked_at: u64,
+    /// All that is in flight is memory of its own.
+    sends_own: bool,
     marks: SendMarks,
+}
+
+#[derive(Debug)]
+struct Part {
+    bytes: Bytes,
+    is_own: bool,
 }
 
 impl Output {
     /// Adds one frame: what `write_head` writes, then `parts`.
     pub fn frame(&mut self, owner: Option<u16>, parts: &[Bytes], write_head: impl FnOnce(&mut BytesMut)) {
-        if self.heads.capacity() - self.heads.len() < 512 {
-            self.cut_heads();
-            self.heads.reserve(HEAD_BYTES);
-        }
+        self.make_room(512);
         let before = self.heads.len();
         write_head(&mut self.heads);
         let mut bytes = self.heads.len() - before;
-        if !parts.is_empty() {
-            self.cut_heads();
-            bytes += parts.iter().map(Bytes::len).sum::<usize>();
-            self.parts.extend(parts.iter().filter(|p| !p.is_empty()).cloned());
+        for part in parts {
+            bytes += part.len();
+            self.payload(part);
         }
         self.bytes += bytes;
-        self.own(owner, bytes);
+        self.own_by(owner, bytes);
+    }
+
+    fn payload(&mut self, part: &Bytes) {
+        if part.len() < REFERENCE_BYTES_MIN {
+            self.make_room(part.len());
+            return self.heads.extend_from_slice(part);
+        }
+        self.cut_heads();
+        self.parts.push_back(Part { bytes: part.clone(), is_own: false });
+    }
+
+    fn make_room(&mut self, bytes: usize) {
+        if self.heads.capacity() - self.heads.len() < bytes {
+            self.cut_heads();
+            self.heads.reserve(HEAD_BYTES);
+        }
     }
 
     /// Adds what a shard, or the tokio side, has to say.
@@ -68,7 +95,7 @@ impl Output {
         self.marks.on_sent(self.sent_bytes, now, note);
     }
 
-    fn own(&mut self, owner: Option<u16>, bytes: usize) {
+    fn own_by(&mut self, owner: Option<u16>, bytes: usize) {
         match self.owners.back_mut() {
             Some(last) if last.0 == owner => last.1 += bytes,
             _ => self.owners.push_back((owner, bytes)),
@@ -77,7 +104,7 @@ impl Output {
 
     fn cut_heads(&mut self) {
         if !self.heads.is_empty() {
-            self.parts.push_back(self.heads.split().freeze());
+            self.parts.push_back(Part { bytes: self.heads.split().freeze(), is_own: true });
         }
     }
 
@@ -91,14 +118,39 @@ impl Output {
         self.bytes
     }
 
+    /// Looks at it, now and then: whether something that was there at the last look still is.
+    pub fn is_slow(&mut self) -> bool {
+        let was_there = self.looked_at > self.sent_bytes;
+        self.looked_at = self.sent_bytes + self.bytes as u64;
+        was_there
+    }
+
+    /// Makes what waits memory of its own. What is in flight stays where it is.
+    pub fn own(&mut self) {
+        for part in self.parts.iter_mut().filter(|part| !part.is_own) {
+            *part = Part { bytes: Bytes::copy_from_slice(&part.bytes), is_own: true };
+        }
+    }
+
+    /// Whether what is in flight refers to memory that is not its own.
+    pub fn sends_references(&self) -> bool {
+        !self.sends_own
+    }
+
     /// The parts of the next send.
     pub fn take(&mut self) -> Vec<Bytes> {
         self.cut_heads();
         let mut taken = Vec::new();
         let mut bytes = 0;
+        self.sends_own = true;
         while taken.len() < SEND_PARTS_MAX && bytes < SEND_BYTES_MAX {
-            let Some(part) = self.parts.pop_front() else { break };
+            let Some(Part { bytes: mut part, is_own }) = self.parts.pop_front() else { break };
+            if part.len() > SEND_BYTES_MAX - bytes {
+                let rest = part.split_off(SEND_BYTES_MAX - bytes);
+                self.parts.push_front(Part { bytes: rest, is_own });
+            }
             bytes += part.len();
+            self.sends_own &= is_own;
             taken.push(part);
         }
         taken
@@ -116,8 +168,8 @@ impl Output {
                 unsent.push(part);
             }
         }
-        for part in unsent.into_iter().rev() {
-            self.parts.push_front(part);
+        for bytes in unsent.into_iter().rev() {
+            self.parts.push_front(Part { bytes, is_own: self.sends_own });
         }
         self.bytes -= sent;
         self.sent_bytes += sent as u64;
@@ -140,10 +192,17 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn flat(parts: &[Bytes]) -> Vec<u8> {
         parts.concat()
+    }
+
+    /// A payload too long to be copied.
+    fn long(byte: u8) -> Bytes {
+        Bytes::from(vec![byte; REFERENCE_BYTES_MIN])
     }
 
     #[test]
@@ -177,5 +236,84 @@ mod tests {
         output.sent(rest, 5, |owner, bytes| reports.push((owner, bytes)));
         assert_eq!(reports[2..], [(Some(1), 3), (None, 2)]);
         assert!(output.is_empty());
+    }
+
+    #[test]
+    fn long_payloads_travel_by_reference_and_short_ones_behind_their_heads() {
+        let mut output = Output::default();
+        let (short, long) = (Bytes::from_static(b"short"), long(7));
+        output.frame(Some(0), &[short.clone(), long.clone(), short], |head| head.extend_from_slice(b"head"));
+        let parts = output.take();
+        assert_eq!(parts.iter().map(Bytes::len).collect::<Vec<_>>(), [9, long.len(), 5]);
+        assert_eq!(parts[1].as_ptr(), long.as_ptr());
+        assert!(output.sends_references());
+    }
+
+    #[test]
+    fn what_waits_becomes_its_own_and_lets_go_of_what_it_lay_in() {
+        let mut output = Output::default();
+        let (first, second) = (long(1), long(2));
+        output.frame(Some(0), std::slice::from_ref(&first), |_| {});
+        let in_flight = output.take();
+        output.frame(Some(0), std::slice::from_ref(&second), |_| {});
+        output.own();
+        assert!(second.is_unique() && !first.is_unique(), "the kernel reads from what is in flight");
+        output.sent(in_flight, 1, |_, _| {});
+        assert!(output.sends_references());
+        output.own();
+        assert!(first.is_unique());
+        assert_eq!(flat(&output.take()), [&first[1..], &second[..]].concat());
+        assert!(!output.sends_references());
+    }
+
+    #[test]
+    fn it_is_slow_when_something_is_still_there_at_the_next_look() {
+        let mut output = Output::default();
+        let frame = |output: &mut Output| output.frame(None, &[], |head| head.extend_from_slice(b"abc"));
+        frame(&mut output);
+        assert!(!output.is_slow(), "it has just come");
+        frame(&mut output);
+        let parts = output.take();
+        output.sent(parts, 3, |_, _| {});
+        assert!(!output.is_slow(), "what is there came since");
+        assert!(output.is_slow());
+        let parts = output.take();
+        output.sent(parts, 3, |_, _| {});
+        assert!(!output.is_slow());
+    }
+
+    proptest! {
+        /// However it is cut, copied and interrupted, every byte goes out once and in order.
+        #[test]
+        fn nothing_is_lost_or_turned_around(
+            steps in prop::collection::vec((0..4u8, 0..3 * REFERENCE_BYTES_MIN), 1..60)
+        ) {
+            let (mut output, mut expected, mut got) = (Output::default(), Vec::new(), Vec::new());
+            for (n, (what, bytes)) in steps.into_iter().enumerate() {
+                match what {
+                    0 | 1 => {
+                        let payload = Bytes::from(vec![n as u8; bytes]);
+                        output.frame(None, std::slice::from_ref(&payload), |head| head.extend_from_slice(b"head"));
+                        expected.extend_from_slice(b"head");
+                        expected.extend_from_slice(&payload);
+                    }
+                    2 => output.own(),
+                    _ => {
+                        let parts = output.take();
+                        let sent = bytes.min(parts.iter().map(Bytes::len).sum());
+                        got.extend_from_slice(&flat(&parts)[..sent]);
+                        output.sent(parts, sent, |_, _| {});
+                    }
+                }
+            }
+            while !output.is_empty() {
+                let parts = output.take();
+                let all = flat(&parts);
+                prop_assert!(!all.is_empty() && all.len() <= SEND_BYTES_MAX);
+                got.extend_from_slice(&all);
+                output.sent(parts, all.len(), |_, _| {});
+            }
+            prop_assert_eq!(got, expected);
+        }
     }
 }

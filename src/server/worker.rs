@@ -8,6 +8,7 @@ mod journal;
 mod moves;
 mod receive;
 mod send;
+mod slow;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
@@ -85,6 +86,8 @@ pub struct Worker {
     /// Empty between turns.
     actions_spare: Vec<Action>,
     to_send: Vec<ConnectionId>,
+    /// When it is looked for connections that do not take what is sent to them; none where nothing is.
+    look_at_output_at: Option<Duration>,
     connections: HashMap<u64, Connection>,
     room: Room,
     /// Connections that have not been let in.
@@ -131,6 +134,7 @@ impl Worker {
             actions: Vec::new(),
             actions_spare: Vec::new(),
             to_send: Vec::new(),
+            look_at_output_at: None,
             connections: HashMap::default(),
             room: parts.room,
             strangers: HashSet::new(),
@@ -220,7 +224,7 @@ impl Worker {
     fn timeout(&self) -> Option<Duration> {
         let sweep = (!self.connections.is_empty()).then_some(self.next_sweep);
         let paid = self.paused.peek().map(|paused| paused.0.0);
-        let wishes = [self.shard.next_timeout(), self.accept_again_at, sweep, paid];
+        let wishes = [self.shard.next_timeout(), self.accept_again_at, self.look_at_output_at, sweep, paid];
         wishes.into_iter().flatten().min().map(|at| at.saturating_sub(self.now.monotonic))
     }
 
@@ -288,6 +292,7 @@ impl Worker {
             self.sweep();
             self.cut_expired();
         }
+        self.look_for_slow();
         self.resume_paused();
     }
 

@@ -25,6 +25,10 @@ pub(super) enum Operation {
     Cancel,
 }
 
+/// Names an operation that was in flight when it was given out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OperationId(pub(super) u64);
+
 /// Raw pointers into buffers that the same operation owns.
 #[derive(Debug)]
 pub(super) struct Iovecs(Box<[libc::iovec]>);

@@ -11,7 +11,7 @@ use io_uring::types::{CancelBuilder, Fd, FsyncFlags, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use super::features::Features;
-use super::operation::{Completion, Iovecs, Operation, Socket};
+use super::operation::{Completion, Iovecs, Operation, OperationId, Socket};
 use super::receive_pool::{ReceivePool, ReceivedBuffer};
 use super::refusal::RingRefused;
 use super::slots::{Entry, Slots};
@@ -117,7 +117,7 @@ impl Ring {
     }
 
     /// Sends the parts one behind the other; may take fewer bytes than given.
-    pub fn send(&mut self, tag: u64, socket: &Socket, parts: Vec<Bytes>) {
+    pub fn send(&mut self, tag: u64, socket: &Socket, parts: Vec<Bytes>) -> OperationId {
         let iovecs = Iovecs::new(&parts);
         // SAFETY: an all-zero `msghdr` is valid: null pointers with zero lengths.
         let mut header: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
@@ -125,7 +125,13 @@ impl Ring {
         header.msg_iovlen = iovecs.len() as _;
         let flags = (libc::MSG_NOSIGNAL | libc::MSG_WAITALL) as u32;
         let sqe = opcode::SendMsg::new(Fd(socket.as_raw_fd()), &raw const *header).flags(flags).build();
-        self.push(tag, Operation::Send { _socket: socket.clone(), parts, _iovecs: iovecs, _header: header }, sqe);
+        self.push(tag, Operation::Send { _socket: socket.clone(), parts, _iovecs: iovecs, _header: header }, sqe)
+    }
+
+    /// Asks the kernel to give the operation up, if it is still in flight. It completes all the same: with what was done of it
+    /// (a send that was cut short says how much was taken), or with `ECANCELED` if that is nothing.
+    pub fn cancel(&mut self, operation: OperationId) {
+        self.cancel_matching(CancelBuilder::user_data(operation.0));
     }
 
     /// Writes the buffers at `offset`. With `dsync` the completion means durable (`RWF_DSYNC`).
@@ -205,9 +211,10 @@ impl Ring {
         self.counters.completions += (self.arrived.len() - before) as u64;
     }
 
-    fn push(&mut self, tag: u64, operation: Operation, sqe: squeue::Entry) {
+    fn push(&mut self, tag: u64, operation: Operation, sqe: squeue::Entry) -> OperationId {
         let user_data = self.slots.insert(Entry { tag, operation });
         self.push_entry(&sqe.user_data(user_data));
+        OperationId(user_data)
     }
 
     fn push_entry(&mut self, sqe: &squeue::Entry) {
@@ -276,17 +283,15 @@ impl Ring {
         Some(received)
     }
 
-    fn cancel_everything(&mut self) {
-        let user_data = self.slots.insert(Entry { tag: 0, operation: Operation::Cancel });
-        let sqe = opcode::AsyncCancel2::new(CancelBuilder::any().all()).build().user_data(user_data);
-        self.push_entry(&sqe);
+    fn cancel_matching(&mut self, which: CancelBuilder) {
+        self.push(0, Operation::Cancel, opcode::AsyncCancel2::new(which).build());
     }
 }
 
 impl Drop for Ring {
     /// Takes every buffer back from the kernel, or leaks it: memory that the kernel may still write to is never freed.
     fn drop(&mut self) {
-        self.cancel_everything();
+        self.cancel_matching(CancelBuilder::any().all());
         for _ in 0..100 {
             if self.slots.is_empty() || self.turn(Some(Duration::from_millis(50))).is_err() {
                 break;

@@ -89,6 +89,44 @@ fn parts_are_sent_in_order() {
     }
 }
 
+/// What of the pattern arrives before nothing more is on its way.
+fn arrived(client: &mut TcpStream) -> Vec<u8> {
+    client.set_read_timeout(Some(Duration::from_millis(200))).expect("set");
+    let (mut got, mut some) = (Vec::new(), vec![0; 1 << 20]);
+    while let Ok(bytes @ 1..) = client.read(&mut some) {
+        got.extend_from_slice(&some[..bytes]);
+    }
+    got
+}
+
+/// What a socket took of a send that was given up is told to the byte: what is sent next goes on behind it.
+#[test]
+fn a_send_that_is_given_up_tells_how_much_was_taken() {
+    let pattern: Bytes = (0..16u32 << 20).map(|at| (at / 977) as u8).collect();
+    for mut ring in rings() {
+        let (socket, mut client) = pair();
+        let mut taken = 0;
+        let send = loop {
+            let send = ring.send(2, &socket, vec![pattern.slice(taken..)]);
+            ring.turn(Some(Duration::from_millis(50))).expect("submitted");
+            assert!(ring.pop().is_none(), "no socket takes that much");
+            ring.cancel(send);
+            let Completion::Sent { outcome, .. } = next(&mut ring) else { panic!("sent") };
+            match outcome {
+                Ok(bytes) => taken += bytes,
+                Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => break send,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let got = arrived(&mut client);
+        assert!(taken > 0 && got == pattern[..taken], "{taken} were said to be taken, {} arrived", got.len());
+        // What is over cannot be given up, and that harms nobody.
+        ring.cancel(send);
+        ring.turn(Some(Duration::from_millis(10))).expect("submitted");
+        assert!(ring.pop().is_none());
+    }
+}
+
 #[test]
 fn writes_are_durable_or_synced_and_land_where_they_should() {
     let folder = tempfile::tempdir().expect("a temporary folder");

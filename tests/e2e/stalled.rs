@@ -25,6 +25,8 @@ const DESCRIPTORS_BESIDE: u64 = 1024;
 /// A socket is given about a mebibyte before it is given no more, and pages are held whole.
 const READER_BYTES_MAX: u64 = 3 << 20;
 const RESIDENT_BYTES_MAX: u64 = 1 << 30;
+/// Each of one small record and four megabytes.
+const STOPPED_ROUNDS: u64 = 60;
 
 /// # Panics
 /// Where the system allows too few.
@@ -189,4 +191,37 @@ fn f44_a_peer_that_takes_nothing_for_half_a_minute_is_let_go() {
     until("its place is free", || counter(&server, "readers") == 0);
     drop(silent);
     producer.append(&target(BASIN, "history-0"), "y").expect("nobody else noticed");
+}
+
+/// A record lies in memory beside megabytes of others that came with it. What waits for a socket holds itself, and none of those.
+#[test]
+fn s14_a_follower_that_stops_holds_what_waits_for_it_and_nothing_beside() {
+    let data = Data::new();
+    let server = data.serve(&["--shards", "1", "--unpublished-bytes-max", "33554432"]);
+    let mut producer = Raw::connect(&server.addr, "").expect("open");
+    producer.create_basin(BASIN);
+    let (slow, busy) = (target(BASIN, "history-0"), target(BASIN, "busy"));
+    producer.append(&slow, "first").expect("appended");
+    let stopped = stall(&server, 1, 1, &mut Random::new(1));
+    // Until the sockets' buffers are full and the rest waits in the broker, for half of what a connection is given.
+    while counter(&server, "output_bytes") < 400_000 {
+        producer.append(&slow, &"x".repeat(60_000)).expect("appended");
+    }
+    // Small enough to be copied into the same blocks.
+    let other = "y".repeat(40_000);
+    let mut work = |rounds: u64| {
+        for _ in 0..rounds {
+            producer.append(&slow, "a record").expect("appended");
+            (0..100).for_each(|_| drop(producer.append(&busy, &other).expect("appended")));
+        }
+    };
+    // What is kept for readers and what is not published yet are full before anything is measured.
+    work(20);
+    let before = server.resident_bytes();
+    work(STOPPED_ROUNDS);
+    let after = server.resident_bytes();
+    println!("{before} bytes resident became {after} beside {STOPPED_ROUNDS} rounds of 4 MB");
+    assert_eq!(counter(&server, "readers"), 1, "it still waits");
+    assert!(after.saturating_sub(before) < STOPPED_ROUNDS * 1_000_000, "{before} bytes resident became {after}");
+    drop(stopped);
 }

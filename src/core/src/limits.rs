@@ -73,8 +73,15 @@ pub const LOADS_WAITING_REQUESTS_MAX: usize = 64 << 10;
 /// were (`s2-semantics.md` B10). Of earlier ones only the highest id is known.
 pub const DEAD_SESSIONS_MAX: usize = 64;
 /// Frames given to a connection and not yet taken by its socket, beyond which it is pushed nothing more. It may be exceeded by
-/// one push.
+/// one push. Less while many connections let much wait ([`OUTPUT_SHARE`]).
 pub const CONNECTION_OUTPUT_BYTES_MAX: u64 = 1 << 20;
+/// The same over all connections of a shard. It is exceeded by what each is given when nothing waits for it: one push.
+pub const OUTPUT_BYTES_MAX: u64 = 128 << 20;
+/// A connection may let wait this part of what is free of [`OUTPUT_BYTES_MAX`]. So the first ones that take nothing do not use it up,
+/// and something is always free (Choudhury and Hahne, Dynamic Queue Length Thresholds, IEEE/ACM Transactions on Networking 6, 1998).
+pub const OUTPUT_SHARE: u64 = 64;
+/// Pushes are not made smaller than this where little may wait, unless a batch is.
+pub const PUSH_BYTES_MIN: u64 = 16 << 10;
 /// A connection that lets this much output wait takes no answers: no more requests are read from it until it does.
 pub const CONNECTION_OUTPUT_BYTES_STOP: u64 = 4 << 20;
 
@@ -84,18 +91,20 @@ pub const CONNECTION_OUTPUT_BYTES_STOP: u64 = 4 << 20;
 pub const PAGE_LOADS_INFLIGHT_MAX: usize = 32;
 /// What one load of pages asks for.
 pub const PAGE_LOAD_BYTES_MAX: usize = 1 << 20;
-/// Loaded pages that wait for their readers, and frames that wait for their sockets, which may hold such pages; per shard. Beyond
-/// it loads wait. Readers that take nothing lose their pages first.
-pub const LOADED_BYTES_MAX: usize = 256 << 20;
-/// Above this a load may have to wait.
-pub const LOADED_BYTES_SHORT: usize = LOADED_BYTES_MAX - PAGE_LOADS_INFLIGHT_MAX * PAGE_LOAD_BYTES_MAX;
-/// How long a socket may take nothing of what waits for it while loads wait for room. A send of a mebibyte counts once all of it is
-/// taken, so this is also how slow a link may be then: 200 KiB/s.
+/// Loaded pages that wait for their readers; per shard. Beyond it loads wait. Readers that take nothing lose their pages first.
+pub const LOADED_BYTES_MAX: usize = 128 << 20;
+/// What waits for sockets above which those are looked for that take nothing.
+pub const OUTPUT_BYTES_SHORT: u64 = OUTPUT_BYTES_MAX / 8 * 7;
+/// How long a socket may take nothing of what waits for it then.
 pub const OUTPUT_STALL_MAX: Duration = Duration::from_secs(5);
+/// And how slowly it may take it. A send counts once all of it is taken: it is smaller than what this allows in that time.
+pub const OUTPUT_BYTES_PER_S_MIN: u64 = 64 << 10;
 /// What has to wait for a socket to be worth its connection.
-pub const OUTPUT_STALL_BYTES_MIN: u64 = 64 << 10;
+pub const OUTPUT_STALL_BYTES_MIN: u64 = 4 << 10;
 /// How often such sockets are looked for.
 pub const OUTPUT_STALL_LOOK_PAUSE: Duration = Duration::from_millis(250);
+/// Bytes of one send.
+pub const SEND_BYTES_MAX: usize = 256 << 10;
 /// Work of one turn on pushes and read answers; what remains is done in the next turn, behind newly arrived appends.
 pub const READ_TURN_PUSHES_MAX: usize = 1024;
 pub const READ_TURN_BYTES_MAX: usize = 16 << 20;
@@ -126,6 +135,8 @@ const _: () = assert!(
 /// Pushes alone never stop a connection from being read.
 const _: () = assert!(CONNECTION_OUTPUT_BYTES_MAX + (FRAME_BODY_BYTES_MAX as u64) < CONNECTION_OUTPUT_BYTES_STOP);
 const _: () = assert!(PAGE_LOADS_INFLIGHT_MAX * FRAME_BODY_BYTES_MAX <= LOADED_BYTES_MAX);
+const _: () = assert!(SEND_BYTES_MAX as u64 <= OUTPUT_BYTES_PER_S_MIN * OUTPUT_STALL_MAX.as_secs());
+const _: () = assert!(CONNECTION_OUTPUT_BYTES_MAX * OUTPUT_SHARE <= OUTPUT_BYTES_MAX);
 
 // ---- stored formats: chunks and catalog ----
 

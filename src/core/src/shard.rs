@@ -71,6 +71,7 @@ mod stream;
 mod streams;
 mod tail_cache;
 mod timers;
+mod untaken;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use riverrun_core::event::ConnectionId;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::response::Response;
 
-use super::{Worker, admission, tag};
+use super::{Worker, admission, slow, tag};
 use crate::server::connection::{LINGER_DEADLINE, Route, Target};
 use crate::server::listener;
 use crate::server::mail::{Flow, Mail, Output};
@@ -102,7 +102,8 @@ impl Worker {
         for id in std::mem::take(&mut self.to_send) {
             let Some(connection) = self.connections.get_mut(&id.0) else { continue };
             let (socket, parts) = (connection.socket.clone(), connection.output.take());
-            self.ring.send(tag::SEND | id.0, &socket, parts);
+            connection.send_in_flight = Some(self.ring.send(tag::SEND | id.0, &socket, parts));
+            self.look_at_output_at.get_or_insert(self.now.monotonic + slow::LOOK_PAUSE);
         }
     }
 
@@ -110,13 +111,18 @@ impl Worker {
         let id = ConnectionId(id);
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         connection.sending = false;
+        connection.send_in_flight = None;
         let sent = match outcome {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => 0,
             Err(_) => return self.forget(id),
         };
         let mut reports = Vec::new();
         connection.output.sent(parts, sent, |owner, bytes| reports.extend(owner.map(|owner| (owner, bytes as u64))));
+        if std::mem::take(&mut connection.giving_up_send) {
+            connection.output.own();
+        }
         connection
             .output
             .note_sent(self.now.monotonic, |stage, elapsed, count| self.stages.note(stage, elapsed, count));

@@ -2,7 +2,6 @@
 //! taken yet.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use foldhash::HashMap;
 use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
@@ -10,10 +9,9 @@ use riverrun_protocol::limits::CONNECTION_REQUESTS_MAX;
 use super::append_session::AppendSessionKey;
 use super::reader::ReaderKey;
 use super::slab::{Key, Slab};
+use super::untaken::Untaken;
 use crate::event::ConnectionId;
-use crate::limits::{
-    CONNECTION_OUTPUT_BYTES_MAX, CONNECTION_OUTPUT_BYTES_STOP, CONNECTION_WAITING_BYTES_STOP, DEAD_SESSIONS_MAX,
-};
+use crate::limits::{CONNECTION_OUTPUT_BYTES_STOP, CONNECTION_WAITING_BYTES_STOP, DEAD_SESSIONS_MAX};
 
 pub(super) type ConnectionKey = Key<Connection>;
 
@@ -29,10 +27,8 @@ pub(super) struct Connection {
     /// The highest of those forgotten. Clients count their ids up, so that what comes under a lower one, where nothing is in
     /// progress, comes too late for something that there was.
     forgotten_session: u64,
-    /// Bytes of frames given and not yet reported by `OutputSent`.
-    pub(super) output_bytes: u64,
-    /// When its socket last took some of that, or had taken all of it and was given more.
-    pub(super) output_moved_at: Duration,
+    /// Frames given and not yet reported by `OutputSent`.
+    pub(super) output: Untaken,
     /// Requests that wait for their streams to be loaded.
     pub(super) deferred: usize,
     /// Appends that wait for room; and the bytes of these and of those that wait for their stream to be loaded.
@@ -65,8 +61,7 @@ impl Connection {
             in_progress: BTreeMap::new(),
             dead_sessions: VecDeque::new(),
             forgotten_session: 0,
-            output_bytes: 0,
-            output_moved_at: Duration::ZERO,
+            output: Untaken::default(),
             deferred: 0,
             waiting_appends: 0,
             waiting_bytes: 0,
@@ -122,9 +117,10 @@ impl Connection {
         was_dead
     }
 
-    /// Whether pushes may be given to it.
-    pub(super) fn has_output_room(&self) -> bool {
-        self.output_bytes < CONNECTION_OUTPUT_BYTES_MAX
+    /// Whether pushes may be given to it while each connection may let `share` bytes wait ([`super::Shard::output_share`]). To one that
+    /// has taken everything, always.
+    pub(super) fn has_output_room(&self, share: u64) -> bool {
+        self.output.bytes() < share.max(1)
     }
 
     /// Whether its socket should be left unread. While it is, a little room does not open it again: it takes no waiting appends
@@ -132,7 +128,7 @@ impl Connection {
     pub(super) fn wants_stop(&self) -> bool {
         let output_max = if self.stopped { CONNECTION_OUTPUT_BYTES_STOP / 2 } else { CONNECTION_OUTPUT_BYTES_STOP };
         let bytes_max = if self.stopped { CONNECTION_WAITING_BYTES_STOP / 2 } else { CONNECTION_WAITING_BYTES_STOP };
-        self.waiting_appends > 0 || self.waiting_bytes > bytes_max || self.output_bytes > output_max
+        self.waiting_appends > 0 || self.waiting_bytes > bytes_max || self.output.bytes() > output_max
     }
 }
 
@@ -170,9 +166,8 @@ impl Connections {
         self.slab.len()
     }
 
-    /// Those with output of which none was taken since then.
-    pub(super) fn stalled_since(&self, since: Duration) -> impl Iterator<Item = &Connection> {
-        self.slab.iter().filter(move |connection| connection.output_bytes > 0 && connection.output_moved_at <= since)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.slab.iter()
     }
 }
 

@@ -216,7 +216,7 @@ impl Shard {
 
     fn goes_on(&self, key: ReaderKey) -> bool {
         let reader = &self.readers[key];
-        reader.is_ready && self.connections[reader.connection].has_output_room()
+        reader.is_ready && self.connections[reader.connection].has_output_room(self.output_share())
     }
 
     fn forget_deleted(&mut self, turn: &mut Turn<'_>, key: StreamKey) {

@@ -158,9 +158,10 @@ impl Shard {
 
     /// A connection with output that its socket does not take needs no more of it: it hears the heartbeat when it does.
     fn beat(&mut self, turn: &mut Turn<'_>, key: ReaderKey) {
+        let share = self.output_share();
         let reader = &mut self.readers[key];
         let connection = &mut self.connections[reader.connection];
-        if !connection.has_output_room() {
+        if !connection.has_output_room(share) {
             reader.phase = Phase::Following { heartbeat_at: None };
             return connection.silent.push(key);
         }
@@ -170,8 +171,9 @@ impl Shard {
 
     /// There is room for output again: followers that should have heard from the server by now do so at the end of this turn.
     pub(super) fn end_silence(&mut self, key: ConnectionKey) {
+        let share = self.output_share();
         let connection = &mut self.connections[key];
-        if connection.silent.is_empty() || !connection.has_output_room() {
+        if connection.silent.is_empty() || !connection.has_output_room(share) {
             return;
         }
         for key in std::mem::take(&mut connection.silent) {

@@ -48,21 +48,22 @@ impl Shard {
             return false;
         }
         let wanted = (self.page_loads_inflight + 1) * PAGE_LOAD_BYTES_MAX;
-        if self.held_for_readers() + wanted > LOADED_BYTES_MAX {
+        if self.loaded_bytes + wanted > LOADED_BYTES_MAX {
             self.reclaim_loaded(wanted, key);
         }
-        self.held_for_readers() + wanted <= LOADED_BYTES_MAX
+        self.loaded_bytes + wanted <= LOADED_BYTES_MAX
     }
 
     /// Takes loaded pages away from readers that cannot send them now: they are cursors, and load them again when they can. Not
     /// from the one that they are taken away for, which would never get on.
     fn reclaim_loaded(&mut self, wanted: usize, keep: ReaderKey) {
+        let share = self.output_share();
         for key in self.holders.clone() {
-            if self.held_for_readers() + wanted <= LOADED_BYTES_MAX {
+            if self.loaded_bytes + wanted <= LOADED_BYTES_MAX {
                 return;
             }
             let reader = &mut self.readers[key];
-            let is_blocked = !reader.is_ready || !self.connections[reader.connection].has_output_room();
+            let is_blocked = !reader.is_ready || !self.connections[reader.connection].has_output_room(share);
             if is_blocked && key != keep {
                 self.loaded_bytes -= reader.drop_held();
                 self.holders.remove(&key);
@@ -98,7 +99,7 @@ impl Shard {
         let from = by_timestamp.unwrap_or(PagesFrom::SeqNum(next));
         let is_whole = chunk.end_seq_num <= reader.limit(stream) && reader.bounds.allow_rest_of(&chunk, reader.cursor);
         let as_stored = reader.takes_pages() && by_timestamp.is_none() && is_whole;
-        let bytes_max = bytes_wanted(reader.bounds.bytes);
+        let bytes_max = bytes_wanted(reader.bounds.bytes, self.push_bytes_max());
         let order = PagesOrder { stream_id: stream.entry.id, chunk: chunk.chunk, from, bytes_max, as_stored };
         let load = self.loads.begin(Load::Pages(PagesWanted { reader: key, chunk, from }));
         self.readers[key].load = PageLoad::InFlight(load);
@@ -190,9 +191,9 @@ fn resolve(loaded: &[Loaded], timestamp: u64) -> Option<u64> {
     Some(batch.first_seq_num() + u64::from(batch.first_at_or_after(timestamp)))
 }
 
-/// A read that takes little need not load much. Pages come whole, so this is only a hint.
-fn bytes_wanted(bytes_max: Option<u64>) -> usize {
-    bytes_max.map_or(PAGE_LOAD_BYTES_MAX, |bytes| bytes.min(PAGE_LOAD_BYTES_MAX as u64) as usize)
+/// A read that takes little, or is given little at a time, need not load much. Pages come whole, so this is only a hint.
+fn bytes_wanted(bytes_max: Option<u64>, push_bytes_max: u64) -> usize {
+    bytes_max.unwrap_or(u64::MAX).min(push_bytes_max).min(PAGE_LOAD_BYTES_MAX as u64) as usize
 }
 
 fn failure(failure: LoadFailure) -> ErrorFrame {

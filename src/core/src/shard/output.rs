@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use riverrun_protocol::error::ErrorFrame;
-use riverrun_protocol::limits::FRAME_HEADER_BYTES;
+use riverrun_protocol::limits::{BATCH_METERED_BYTES_MAX, FRAME_HEADER_BYTES};
 use riverrun_protocol::response::{AppendAck, Push, ReadBatches, Response};
 use riverrun_protocol::types::{Level, Position};
 
@@ -12,6 +12,7 @@ use super::connection::ConnectionKey;
 use super::{Shard, Turn};
 use crate::action::Action;
 use crate::event::ConnectionId;
+use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_SHARE, PUSH_BYTES_MIN};
 
 /// Lengths of the frames that are sent most, without the batches in them. Measured with the protocol's own writer: a second
 /// copy of its layouts here would drift.
@@ -102,12 +103,20 @@ impl Shard {
         }
     }
 
+    /// What a connection may let wait now before it is pushed more.
+    pub(super) fn output_share(&self) -> u64 {
+        let free = OUTPUT_BYTES_MAX.saturating_sub(self.output_bytes);
+        (free / OUTPUT_SHARE).min(CONNECTION_OUTPUT_BYTES_MAX)
+    }
+
+    /// What one push holds at most, unless its first batch is larger.
+    pub(super) fn push_bytes_max(&self) -> u64 {
+        self.output_share().clamp(PUSH_BYTES_MIN, BATCH_METERED_BYTES_MAX)
+    }
+
     fn count_output(&mut self, key: ConnectionKey, bytes: u64) -> Option<ConnectionId> {
         let connection = self.connections.get_mut(key)?;
-        if connection.output_bytes == 0 {
-            connection.output_moved_at = self.now;
-        }
-        connection.output_bytes += bytes;
+        connection.output.give(bytes, self.now);
         self.output_bytes += bytes;
         let id = connection.id;
         if connection.wants_stop() != connection.stopped {
@@ -119,11 +128,7 @@ impl Shard {
     /// The socket took some of it: readers that it held up may go on.
     pub(super) fn on_output_sent(&mut self, id: ConnectionId, bytes: u64) {
         let Some(key) = self.connections.find(id) else { return };
-        let connection = &mut self.connections[key];
-        let taken = bytes.min(connection.output_bytes);
-        connection.output_bytes -= taken;
-        connection.output_moved_at = self.now;
-        self.output_bytes -= taken;
+        self.output_bytes -= self.connections[key].output.take(bytes, self.now);
         self.join_round(key);
         self.end_silence(key);
         self.note_flow(key);

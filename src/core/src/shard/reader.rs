@@ -131,8 +131,8 @@ impl Reader {
         matches!(self.kind, ReaderKind::Session { takes_pages: true, .. }) && matches!(self.phase, Phase::CatchUp)
     }
 
-    pub(super) fn fill(&self) -> Fill {
-        if self.is_session() { Fill::Whole } else { Fill::Exact }
+    pub(super) fn fill(&self, push_bytes_max: u64) -> Fill {
+        if self.is_session() { Fill::Whole { metered_bytes_max: push_bytes_max } } else { Fill::Exact }
     }
 
     pub(super) fn has_credit(&self) -> bool {

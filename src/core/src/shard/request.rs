@@ -91,7 +91,7 @@ impl Shard {
     /// Nobody is there any more. What was accepted becomes stable all the same; everything else is over.
     pub(super) fn on_connection_closed(&mut self, id: ConnectionId) {
         let Some((key, mut connection)) = self.connections.remove(id) else { return };
-        self.output_bytes -= connection.output_bytes;
+        self.output_bytes -= connection.output.bytes();
         for what in connection.end_all() {
             match what {
                 InProgress::AppendSession(session) => self.drop_append_session(session),

@@ -40,8 +40,9 @@ impl Shard {
     }
 
     pub(super) fn join_round(&mut self, key: ConnectionKey) {
+        let share = self.output_share();
         let connection = &mut self.connections[key];
-        if !connection.in_round && !connection.ready.is_empty() && connection.has_output_room() {
+        if !connection.in_round && !connection.ready.is_empty() && connection.has_output_room(share) {
             connection.in_round = true;
             self.round.push_back(key);
         }
@@ -138,9 +139,10 @@ impl Shard {
 
     /// `None` when everything loaded was taken.
     fn gather_loaded(&mut self, key: ReaderKey, limit: u64, taken: &mut Taken) -> Option<Stopped> {
+        let push_bytes_max = self.push_bytes_max();
         loop {
             let reader = &mut self.readers[key];
-            let fill = reader.fill();
+            let fill = reader.fill(push_bytes_max);
             let batch = match reader.loaded.front()? {
                 _ if reader.cursor >= limit => return Some(Stopped::AtLimit),
                 Loaded::Batch(batch) => batch,
@@ -184,10 +186,11 @@ impl Shard {
     }
 
     fn gather_memory(&mut self, key: ReaderKey, limit: u64, taken: &mut Taken) -> Stopped {
+        let push_bytes_max = self.push_bytes_max();
         let reader = &mut self.readers[key];
         let stream = &self.streams[reader.stream.expect("only an admitted reader is ready")];
         let takes_one = !reader.is_session() && matches!(reader.phase, Phase::Following { .. });
-        let fill = reader.fill();
+        let fill = reader.fill(push_bytes_max);
         let Some(batches) = stream.memory_from(reader.cursor).filter(|_| reader.cursor < limit) else {
             return if reader.cursor < limit { Stopped::NotLoaded } else { Stopped::AtLimit };
         };

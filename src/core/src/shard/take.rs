@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use riverrun_protocol::batch::Batch;
-use riverrun_protocol::limits::{BATCH_METERED_BYTES_MAX, BATCH_RECORDS_MAX};
+use riverrun_protocol::limits::BATCH_RECORDS_MAX;
 use riverrun_protocol::response::CompressedPage;
 
 use crate::event::ChunkRange;
@@ -77,7 +77,7 @@ pub(super) struct Taken {
 pub(super) enum Fill {
     /// A batch that does not fit any more is left for the next push whole, because cutting it means reading what is cut off for
     /// its checksum.
-    Whole,
+    Whole { metered_bytes_max: u64 },
     /// Nothing: the bounds are at most what fits (`s2-semantics.md` C2).
     Exact,
 }
@@ -120,7 +120,10 @@ impl Taken {
     pub(super) fn take(&mut self, batch: &Batch, cursor: &mut u64, bounds: &mut Bounds, fill: Fill) -> Next {
         debug_assert!((batch.first_seq_num()..batch.end_seq_num()).contains(cursor));
         let part = Part::new(batch, (*cursor - batch.first_seq_num()) as u32);
-        if fill == Fill::Whole && !self.is_empty() && !self.fits(&part) {
+        if let Fill::Whole { metered_bytes_max } = fill
+            && !self.is_empty()
+            && !self.fits(&part, metered_bytes_max)
+        {
             return Next::Unwanted;
         }
         let end = if bounds.allows_all(&part) { batch.record_count() } else { allowed_end(&part, bounds) };
@@ -143,9 +146,9 @@ impl Taken {
         self.is_last = bounds.is_exhausted();
     }
 
-    fn fits(&self, part: &Part<'_>) -> bool {
+    fn fits(&self, part: &Part<'_>, metered_bytes_max: u64) -> bool {
         self.records + part.records() <= BATCH_RECORDS_MAX as u64
-            && self.metered_bytes + part.metered_bytes <= BATCH_METERED_BYTES_MAX
+            && self.metered_bytes + part.metered_bytes <= metered_bytes_max
     }
 
     fn add(&mut self, part: &Part<'_>, end: u32, bounds: &mut Bounds) {

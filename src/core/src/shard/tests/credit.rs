@@ -6,8 +6,12 @@ use super::client::{MUCH, Said, batch, big_batch, connection, from_seq};
 use super::world::{Hold, World};
 use crate::event::{ConnectionId, Event};
 use crate::limits::{
-    CONNECTION_OUTPUT_BYTES_MAX, LOADED_BYTES_SHORT, OUTPUT_STALL_LOOK_PAUSE, OUTPUT_STALL_MAX, READ_TURN_PUSHES_MAX,
+    CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_BYTES_SHORT, OUTPUT_STALL_LOOK_PAUSE, OUTPUT_STALL_MAX,
+    PUSH_BYTES_MIN, READ_TURN_PUSHES_MAX,
 };
+
+/// The answer that opens a session, as a frame.
+const OPENED_BYTES: u64 = 56;
 
 fn pushes(heard: &[Said]) -> usize {
     heard.iter().filter(|said| matches!(said, Said::Records { .. })).count()
@@ -78,32 +82,92 @@ fn closed(w: &mut World, readers: u64) -> Vec<ConnectionId> {
     (1..=readers).map(connection).filter(|c| is_closed(w, *c)).collect()
 }
 
-#[test]
-fn s14_those_who_take_nothing_go_where_memory_for_reads_is_short() {
-    let mut w = big_stream(2);
+/// Readers from `first` on, of a stream of pushes of half a megabyte, whose sockets take nothing but the answer that opens them.
+fn stall(w: &mut World, first: u64, readers: u64) {
+    for serial in first..first + readers {
+        w.open_read(connection(serial), 1, "s", from_seq(0), MUCH);
+        w.turn(vec![Event::OutputSent { connection: connection(serial), bytes: OPENED_BYTES }]);
+    }
+}
+
+fn take_a_byte(w: &mut World, serial: u64) {
+    w.turn(vec![Event::OutputSent { connection: connection(serial), bytes: 1 }]);
+}
+
+fn half_megabytes(batches: u64) -> World {
+    let mut w = World::new();
+    let c = connection(9999);
+    for id in 1..=batches {
+        w.append(c, id, "s", &big_batch(500_000));
+    }
+    w.take_said(c);
     w.hold(Hold::Output);
-    // Two pushes each, a little longer than what is in them.
-    let enough = LOADED_BYTES_SHORT as u64 / 1_805_000;
-    for serial in 1..=enough {
-        w.open_read(connection(serial), 1, "s", from_seq(0), MUCH);
+    w
+}
+
+#[test]
+fn s14_what_waits_for_sockets_is_shared_by_those_who_take_nothing() {
+    let mut w = half_megabytes(8);
+    stall(&mut w, 1, 40);
+    let first = w.unsent(connection(1));
+    assert!(first >= CONNECTION_OUTPUT_BYTES_MAX, "{first}: there is room enough");
+    stall(&mut w, 41, 300);
+    let (held, last) = (w.shard.counters().output_bytes, w.unsent(connection(340)));
+    assert!((500_000..510_000).contains(&last), "one push: {last}");
+    assert!(held <= OUTPUT_BYTES_MAX + 340 * 500_200, "{held}");
+    // Beside them one that takes what it is given gets everything, one push at a time.
+    let fast = connection(5000);
+    w.open_read(fast, 1, "s", from_seq(0), MUCH);
+    let mut got = 0;
+    for _ in 0..8 {
+        got += pushes(&w.heard(fast, 1));
+        let bytes = w.unsent(fast);
+        w.turn(vec![Event::OutputSent { connection: fast, bytes }]);
     }
-    let held = w.shard.counters().output_bytes;
-    assert!(held <= LOADED_BYTES_SHORT as u64, "{held}");
+    assert_eq!(got + pushes(&w.heard(fast, 1)), 8);
+}
+
+#[test]
+fn s14_small_records_travel_in_small_pushes_where_little_may_wait() {
+    let mut w = half_megabytes(1);
+    for id in 0..200 {
+        w.append(connection(9999), 100 + id, "s", &big_batch(1_000));
+    }
+    stall(&mut w, 1, 600);
+    let fast = connection(5000);
+    w.open_read(fast, 1, "s", from_seq(1), MUCH);
+    assert!(w.unsent(fast) <= PUSH_BYTES_MIN + 4_000, "{}", w.unsent(fast));
+}
+
+#[test]
+fn s14_those_who_take_nothing_go_where_little_more_may_wait() {
+    let mut w = half_megabytes(4);
+    // Half a megabyte and more for each.
+    stall(&mut w, 1, 60);
     w.wait(2 * OUTPUT_STALL_MAX);
-    assert_eq!(closed(&mut w, enough), [], "there is room for them");
-    let readers = enough + 10;
-    for serial in enough + 1..=readers {
-        w.open_read(connection(serial), 1, "s", from_seq(0), MUCH);
-        // As every other does but those, it takes something.
-        w.turn(vec![Event::OutputSent { connection: connection(serial), bytes: 1 }]);
+    assert_eq!(closed(&mut w, 60), [], "there is room for them");
+    stall(&mut w, 61, 300);
+    assert!(w.shard.counters().output_bytes > OUTPUT_BYTES_SHORT);
+    // These take something now and then, as every other does but the first.
+    for _ in 0..4 {
+        w.wait(OUTPUT_STALL_MAX / 2);
+        (61..=360).for_each(|serial| take_a_byte(&mut w, serial));
     }
-    w.wait(OUTPUT_STALL_LOOK_PAUSE);
-    let gone = closed(&mut w, readers);
-    assert!(!gone.is_empty() && gone.iter().all(|c| *c < connection(enough + 1)), "{gone:?}");
+    let gone = closed(&mut w, 360);
+    assert_eq!(gone, (1..=60).map(connection).collect::<Vec<_>>());
     gone.into_iter().for_each(|c| w.close_connection(c));
-    assert!(w.shard.counters().output_bytes <= LOADED_BYTES_SHORT as u64);
-    w.wait(2 * OUTPUT_STALL_MAX);
-    assert_eq!(closed(&mut w, readers), [], "no more than need be");
+    assert!(w.shard.counters().output_bytes > OUTPUT_BYTES_SHORT, "more have to go");
+    // So little that their sockets could be said to take nothing.
+    let mut gone = Vec::new();
+    while gone.is_empty() {
+        (61..=360).for_each(|serial| take_a_byte(&mut w, serial));
+        w.wait(OUTPUT_STALL_LOOK_PAUSE);
+        gone = closed(&mut w, 360);
+    }
+    assert!(gone.len() < 300, "{}", gone.len());
+    gone.into_iter().for_each(|c| w.close_connection(c));
+    let left = w.shard.counters().output_bytes;
+    assert!((OUTPUT_BYTES_SHORT - 2_000_000..=OUTPUT_BYTES_SHORT).contains(&left), "no more than need be: {left}");
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! What was given to a connection and its socket has not taken yet: how much, and for how long.
+
+use std::time::Duration;
+
+use crate::limits::{OUTPUT_BYTES_PER_S_MIN, OUTPUT_STALL_BYTES_MIN, OUTPUT_STALL_MAX};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Untaken {
+    bytes: u64,
+    /// When the socket last took some of it, or had taken all of it and was given more.
+    moved_at: Duration,
+    /// What was there at some moment, and how much of that still is. One such mark at a time says how old the oldest byte is, to
+    /// within a factor of two, for a connection that is never without any.
+    marked: u64,
+    marked_left: u64,
+    marked_at: Duration,
+}
+
+impl Untaken {
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn give(&mut self, bytes: u64, now: Duration) {
+        let was_empty = self.bytes == 0;
+        self.bytes += bytes;
+        if was_empty {
+            self.moved_at = now;
+            self.mark(now);
+        }
+    }
+
+    /// Returns how much of it was there.
+    pub(super) fn take(&mut self, bytes: u64, now: Duration) -> u64 {
+        let taken = bytes.min(self.bytes);
+        self.bytes -= taken;
+        self.moved_at = now;
+        self.marked_left = self.marked_left.saturating_sub(taken);
+        if self.marked_left == 0 {
+            self.mark(now);
+        }
+        taken
+    }
+
+    fn mark(&mut self, now: Duration) {
+        (self.marked, self.marked_left, self.marked_at) = (self.bytes, self.bytes, now);
+    }
+
+    /// Its peer has taken nothing for a while, or so little that it only pretends to. An ack or a heartbeat that nobody took is
+    /// not worth a connection.
+    pub(super) fn is_stalled(&self, now: Duration) -> bool {
+        let patience = OUTPUT_STALL_MAX + Duration::from_secs(1) * (self.marked / OUTPUT_BYTES_PER_S_MIN) as u32;
+        let stands = now.saturating_sub(self.moved_at) >= OUTPUT_STALL_MAX;
+        let crawls = now.saturating_sub(self.marked_at) >= patience;
+        self.bytes >= OUTPUT_STALL_BYTES_MIN && (stands || crawls)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    /// Takes `bytes` each second and is given as many, so that as much waits all the time.
+    fn after_a_minute_of(bytes: u64, waiting: u64) -> Untaken {
+        let mut untaken = Untaken::default();
+        untaken.give(waiting, secs(0));
+        for second in 1..=60 {
+            assert_eq!(untaken.take(bytes, secs(second)), bytes);
+            untaken.give(bytes, secs(second));
+        }
+        untaken
+    }
+
+    #[test]
+    fn one_that_takes_nothing_is_stalled_after_a_while_and_not_before() {
+        let mut untaken = Untaken::default();
+        untaken.give(MIB, secs(100));
+        assert!(!untaken.is_stalled(secs(104)));
+        assert!(untaken.is_stalled(secs(105)));
+        assert_eq!(untaken.take(3 * MIB, secs(106)), MIB);
+        untaken.give(MIB, secs(200));
+        assert!(!untaken.is_stalled(secs(204)), "it had nothing to take");
+    }
+
+    #[test]
+    fn a_slow_link_is_not_stalled_and_one_that_crawls_is() {
+        assert!(!after_a_minute_of(OUTPUT_BYTES_PER_S_MIN, MIB).is_stalled(secs(60)));
+        assert!(after_a_minute_of(OUTPUT_BYTES_PER_S_MIN / 8, MIB).is_stalled(secs(60)));
+        assert!(after_a_minute_of(1, OUTPUT_STALL_BYTES_MIN).is_stalled(secs(60)));
+    }
+
+    #[test]
+    fn little_is_never_worth_a_connection() {
+        let mut untaken = Untaken::default();
+        untaken.give(OUTPUT_STALL_BYTES_MIN - 1, secs(0));
+        assert!(!untaken.is_stalled(secs(1000)));
+    }
+}

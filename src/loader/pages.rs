@@ -142,7 +142,7 @@ fn check_all(entries: &[PageEntry], stored: Vec<Bytes>) -> Result<Vec<Bytes>, St
 }
 
 /// The first runs that can be handed on as they are stored, if that is wanted: compressed pages with nothing in them that is
-/// another stream's or lies before the start. A page that is not compressed is served without a copy anyway.
+/// another stream's or lies before the start. One that is not compressed needs no opening anyway.
 fn runs_as_stored<'a>(footer: &Footer, runs: &'a [PageRun], order: &PagesOrder) -> &'a [PageRun] {
     let begins_at_start = runs.first().is_some_and(|run| order.from == PagesFrom::SeqNum(run.first_seq_num));
     if !order.as_stored || !begins_at_start {
@@ -168,6 +168,15 @@ fn page_of(run: &PageRun, entry: &PageEntry, stored: Bytes) -> Loaded {
     Loaded::Page(CompressedPage { raw_bytes, crc, first_seq_num, end_seq_num, stored })
 }
 
+/// A page that was not compressed is a part of what was read with it, which the cache of pages would keep and not count: its
+/// neighbours, and of a small one the 256 KiB that opendal's file service reads into.
+fn owned(entry: &PageEntry, page: Bytes) -> Bytes {
+    match entry.codec {
+        PageCodec::Raw => Bytes::copy_from_slice(&page),
+        PageCodec::Zstd => page,
+    }
+}
+
 /// With a context that is made once and used again.
 fn decode_all(idle: &Mutex<Vec<Decompressor>>, work: &[(PageEntry, Bytes)]) -> Result<Vec<Bytes>, StoredError> {
     let reused = idle.lock().expect("no panic while held").pop();
@@ -175,7 +184,9 @@ fn decode_all(idle: &Mutex<Vec<Decompressor>>, work: &[(PageEntry, Bytes)]) -> R
         Some(zstd) => zstd,
         None => Decompressor::new().expect("zstd has memory for its context"),
     };
-    let decoded = work.iter().map(|(entry, stored)| decode_page(entry, stored, &mut zstd)).collect();
+    let decode =
+        |(entry, stored): &(PageEntry, Bytes)| decode_page(entry, stored, &mut zstd).map(|page| owned(entry, page));
+    let decoded = work.iter().map(decode).collect();
     idle.lock().expect("no panic while held").push(zstd);
     decoded
 }

@@ -108,6 +108,13 @@ async fn make_histories(client: &Client, batches: u64) {
     }
 }
 
+/// All of a history, by a client that takes what it is given.
+async fn read_all(client: &Client, name: &str, records: u64) {
+    let stream = client.stream(BASIN, name).expect("a name");
+    let mut session = stream.read_session(ReadOptions::from_seq_num(0)).await.expect("it opens");
+    follow(&mut session, &mut 0, records).await;
+}
+
 /// Opens a session somewhere in a history and takes nothing of it. Every other one is never granted any credit, the rest have all
 /// there is, and a socket that nobody reads.
 fn stall(server: &Server, n: u64, history_records: u64, random: &mut Random) -> TcpStream {
@@ -151,10 +158,12 @@ fn s14_readers_that_take_nothing_cost_little_and_stall_nobody() {
         let history_records = history_batches * BATCH_RECORDS;
         let stalled: Vec<TcpStream> = (0..readers).map(|n| stall(&server, n, history_records, &mut random)).collect();
         beside.push(runtime.block_on(healthy.work(work_batches)));
+        runtime.block_on(read_all(&client, "history-0", history_records));
         println!(
-            "{readers} stalled readers: {} MiB resident, {} MiB of frames not taken, {} closed; {} MiB in all sockets",
+            "{readers} stalled readers: {} MiB resident, {} MiB of frames not taken, {} MiB loaded, {} closed; {} MiB in all sockets",
             server.resident_bytes() >> 20,
             counter(&server, "output_bytes") >> 20,
+            counter(&server, "loaded_bytes") >> 20,
             counter(&server, "stalled_closed"),
             socket_bytes() >> 20,
         );

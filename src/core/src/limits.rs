@@ -76,7 +76,7 @@ pub const DEAD_SESSIONS_MAX: usize = 64;
 /// one push. Less while many connections let much wait ([`OUTPUT_SHARE`]).
 pub const CONNECTION_OUTPUT_BYTES_MAX: u64 = 1 << 20;
 /// The same over all connections of a shard. It is exceeded by what each is given when nothing waits for it: one push.
-pub const OUTPUT_BYTES_MAX: u64 = 128 << 20;
+pub const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 /// A connection may let wait this part of what is free of [`OUTPUT_BYTES_MAX`]. So the first ones that take nothing do not use it up,
 /// and something is always free (Choudhury and Hahne, Dynamic Queue Length Thresholds, IEEE/ACM Transactions on Networking 6, 1998).
 pub const OUTPUT_SHARE: u64 = 64;
@@ -92,7 +92,7 @@ pub const PAGE_LOADS_INFLIGHT_MAX: usize = 32;
 /// What one load of pages asks for.
 pub const PAGE_LOAD_BYTES_MAX: usize = 1 << 20;
 /// Loaded pages that wait for their readers; per shard. Beyond it loads wait. Readers that take nothing lose their pages first.
-pub const LOADED_BYTES_MAX: usize = 128 << 20;
+pub const LOADED_BYTES_MAX: usize = 64 << 20;
 /// What waits for sockets above which those are looked for that take nothing.
 pub const OUTPUT_BYTES_SHORT: u64 = OUTPUT_BYTES_MAX / 8 * 7;
 /// How long a socket may take nothing of what waits for it then.

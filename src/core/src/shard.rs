@@ -292,6 +292,7 @@ impl Shard {
             journal_waiting_bytes: self.writer.waiting_bytes() as u64,
             waiting_bytes: self.waiting_bytes as u64,
             output_bytes: self.output_bytes,
+            loaded_bytes: self.loaded_bytes as u64,
             tail_cache_bytes: self.tail_cache.bytes(),
             streams_open: self.streams.len() as u64,
             connections: self.connections.len() as u64,

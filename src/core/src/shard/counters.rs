@@ -43,6 +43,8 @@ pub struct ShardCounters {
     pub stalled_closed: u64,
     /// Gauge: frames given to connections whose sockets have not taken them yet.
     pub output_bytes: u64,
+    /// Gauge: pages of history that wait for their readers.
+    pub loaded_bytes: u64,
     pub streams_loaded: u64,
     pub streams_evicted: u64,
     /// Gauge: journal space (or memory) behind records that no chunk has yet.
@@ -83,6 +85,7 @@ impl ShardCounters {
             ("followers", self.followers),
             ("heartbeats", self.heartbeats),
             ("journal_waiting_bytes", self.journal_waiting_bytes),
+            ("loaded_bytes", self.loaded_bytes),
             ("output_bytes", self.output_bytes),
             ("page_loads", self.page_loads),
             ("pushes", self.pushes),

@@ -75,9 +75,7 @@ pub const DEAD_SESSIONS_MAX: usize = 64;
 /// Frames given to a connection and not yet taken by its socket, beyond which it is pushed nothing more. It may be exceeded by
 /// one push. Less while many connections let much wait ([`OUTPUT_SHARE`]).
 pub const CONNECTION_OUTPUT_BYTES_MAX: u64 = 1 << 20;
-/// The same over all connections of a shard. It is exceeded by what each is given when nothing waits for it: one push.
-pub const OUTPUT_BYTES_MAX: u64 = 64 << 20;
-/// A connection may let wait this part of what is free of [`OUTPUT_BYTES_MAX`]. So the first ones that take nothing do not use it up,
+/// A connection may let wait this part of what is free of what all together may (`ShardConfig::output_bytes_max`). So the first ones that take nothing do not use it up,
 /// and something is always free (Choudhury and Hahne, Dynamic Queue Length Thresholds, IEEE/ACM Transactions on Networking 6, 1998).
 pub const OUTPUT_SHARE: u64 = 64;
 /// Pushes are not made smaller than this where little may wait, unless a batch is.
@@ -93,8 +91,8 @@ pub const PAGE_LOADS_INFLIGHT_MAX: usize = 32;
 pub const PAGE_LOAD_BYTES_MAX: usize = 1 << 20;
 /// Loaded pages that wait for their readers; per shard. Beyond it loads wait. Readers that take nothing lose their pages first.
 pub const LOADED_BYTES_MAX: usize = 64 << 20;
-/// What waits for sockets above which those are looked for that take nothing.
-pub const OUTPUT_BYTES_SHORT: u64 = OUTPUT_BYTES_MAX / 8 * 7;
+/// While more waits for sockets than this part of what may, in eighths, those are looked for that take nothing.
+pub const OUTPUT_SHORT_EIGHTHS: u64 = 7;
 /// How long a socket may take nothing of what waits for it then.
 pub const OUTPUT_STALL_MAX: Duration = Duration::from_secs(5);
 /// And how slowly it may take it. A send counts once all of it is taken: it is smaller than what this allows in that time.
@@ -136,7 +134,6 @@ const _: () = assert!(
 const _: () = assert!(CONNECTION_OUTPUT_BYTES_MAX + (FRAME_BODY_BYTES_MAX as u64) < CONNECTION_OUTPUT_BYTES_STOP);
 const _: () = assert!(PAGE_LOADS_INFLIGHT_MAX * FRAME_BODY_BYTES_MAX <= LOADED_BYTES_MAX);
 const _: () = assert!(SEND_BYTES_MAX as u64 <= OUTPUT_BYTES_PER_S_MIN * OUTPUT_STALL_MAX.as_secs());
-const _: () = assert!(CONNECTION_OUTPUT_BYTES_MAX * OUTPUT_SHARE <= OUTPUT_BYTES_MAX);
 
 // ---- stored formats: chunks and catalog ----
 

@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use riverrun_protocol::types::Level;
 
 use crate::buffer::slabs::Allocate;
+use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_SHARE};
 use crate::time::Now;
 
 /// One shard's identity and budgets. Sizes are bytes of this shard alone: the driver divides what the operator allows by the
@@ -29,6 +30,9 @@ pub struct ShardConfig {
     pub chunks_inflight_max: usize,
     /// Published records that stay in memory for readers near the tail.
     pub tail_cache_bytes_max: u64,
+    /// Frames given to connections and not yet taken by their sockets. It is exceeded by what each is given when nothing waits for it:
+    /// one push.
+    pub output_bytes_max: u64,
     /// Streams in memory. Idle, published ones make room for others.
     pub streams_open_max: usize,
     /// What the wall clock showed when the monotonic one stood at zero, or the newest arrival in the store if that is later. For
@@ -49,7 +53,8 @@ pub struct JournalConfig {
 }
 
 impl ShardConfig {
-    /// The default budgets: 1 GiB unpublished, chunks of 16 MiB or 30 s, two in flight, 64 MiB of tail cache, 65,536 streams.
+    /// The default budgets: 1 GiB unpublished, chunks of 16 MiB or 30 s, two in flight, 64 MiB of tail cache, 64 MiB of output, 65,536
+    /// streams.
     pub fn new(shard: u16, shards: u16, epoch: u64, store_id: [u8; 16], journal: Option<JournalConfig>) -> Self {
         Self {
             shard,
@@ -62,6 +67,7 @@ impl ShardConfig {
             chunk_age_max: Duration::from_secs(30),
             chunks_inflight_max: 2,
             tail_cache_bytes_max: 64 << 20,
+            output_bytes_max: CONNECTION_OUTPUT_BYTES_MAX * OUTPUT_SHARE,
             streams_open_max: 64 << 10,
             wall_floor_ms: 0,
             allocate: BytesMut::with_capacity,

@@ -12,7 +12,7 @@ use super::connection::ConnectionKey;
 use super::{Shard, Turn};
 use crate::action::Action;
 use crate::event::ConnectionId;
-use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_SHARE, PUSH_BYTES_MIN};
+use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_SHARE, PUSH_BYTES_MIN};
 
 /// Lengths of the frames that are sent most, without the batches in them. Measured with the protocol's own writer: a second
 /// copy of its layouts here would drift.
@@ -105,7 +105,7 @@ impl Shard {
 
     /// What a connection may let wait now before it is pushed more.
     pub(super) fn output_share(&self) -> u64 {
-        let free = OUTPUT_BYTES_MAX.saturating_sub(self.output_bytes);
+        let free = self.config.output_bytes_max.saturating_sub(self.output_bytes);
         (free / OUTPUT_SHARE).min(CONNECTION_OUTPUT_BYTES_MAX)
     }
 

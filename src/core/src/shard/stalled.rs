@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Shard, Turn};
 use crate::action::Action;
-use crate::limits::{OUTPUT_BYTES_SHORT, OUTPUT_STALL_LOOK_PAUSE};
+use crate::limits::{OUTPUT_SHORT_EIGHTHS, OUTPUT_STALL_LOOK_PAUSE};
 
 impl Shard {
     pub(super) fn close_stalled(&mut self, turn: &mut Turn<'_>) {
@@ -20,7 +20,7 @@ impl Shard {
         let stalled = self.connections.iter().filter(|c| c.output.is_stalled(self.now));
         let mut stalled: Vec<_> = stalled.map(|c| (c.output.bytes(), c.id)).collect();
         stalled.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
-        let mut excess = self.output_bytes.saturating_sub(OUTPUT_BYTES_SHORT);
+        let mut excess = self.output_bytes.saturating_sub(self.output_bytes_short());
         for (bytes, connection) in stalled {
             if excess == 0 {
                 return;
@@ -31,8 +31,12 @@ impl Shard {
         }
     }
 
+    fn output_bytes_short(&self) -> u64 {
+        self.config.output_bytes_max / 8 * OUTPUT_SHORT_EIGHTHS
+    }
+
     /// `None` while there is room.
     pub(super) fn look_for_stalled_at(&self) -> Option<Duration> {
-        (self.output_bytes > OUTPUT_BYTES_SHORT).then_some(self.stalled_look_at)
+        (self.output_bytes > self.output_bytes_short()).then_some(self.stalled_look_at)
     }
 }

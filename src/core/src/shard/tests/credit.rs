@@ -6,10 +6,12 @@ use super::client::{MUCH, Said, batch, big_batch, connection, from_seq};
 use super::world::{Hold, World};
 use crate::event::{ConnectionId, Event};
 use crate::limits::{
-    CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_BYTES_SHORT, OUTPUT_STALL_LOOK_PAUSE, OUTPUT_STALL_MAX,
-    PUSH_BYTES_MIN, READ_TURN_PUSHES_MAX,
+    CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_SHORT_EIGHTHS, OUTPUT_STALL_LOOK_PAUSE, OUTPUT_STALL_MAX, PUSH_BYTES_MIN,
+    READ_TURN_PUSHES_MAX,
 };
 
+const OUTPUT_BYTES_MAX: u64 = 64 << 20;
+const OUTPUT_BYTES_SHORT: u64 = OUTPUT_BYTES_MAX / 8 * OUTPUT_SHORT_EIGHTHS;
 /// The answer that opens a session, as a frame.
 const OPENED_BYTES: u64 = 56;
 

@@ -65,6 +65,7 @@ mod take;
 mod connection;
 mod output;
 mod pacing;
+mod scattered;
 mod slab;
 mod stalled;
 mod stream;
@@ -262,7 +263,9 @@ impl Shard {
         self.start_queued_loads(turn);
         self.serve_readers(turn);
         self.finish_deletions(turn);
-        self.slabs.trim(self.now);
+        if self.slabs.trim(self.now) {
+            self.let_go_of_scattered();
+        }
         if !self.failed {
             self.finish_drain(turn);
         }
@@ -293,6 +296,7 @@ impl Shard {
             waiting_bytes: self.waiting_bytes as u64,
             output_bytes: self.output_bytes,
             loaded_bytes: self.loaded_bytes as u64,
+            slab_bytes: self.slabs.bytes() as u64,
             tail_cache_bytes: self.tail_cache.bytes(),
             streams_open: self.streams.len() as u64,
             connections: self.connections.len() as u64,

@@ -16,7 +16,7 @@ use super::{ALIGN_BYTES, align_up, aligned_start};
 /// a slow reader holds; a smaller one wastes more at its end, where the next frame does not fit.
 pub const SLAB_BYTES: usize = 4 << 20;
 /// Slabs that are kept although nobody has wanted them for a while.
-const SPARE_SLABS_KEPT: usize = 4;
+pub const SPARE_SLABS_KEPT: usize = 4;
 /// How often slabs that nobody wants are given back, and which part of them each time.
 const TRIM_PAUSE: Duration = Duration::from_secs(1);
 const TRIM_SHARE: usize = 4;
@@ -93,16 +93,28 @@ impl Slabs {
         self.trim_at
     }
 
-    /// Gives back some of the slabs that nobody has wanted since this was last done.
-    pub fn trim(&mut self, now: Duration) {
+    /// Slabs that are not free, as far as was looked.
+    pub fn held_bytes(&self) -> usize {
+        (self.used_up.len() + usize::from(self.rest.is_some())) * SLAB_BYTES
+    }
+
+    /// All slabs, free or not.
+    pub fn bytes(&self) -> usize {
+        self.held_bytes() + self.free.len() * SLAB_BYTES
+    }
+
+    /// Gives back some of the slabs that nobody has wanted since this was last done. True if it was time for that: all slabs were
+    /// looked at.
+    pub fn trim(&mut self, now: Duration) -> bool {
         if self.trim_at.is_none_or(|at| at > now) {
-            return;
+            return false;
         }
         let unwanted = self.unwanted.min(self.free.len().saturating_sub(self.kept));
         self.free.truncate(self.free.len() - unwanted.div_ceil(TRIM_SHARE));
         self.gather(usize::MAX);
         self.unwanted = self.free.len();
         self.trim_at = (self.free.len() > self.kept).then_some(now + TRIM_PAUSE);
+        true
     }
 
     fn next_slab(&mut self, now: Duration) -> BytesMut {

@@ -45,6 +45,8 @@ pub struct ShardCounters {
     pub output_bytes: u64,
     /// Gauge: pages of history that wait for their readers.
     pub loaded_bytes: u64,
+    /// Gauge: slabs that records and frames lie in, or will.
+    pub slab_bytes: u64,
     pub streams_loaded: u64,
     pub streams_evicted: u64,
     /// Gauge: journal space (or memory) behind records that no chunk has yet.
@@ -96,6 +98,7 @@ impl ShardCounters {
             ("readers", self.readers),
             ("reads", self.reads),
             ("receive_stops", self.receive_stops),
+            ("slab_bytes", self.slab_bytes),
             ("stalled_closed", self.stalled_closed),
             ("streams_evicted", self.streams_evicted),
             ("streams_loaded", self.streams_loaded),

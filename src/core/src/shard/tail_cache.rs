@@ -34,7 +34,11 @@ impl TailCache {
 
     /// Lets the oldest go until the rest is within the budget.
     pub(super) fn trim(&mut self, streams: &mut Slab<Stream>) {
-        while self.bytes > self.bytes_max {
+        self.trim_to(self.bytes_max, streams);
+    }
+
+    pub(super) fn trim_to(&mut self, bytes_max: u64, streams: &mut Slab<Stream>) {
+        while self.bytes > bytes_max {
             let Some((key, footprint)) = self.queue.pop_front() else { break };
             match streams.get_mut(key) {
                 Some(stream) => {

@@ -1,13 +1,15 @@
 //! Where blocks have their memory from: slabs, which are used again (docs/decisions/0004-slabs.md).
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
-use super::client::{append_request, big_batch, connection};
+use super::client::{Said, append_request, batch, big_batch, connection, from_seq};
 use super::world::{World, config};
-use crate::buffer::slabs::SLAB_BYTES;
+use crate::buffer::slabs::{SLAB_BYTES, SPARE_SLABS_KEPT};
 use crate::event::BatchBytes;
+use crate::limits::SCATTERED_BYTES_MAX;
 use crate::shard::ShardConfig;
 
 const ROUNDS: u64 = 40;
@@ -50,4 +52,29 @@ fn blocks_of_copied_batches_are_cut_from_slabs_that_are_used_again() {
     let batch = big_batch(BATCH_BYTES);
     let slabs = slabs_for(|w, id| w.request(connection(1), id, append_request("s", BatchBytes::Borrowed(&batch))));
     assert!((1..=at_most()).contains(&slabs), "{slabs} slabs");
+}
+
+/// P13: records that stay for readers keep slabs whose other parts are gone.
+#[test]
+fn a_few_records_in_many_slabs_are_let_go() {
+    let mut w = World::with(ShardConfig { chunk_bytes_max: 1 << 20, allocate, ..config() });
+    let big = big_batch(BATCH_BYTES);
+    let mut slabs_max = 0;
+    for round in 0..60 {
+        let gone = format!("gone-{round}");
+        (0..8).for_each(|id| w.append(connection(1), round * 100 + id, &gone, &big));
+        w.append(connection(1), round * 100 + 50, "kept", &batch(&["a record"]));
+        w.publish();
+        w.store.let_go_of_memory();
+        w.delete_stream(round, &gone);
+        w.wait(Duration::from_secs(2));
+        w.take_said(connection(1));
+        slabs_max = slabs_max.max(w.shard.counters().slab_bytes);
+    }
+    let records = w.shard.counters().tail_cache_bytes;
+    assert!(records < 1 << 20, "{records}");
+    let spare_bytes = ((SPARE_SLABS_KEPT + 2) * SLAB_BYTES) as u64;
+    assert!(slabs_max <= SCATTERED_BYTES_MAX + spare_bytes, "{slabs_max} bytes for {records}");
+    w.read(connection(2), 1, "kept", from_seq(0));
+    assert_eq!(w.heard(connection(2), 1), [Said::records(0, &["a record"; 60])], "they are in chunks");
 }

@@ -40,6 +40,9 @@ use crate::trace::{Trace, describe};
 use crate::wire::with_request;
 use crate::world::{Lasting, STANDARD_STREAM, basin, target};
 
+/// Less than what one client's socket may be behind by, so that some lose their connection for it.
+const OUTPUT_BYTES_MAX: u64 = 8 << 10;
+
 /// What comes of a future.
 pub enum Done {
     Happened(u16, Event<'static>),
@@ -163,6 +166,7 @@ impl Node {
             config.chunk_bytes_max = setup.chunk_bytes_max;
             config.unpublished_bytes_max = setup.unpublished_bytes_max;
             config.tail_cache_bytes_max = 64 << 10;
+            config.output_bytes_max = OUTPUT_BYTES_MAX;
             config.chunk_age_max = Duration::from_secs(5);
             config.wall_floor_ms = wall_floor_ms;
             let mut shard = Shard::new(config, streams, u64::from_le_bytes(*random_id()?.first_chunk().expect("16")));

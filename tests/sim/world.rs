@@ -349,6 +349,7 @@ impl World {
         let Some(connection) = &self.clients[at].connection else { return };
         let id = connection.id;
         if self.node.closing.remove(&id) {
+            self.coverage.sometimes("a client that takes nothing is let go", true);
             return self.disconnect(at);
         }
         if self.slow.contains(&id) {

@@ -70,8 +70,12 @@ struct Waiting {
     op: OpId,
     ids: Vec<u64>,
     sets_token: Option<FencingToken>,
+    /// The first record that its trim keeps.
+    trims: Option<u64>,
     /// Of a read in parts: the next number.
     next: u64,
+    /// Below it everything was removed when this was asked.
+    removed_below: u64,
     /// The history gets every record.
     is_last: bool,
     is_tail: bool,
@@ -79,7 +83,17 @@ struct Waiting {
 
 impl Waiting {
     fn new(frame: u64, op: OpId) -> Self {
-        Self { frame, op, ids: Vec::new(), sets_token: None, next: 0, is_last: false, is_tail: false }
+        Self {
+            frame,
+            op,
+            ids: Vec::new(),
+            sets_token: None,
+            trims: None,
+            next: 0,
+            removed_below: 0,
+            is_last: false,
+            is_tail: false,
+        }
     }
 }
 
@@ -124,6 +138,8 @@ pub struct Client {
     start_asked: Option<Start>,
     /// Somebody knew this tail when the session was asked for.
     told_before: u64,
+    /// Below it everything was removed then.
+    removed_before: u64,
     /// Of a follower whose session is open: what comes next.
     next: Option<u64>,
     /// Where its last session ended.
@@ -150,6 +166,7 @@ impl Client {
             token: FencingToken::default(),
             start_asked: None,
             told_before: 0,
+            removed_before: 0,
             next: None,
             resume: None,
             consumed_bytes: 0,
@@ -261,7 +278,7 @@ impl Client {
             },
         );
         let frame = self.send(&Request::Append(Append { target: target(self.stream), conditions, batch: &batch }));
-        self.waiting.push_back(Waiting { ids, sets_token, ..Waiting::new(frame, op) });
+        self.waiting.push_back(Waiting { ids, sets_token, trims, ..Waiting::new(frame, op) });
     }
 
     fn append_in_session(&mut self, facts: &mut StreamFacts, random: &mut StdRng) {
@@ -295,19 +312,25 @@ impl Client {
         self.waiting.push_back(Waiting { is_tail: true, ..Waiting::new(frame, op) });
     }
 
-    /// Everything that nobody has read yet; now and then everything.
+    /// Everything that nobody has read yet; now and then everything, or what was just below the last trim.
     fn read(&mut self, facts: &mut StreamFacts, random: &mut StdRng) {
         let known = facts.truth.known();
-        let next = if random.random_bool(0.05) { 0 } else { known - known.min(random.random_range(0..50)) };
+        let next = match random.random_range(0..20) {
+            0 => 0,
+            1..5 => facts.truth.trim_asked_last().saturating_sub(random.random_range(1..10)),
+            _ => known - known.min(random.random_range(0..50)),
+        };
         let op = facts.history.call(self.index as u64, Op::Read);
         let frame = self.read_part(next);
-        self.waiting.push_back(Waiting { next, ..Waiting::new(frame, op) });
+        let removed_below = facts.truth.removed_below();
+        self.waiting.push_back(Waiting { next, removed_below, ..Waiting::new(frame, op) });
     }
 
     fn read_all(&mut self, facts: &mut StreamFacts) {
         let op = facts.history.call(self.index as u64, Op::Read);
         let frame = self.read_part(0);
-        self.waiting.push_back(Waiting { is_last: true, ..Waiting::new(frame, op) });
+        let removed_below = facts.truth.removed_below();
+        self.waiting.push_back(Waiting { is_last: true, removed_below, ..Waiting::new(frame, op) });
     }
 
     fn read_part(&mut self, next: u64) -> u64 {
@@ -339,6 +362,7 @@ impl Client {
             takes_pages: random.random(),
         };
         self.told_before = facts.truth.tail_told_max();
+        self.removed_before = facts.truth.removed_below();
         self.start_asked = Some(start);
         self.session = Some(self.send(&Request::OpenReadSession(open)));
     }

@@ -1,4 +1,4 @@
-//! What is known of one stream: what was acknowledged and what anybody saw. It never changes (reliability.md P3 to P6).
+//! What is known of one stream: what was acknowledged and what anybody saw. It never changes (reliability.md P3 to P6, P11).
 
 use riverrun_history::{chain_hash, stream_hash};
 use riverrun_protocol::types::Position;
@@ -18,8 +18,10 @@ pub struct Truth {
     /// Of all records below each number, as far as they are known without a gap.
     hashes: Vec<u64>,
     tail_told_max: u64,
-    /// Somebody asked for this; it may have been done.
-    trim_asked_max: u64,
+    /// Somebody asked for these, and was not refused: each of them may have been done.
+    trims_asked: Vec<u64>,
+    /// Somebody was told so, or saw it: no record below it is there any more.
+    removed_below: u64,
 }
 
 impl Default for Truth {
@@ -29,7 +31,8 @@ impl Default for Truth {
             timestamps: Vec::new(),
             hashes: vec![stream_hash(&[])],
             tail_told_max: 0,
-            trim_asked_max: 0,
+            trims_asked: Vec::new(),
+            removed_below: 0,
         }
     }
 }
@@ -69,12 +72,43 @@ impl Truth {
     /// Only of what is known, so that what is left can still be judged.
     pub fn trim_asked(&mut self, earliest: u64) {
         assert!(earliest <= self.known());
-        self.trim_asked_max = self.trim_asked_max.max(earliest);
+        self.trims_asked.push(earliest);
     }
 
-    /// Whether a reader that wanted `wanted` may get `got`: numbers have gaps where records were trimmed, and nowhere else.
-    pub fn may_follow(&self, wanted: u64, got: u64) -> bool {
-        got == wanted || (wanted < got && got <= self.trim_asked_max)
+    /// Or 0.
+    pub fn trim_asked_last(&self) -> u64 {
+        self.trims_asked.last().copied().unwrap_or(0)
+    }
+
+    /// It has not been done and never will be.
+    pub fn trim_refused(&mut self, earliest: u64) {
+        let at = self.trims_asked.iter().position(|asked| *asked == earliest).expect("it was asked for");
+        self.trims_asked.remove(at);
+    }
+
+    /// In effect from now on, whatever crashes come (`s2-semantics.md` B5). Removal may be eventual there; production's is not: it
+    /// filters reads from the moment at which the trim is stable, which is before its ack.
+    pub fn trim_acknowledged(&mut self, earliest: u64, own: u64) {
+        self.removed(earliest.min(own + 1));
+    }
+
+    fn removed(&mut self, below: u64) {
+        self.removed_below = self.removed_below.max(below);
+    }
+
+    /// What is asked from now on finds nothing below it.
+    pub fn removed_below(&self) -> u64 {
+        self.removed_below
+    }
+
+    /// A reader that wanted `wanted` got `got`. Numbers have gaps where records were trimmed and nowhere else: a gap ends where
+    /// somebody asked for it. What it leaves out stays away.
+    pub fn follows(&mut self, wanted: u64, got: u64) -> bool {
+        if wanted < got && self.trims_asked.contains(&got) {
+            self.removed(got);
+            return true;
+        }
+        wanted == got
     }
 
     fn set(&mut self, seq_num: u64, id: u64, who: &str) {

@@ -54,6 +54,9 @@ impl Client {
         if let Some(token) = waiting.sets_token {
             self.token = token;
         }
+        if let Some(earliest) = waiting.trims {
+            facts.truth.trim_acknowledged(earliest, start.seq_num);
+        }
         self.known_tail = self.known_tail.max(end.seq_num);
         facts.history.returned(waiting.op, Outcome::AppendSuccess { tail: end.seq_num });
     }
@@ -62,7 +65,8 @@ impl Client {
         let mut waiting = self.take(id);
         for record in records(read) {
             let (wanted, got) = (waiting.next, record.seq_num);
-            assert!(facts.truth.may_follow(wanted, got), "a read without gap or repeat: {got} instead of {wanted}");
+            assert!(facts.truth.follows(wanted, got), "a read without gap or repeat: {got} instead of {wanted}");
+            assert_removed(waiting.removed_below, got);
             facts.truth.seen(got, seen(&record));
             waiting.next = got + 1;
         }
@@ -71,6 +75,7 @@ impl Client {
             Some(tail) if tail.seq_num == waiting.next => self.read_to(&waiting, facts),
             _ => {
                 waiting.frame = self.read_part(waiting.next);
+                waiting.removed_below = facts.truth.removed_below();
                 self.waiting.push_back(waiting);
             }
         }
@@ -117,7 +122,8 @@ impl Client {
         let mut next = self.next.expect("records behind the opening");
         for record in records {
             let got = record.seq_num;
-            assert!(facts.truth.may_follow(next, got), "P5: a session without gap or repeat: {got} instead of {next}");
+            assert!(facts.truth.follows(next, got), "P5: a session without gap or repeat: {got} instead of {next}");
+            assert_removed(self.removed_before, got);
             facts.truth.seen(got, seen(record));
             next = got + 1;
         }
@@ -135,7 +141,7 @@ impl Client {
 
     fn on_heartbeat(&mut self, tail: Position, facts: &mut StreamFacts) {
         let next = self.next.expect("a heartbeat behind the opening");
-        assert!(facts.truth.may_follow(next, tail.seq_num), "C8: all below the tail was delivered before");
+        assert!(facts.truth.follows(next, tail.seq_num), "C8: all below the tail was delivered before");
         facts.truth.tail_told(tail);
         self.next = Some(tail.seq_num);
     }
@@ -159,13 +165,17 @@ impl Client {
             return self.on_unwritten(at, tail, facts);
         }
         let waiting = self.waiting.remove(at).expect("it is there");
-        facts.history.returned(waiting.op, refused(&waiting, error, error.outcome));
+        let outcome = refused(&waiting, error, error.outcome);
+        if let Some(earliest) = waiting.trims.filter(|_| outcome == Outcome::AppendDefiniteFailure) {
+            facts.truth.trim_refused(earliest);
+        }
+        facts.history.returned(waiting.op, outcome);
     }
 
     /// Nothing to read from there on: the tail is there, or everything below it was trimmed.
     fn on_unwritten(&mut self, at: usize, tail: Position, facts: &mut StreamFacts) {
         let mut waiting = self.waiting.remove(at).expect("it is there");
-        assert!(facts.truth.may_follow(waiting.next, tail.seq_num), "P1: record {} was there before", waiting.next);
+        assert!(facts.truth.follows(waiting.next, tail.seq_num), "P1: record {} was there before", waiting.next);
         waiting.next = tail.seq_num;
         self.read_to(&waiting, facts);
     }
@@ -190,6 +200,11 @@ impl Client {
             self.consumed_bytes = 0;
         }
     }
+}
+
+/// An acknowledged trim survives crashes, and so does one whose effect was seen.
+fn assert_removed(below: u64, got: u64) {
+    assert!(below <= got, "P11: record {got} is back; everything below {below} was removed when this was asked");
 }
 
 /// Without an answer. Only appends have records.

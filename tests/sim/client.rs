@@ -13,7 +13,7 @@ use riverrun_history::{Append as Appended, Op, OpId};
 use riverrun_protocol::request::{
     Append, AppendConditions, GrantCredit, OpenReadSession, Read, ReadParams, ReadStart, Request, SessionAppend,
 };
-use riverrun_protocol::types::FencingToken;
+use riverrun_protocol::types::{FencingToken, Position};
 
 use crate::world::{StreamFacts, target};
 use hear::lost;
@@ -55,6 +55,10 @@ pub struct Connection {
     /// Arrived, and not yet a whole frame.
     pub at_server: BytesMut,
     pub from_server: BytesMut,
+    /// The highest tail that was heard on it.
+    tail_heard: Position,
+    /// Behind the last record that was acknowledged on it.
+    acknowledged_to: u64,
 }
 
 impl Connection {
@@ -194,7 +198,8 @@ impl Client {
 
     pub fn connect(&mut self, id: ConnectionId) {
         let [to_server, at_server, from_server] = [BytesMut::new(), BytesMut::new(), BytesMut::new()];
-        self.connection = Some(Connection { id, to_server, at_server, from_server });
+        let tail_heard = Position { seq_num: 0, timestamp: 0 };
+        self.connection = Some(Connection { id, to_server, at_server, from_server, tail_heard, acknowledged_to: 0 });
     }
 
     /// Whatever was asked has no answer.

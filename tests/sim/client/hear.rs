@@ -14,15 +14,18 @@ use crate::world::{STANDARD_STREAM, StreamFacts};
 
 impl Client {
     pub fn hear(&mut self, id: u64, heard: Heard, facts: &mut StreamFacts) {
+        if is_of_a_session(&heard) {
+            assert_eq!(self.session, Some(id), "client {}: of a session that is not open: {heard:?}", self.index);
+        }
         match heard {
-            Heard::Response(Response::AppendAck(ack)) => self.on_ack(&ack, facts),
+            Heard::Response(Response::AppendAck(ack)) => self.on_ack(id, &ack, facts),
             Heard::Response(Response::Tail(report)) => {
                 let waiting = self.take(id);
-                facts.truth.tail_told(report.tail);
+                self.hear_tail(report.tail, facts);
                 facts.history.returned(waiting.op, Outcome::CheckTailSuccess { tail: report.tail.seq_num });
             }
             Heard::Response(Response::ReadBatches(read)) => self.on_read(id, &read, facts),
-            Heard::Response(Response::AppendSessionOpened(opened)) => facts.truth.tail_told(opened.tail),
+            Heard::Response(Response::AppendSessionOpened(opened)) => self.hear_tail(opened.tail, facts),
             Heard::Response(Response::ReadSessionOpened(opened)) => self.on_read_session(&opened, facts),
             Heard::Response(Response::SessionEnded) => self.on_session_ended(id),
             Heard::Push(Push::Records(read)) => self.on_records(&read, facts),
@@ -33,13 +36,35 @@ impl Client {
         }
     }
 
+    /// What is said on one connection is said in order, so that no tail is below one before it. (A refused condition tells of the
+    /// tail that it was checked against, when all below that is durable: later ones may have been told by then.)
+    fn hear_tail(&mut self, tail: Position, facts: &mut StreamFacts) {
+        facts.truth.tail_told(tail);
+        let heard = &mut self.connection.as_mut().expect("it hears").tail_heard;
+        let is_in_order = heard.seq_num <= tail.seq_num && heard.timestamp <= tail.timestamp;
+        assert!(is_in_order, "P5: client {} heard of the tail {heard:?} before, and now of {tail:?}", self.index);
+        *heard = tail;
+    }
+
+    /// Of one session, or one after the other.
+    fn acknowledge_in_order(&mut self, ack: &AppendAck) {
+        let before = &mut self.connection.as_mut().expect("it hears").acknowledged_to;
+        let start = ack.start.seq_num;
+        assert!(*before <= start, "P4: client {} asked for record {start} before one below {before}", self.index);
+        *before = ack.end.seq_num;
+    }
+
     fn take(&mut self, frame: u64) -> Waiting {
         let at = self.waiting.iter().position(|waiting| waiting.frame == frame).expect("an answer to a question");
         self.waiting.remove(at).expect("it is there")
     }
 
-    fn on_ack(&mut self, ack: &AppendAck, facts: &mut StreamFacts) {
+    /// The oldest input of the session is answered first; of single appends there is one at a time.
+    fn on_ack(&mut self, id: u64, ack: &AppendAck, facts: &mut StreamFacts) {
         let waiting = self.waiting.pop_front().expect("an ack of something");
+        assert_eq!(id, waiting.frame, "client {}: an ack under the id of what was asked", self.index);
+        assert!(!waiting.ids.is_empty(), "client {}: an ack of an append", self.index);
+        self.acknowledge_in_order(ack);
         let AppendAck { start, end, tail, level, .. } = *ack;
         assert_eq!(end.seq_num - start.seq_num, waiting.ids.len() as u64, "an ack of all records and no other");
         assert!(tail.seq_num >= end.seq_num, "the tail is behind what is acknowledged");
@@ -50,7 +75,7 @@ impl Client {
         }
         facts.truth.stamped(start.seq_num, start.timestamp);
         facts.truth.stamped(end.seq_num - 1, end.timestamp);
-        facts.truth.tail_told(tail);
+        self.hear_tail(tail, facts);
         if let Some(token) = waiting.sets_token {
             self.token = token;
         }
@@ -70,7 +95,7 @@ impl Client {
             facts.truth.seen(got, seen(&record));
             waiting.next = got + 1;
         }
-        read.tail.into_iter().for_each(|tail| facts.truth.tail_told(tail));
+        read.tail.into_iter().for_each(|tail| self.hear_tail(tail, facts));
         match read.tail {
             Some(tail) if tail.seq_num == waiting.next => self.read_to(&waiting, facts),
             _ => {
@@ -94,7 +119,7 @@ impl Client {
     /// The start that was asked for is found by the tail that is told here.
     fn on_read_session(&mut self, opened: &SessionOpened, facts: &mut StreamFacts) {
         let tail = opened.tail.seq_num;
-        facts.truth.tail_told(opened.tail);
+        self.hear_tail(opened.tail, facts);
         assert!(self.told_before <= tail, "P7: the tail was {} already", self.told_before);
         let start = self.start_asked.take().expect("a session that was asked for");
         self.next = Some(start.resolve(tail));
@@ -134,7 +159,7 @@ impl Client {
         self.consumed_bytes += read.parts_bytes() as u64;
         let next = self.take_records(&records(read), facts);
         if let Some(tail) = read.tail {
-            facts.truth.tail_told(tail);
+            self.hear_tail(tail, facts);
             assert!(next <= tail.seq_num, "records beyond the tail");
         }
     }
@@ -142,7 +167,7 @@ impl Client {
     fn on_heartbeat(&mut self, tail: Position, facts: &mut StreamFacts) {
         let next = self.next.expect("a heartbeat behind the opening");
         assert!(facts.truth.follows(next, tail.seq_num), "C8: all below the tail was delivered before");
-        facts.truth.tail_told(tail);
+        self.hear_tail(tail, facts);
         self.next = Some(tail.seq_num);
     }
 
@@ -159,9 +184,10 @@ impl Client {
         if self.session == Some(id) {
             return self.on_session_failed(error, facts);
         }
-        let Some(at) = self.waiting.iter().position(|waiting| waiting.frame == id) else { return };
+        let at = self.waiting.iter().position(|waiting| waiting.frame == id);
+        let at = at.unwrap_or_else(|| panic!("client {}: nothing was asked as {id}: {error:?}", self.index));
         if let (ErrorCode::Unwritten, Some(tail)) = (error.code, error.tail) {
-            facts.truth.tail_told(tail);
+            self.hear_tail(tail, facts);
             return self.on_unwritten(at, tail, facts);
         }
         let waiting = self.waiting.remove(at).expect("it is there");
@@ -199,6 +225,17 @@ impl Client {
         if self.role == Role::Following {
             self.consumed_bytes = 0;
         }
+    }
+}
+
+fn is_of_a_session(heard: &Heard) -> bool {
+    use Response::{AppendSessionOpened, ReadSessionOpened, SessionEnded};
+    match heard {
+        Heard::Response(response) => {
+            matches!(response, AppendSessionOpened(_) | ReadSessionOpened(_) | SessionEnded)
+        }
+        Heard::Push(_) => true,
+        Heard::Error(_) => false,
     }
 }
 

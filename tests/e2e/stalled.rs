@@ -216,11 +216,12 @@ fn s14_a_follower_that_stops_holds_what_waits_for_it_and_nothing_beside() {
     while counter(&server, "output_bytes") < 400_000 {
         producer.append(&slow, &"x".repeat(60_000)).expect("appended");
     }
-    // Small enough to be copied into the same blocks.
+    // Long enough to be sent by reference. And small enough to be copied into the same blocks.
+    let small = "z".repeat(2_000);
     let other = "y".repeat(40_000);
     let mut work = |rounds: u64| {
         for _ in 0..rounds {
-            producer.append(&slow, "a record").expect("appended");
+            producer.append(&slow, &small).expect("appended");
             (0..100).for_each(|_| drop(producer.append(&busy, &other).expect("appended")));
         }
     };

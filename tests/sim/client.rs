@@ -15,8 +15,9 @@ use riverrun_protocol::request::{
 };
 use riverrun_protocol::types::{FencingToken, Position};
 
+use crate::coverage::FOLLOWER_RESUMES;
 use crate::world::{StreamFacts, target};
-use hear::lost;
+use hear::{lost, note_refusal};
 use records::{Command, make_batch};
 
 /// Inputs of one append session in flight.
@@ -150,8 +151,6 @@ pub struct Client {
     resume: Option<u64>,
     consumed_bytes: u64,
     pub has_read_all: bool,
-    /// It got so many of them.
-    pub pages: u64,
 }
 
 impl Client {
@@ -175,7 +174,6 @@ impl Client {
             resume: None,
             consumed_bytes: 0,
             has_read_all: false,
-            pages: 0,
         }
     }
 
@@ -211,7 +209,9 @@ impl Client {
         self.resume = self.next.take().or(self.resume);
         self.consumed_bytes = 0;
         for waiting in self.waiting.drain(..) {
-            facts.history.returned(waiting.op, lost(&waiting));
+            let outcome = lost(&waiting);
+            note_refusal(&outcome, facts);
+            facts.history.returned(waiting.op, outcome);
         }
     }
 
@@ -353,7 +353,7 @@ impl Client {
         }
     }
 
-    fn follow(&mut self, facts: &StreamFacts, random: &mut StdRng) {
+    fn follow(&mut self, facts: &mut StreamFacts, random: &mut StdRng) {
         let start = match (random.random_range(0..4), self.resume) {
             (0, _) => Start::SeqNum(0),
             (1, _) => Start::TailOffset(random.random_range(0..20)),
@@ -366,6 +366,9 @@ impl Client {
             credit_bytes: CREDIT_BYTES,
             takes_pages: random.random(),
         };
+        if matches!((start, self.resume), (Start::SeqNum(from), Some(next)) if from == next) {
+            facts.notes.push(FOLLOWER_RESUMES);
+        }
         self.told_before = facts.truth.tail_told_max();
         self.removed_before = facts.truth.removed_below();
         self.start_asked = Some(start);

@@ -71,6 +71,40 @@ impl State {
     ];
 }
 
+pub const APPEND_PERHAPS: &str = "nobody tells what became of an append";
+pub const APPEND_REFUSED: &str = "an append is refused for good";
+pub const APPEND_SESSION_FAILS: &str = "an append session ends with an error";
+pub const APPENDS_WAIT: &str = "appends wait for room";
+pub const CHUNK_FOUND: &str = "a chunk is found that its writer did not index";
+pub const CONDITION_FAILS: &str = "a condition is not met";
+pub const FOLLOWER_RESUMES: &str = "a follower resumes";
+pub const PAGE_AS_STORED: &str = "a page is sent as it is stored";
+pub const READ_SESSION_FAILS: &str = "a read session ends with an error";
+pub const RECORDS_REPLAYED: &str = "records are replayed from a journal";
+pub const RIVAL_PAUSED: &str = "a rival is paused while another starts";
+pub const STREAM_BEGINS_ANEW: &str = "a stream begins anew behind its deletion";
+pub const TORN_TAIL: &str = "a torn tail is dropped";
+pub const TRIM_BEHIND_CRASH: &str = "a trim is seen behind a crash";
+pub const TRIM_SEEN: &str = "a trim is seen";
+
+/// In the default run at least. Each of them happens 50 times and more in it.
+pub const REQUIRED: [&str; 11] = [
+    APPEND_PERHAPS,
+    APPEND_REFUSED,
+    APPEND_SESSION_FAILS,
+    APPENDS_WAIT,
+    CHUNK_FOUND,
+    CONDITION_FAILS,
+    FOLLOWER_RESUMES,
+    PAGE_AS_STORED,
+    RECORDS_REPLAYED,
+    STREAM_BEGINS_ANEW,
+    TRIM_BEHIND_CRASH,
+];
+
+/// In a run of many histories: it takes some to see these often enough.
+pub const REQUIRED_OF_MANY: [&str; 4] = [READ_SESSION_FAILS, RIVAL_PAUSED, TORN_TAIL, TRIM_SEEN];
+
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
     cells: BTreeMap<(Fault, State), u64>,
@@ -111,7 +145,14 @@ impl Coverage {
         counts.collect::<Vec<_>>().join("; ")
     }
 
-    pub fn never(&self) -> Vec<&'static str> {
+    /// Which of those that must have happened did not.
+    pub fn never(&self, required: &[&'static str]) -> Vec<&'static str> {
+        let is_missing = |what: &&&'static str| self.sometimes.get(**what).is_none_or(|count| *count == 0);
+        required.iter().filter(is_missing).copied().collect()
+    }
+
+    /// Those that somebody looked for in vain.
+    pub fn in_vain(&self) -> Vec<&'static str> {
         self.sometimes.iter().filter(|(_, count)| **count == 0).map(|(what, _)| *what).collect()
     }
 }

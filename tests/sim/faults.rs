@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rand::RngExt;
 
-use crate::coverage::{Fault, State};
+use crate::coverage::{CHUNK_FOUND, Fault, RECORDS_REPLAYED, RIVAL_PAUSED, State, TORN_TAIL};
 use crate::node::{Inbox, Node, Setup};
 use crate::outside::disk::Crash;
 use crate::outside::points::{Kind, Point, Trouble};
@@ -149,6 +149,7 @@ impl World {
         self.forget_deletions();
         paused.truncate(RIVALS_MAX);
         self.rivals = paused;
+        self.coverage.sometimes(RIVAL_PAUSED, !self.rivals.is_empty());
         self.restart(Crash::Kill).await;
     }
 
@@ -187,6 +188,7 @@ impl World {
             }
             self.disconnect(client);
         }
+        self.facts.iter_mut().for_each(|facts| facts.truth.crashed());
         self.slow.clear();
         self.node.end();
         self.node.pending.clear();
@@ -251,9 +253,9 @@ impl World {
             self.crash_outside(Crash::Kill);
         }
         let found = self.node.found;
-        self.coverage.sometimes("records are replayed from a journal", found.records > 0);
-        self.coverage.sometimes("a torn tail is dropped", found.torn_blocks > 0);
-        self.coverage.sometimes("a chunk is found that its writer did not index", found.chunks_indexed > 0);
+        self.coverage.sometimes(RECORDS_REPLAYED, found.records > 0);
+        self.coverage.sometimes(TORN_TAIL, found.torn_blocks > 0);
+        self.coverage.sometimes(CHUNK_FOUND, found.chunks_indexed > 0);
         let shards = self.shards;
         self.trace.add(|| format!("serves with {shards} shards"));
     }

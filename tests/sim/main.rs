@@ -33,7 +33,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use coverage::Coverage;
+use coverage::{Coverage, REQUIRED, REQUIRED_OF_MANY};
 use world::{Outcome, World};
 
 const RUNS: u64 = 30;
@@ -119,8 +119,12 @@ impl Sum {
         println!("S4 {hit} of {all} cells of fault x state; missed {:?}", self.coverage.missed());
         println!("   {}", self.coverage.counts());
         assert!(self.failed.is_empty(), "{} of {runs} runs failed: seeds {:?}", self.failed.len(), self.failed);
+        if runs * ops() as u64 >= RUNS * OPS as u64 && runs >= RUNS {
+            assert_eq!(self.coverage.never(&REQUIRED), [""; 0], "never in {runs} runs");
+        }
         if runs >= JUDGED_RUNS {
-            assert_eq!(self.coverage.never(), [""; 0], "never in {runs} runs");
+            assert_eq!(self.coverage.never(&REQUIRED_OF_MANY), [""; 0], "never in {runs} runs");
+            assert_eq!(self.coverage.in_vain(), [""; 0], "never in {runs} runs");
             assert!(hit * 10 >= all * 9, "S4: nine of ten cells at least");
         }
     }

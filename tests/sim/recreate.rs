@@ -91,7 +91,7 @@ impl World {
             _ => {
                 let last_id = facts.last_id;
                 self.judged_operations += facts.history.operations().len();
-                *facts = StreamFacts { last_id, ..StreamFacts::default() };
+                *facts = StreamFacts { last_id, is_recreated: true, ..StreamFacts::default() };
                 let clients = self.clients.iter_mut().filter(|client| client.stream == stream);
                 clients.for_each(Client::forget_stream);
                 self.coverage.sometimes("a stream is deleted", true);

@@ -22,6 +22,8 @@ pub struct Truth {
     trims_asked: Vec<u64>,
     /// Somebody was told so, or saw it: no record below it is there any more.
     removed_below: u64,
+    /// When the last process ended.
+    removed_at_crash: u64,
 }
 
 impl Default for Truth {
@@ -33,6 +35,7 @@ impl Default for Truth {
             tail_told_max: 0,
             trims_asked: Vec::new(),
             removed_below: 0,
+            removed_at_crash: 0,
         }
     }
 }
@@ -99,6 +102,14 @@ impl Truth {
     /// What is asked from now on finds nothing below it.
     pub fn removed_below(&self) -> u64 {
         self.removed_below
+    }
+
+    pub fn crashed(&mut self) {
+        self.removed_at_crash = self.removed_below;
+    }
+
+    pub fn removed_at_crash(&self) -> u64 {
+        self.removed_at_crash
     }
 
     /// A reader that wanted `wanted` got `got`. Numbers have gaps where records were trimmed and nowhere else: a gap ends where

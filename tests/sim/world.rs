@@ -21,7 +21,7 @@ use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::{BasinName, StreamName};
 
 use crate::client::{Client, Role};
-use crate::coverage::{Coverage, Fault};
+use crate::coverage::{APPENDS_WAIT, Coverage, Fault};
 use crate::node::{Done, Inbox, Node, Pending, Setup};
 use crate::outside::disk::{Crash, SimDisk};
 use crate::outside::points::{Point, Points, Trouble};
@@ -67,6 +67,10 @@ pub struct StreamFacts {
     pub history: History,
     pub last_id: u64,
     pub leaving: Option<Leaving>,
+    /// There was another one of its name before.
+    pub is_recreated: bool,
+    /// What happened, for [`Coverage`].
+    pub notes: Vec<&'static str>,
 }
 
 /// What a run was about, and what came of it.
@@ -116,7 +120,6 @@ pub struct World {
     pub recreates: bool,
     /// Of streams that are gone.
     pub judged_operations: usize,
-    pages: u64,
     pub trace: Trace,
     pub coverage: Coverage,
     pub crashes: u64,
@@ -161,7 +164,6 @@ impl World {
             skew_ms: 0,
             recreates: random.random_bool(0.3),
             judged_operations: 0,
-            pages: 0,
             trace: Trace::default(),
             coverage: Coverage::default(),
             crashes: 0,
@@ -192,11 +194,9 @@ impl World {
     /// The verdict.
     pub async fn end(mut self) -> Outcome {
         self.make_peace().await;
-        self.pages = self.clients.iter().map(|client| client.pages).sum();
         self.read_everything().await;
         let (crashes, power_cuts) = (self.crashes, self.power_cuts);
         self.coverage.sometimes("a history with a crash", crashes > 0);
-        self.coverage.sometimes("a page is sent as it is stored", self.pages > 0);
         let appended = self.facts.iter().map(|facts| facts.truth.end()).sum();
         self.write_histories();
         self.facts.iter().for_each(judge);
@@ -373,6 +373,8 @@ impl World {
             let Some((header, frame)) = wire::take_frame(&mut connection.from_server) else { break };
             client.hear(header.id, wire::parse(header, &frame), &mut self.facts[client.stream]);
         }
+        let notes = self.facts[client.stream].notes.drain(..);
+        notes.for_each(|note| self.coverage.sometimes(note, true));
     }
 
     fn give_file(&mut self) {
@@ -382,6 +384,7 @@ impl World {
     }
 
     async fn pass_time(&mut self) {
+        self.coverage.sometimes(APPENDS_WAIT, self.node.has_waiting_appends());
         let is_idle = self.node.pending.is_empty() && !self.lasting.disk.is_writing();
         let passed = match self.node.next_timeout().filter(|_| is_idle && self.random.random_bool(0.3)) {
             Some(at) => at.saturating_sub(self.now.monotonic).min(Duration::from_secs(10)),

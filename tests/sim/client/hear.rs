@@ -9,6 +9,10 @@ use riverrun_protocol::types::{Level, Position};
 
 use super::records::{open, records, records_of, seen};
 use super::{Client, Role, Waiting};
+use crate::coverage::{
+    APPEND_PERHAPS, APPEND_REFUSED, APPEND_SESSION_FAILS, CONDITION_FAILS, PAGE_AS_STORED, READ_SESSION_FAILS,
+    STREAM_BEGINS_ANEW, TRIM_BEHIND_CRASH, TRIM_SEEN,
+};
 use crate::wire::Heard;
 use crate::world::{STANDARD_STREAM, StreamFacts};
 
@@ -73,6 +77,9 @@ impl Client {
         for (seq_num, id) in (start.seq_num..).zip(&waiting.ids) {
             facts.truth.acknowledged(seq_num, *id);
         }
+        if facts.is_recreated && start.seq_num == 0 {
+            facts.notes.push(STREAM_BEGINS_ANEW);
+        }
         facts.truth.stamped(start.seq_num, start.timestamp);
         facts.truth.stamped(end.seq_num - 1, end.timestamp);
         self.hear_tail(tail, facts);
@@ -90,6 +97,7 @@ impl Client {
         let mut waiting = self.take(id);
         for record in records(read) {
             let (wanted, got) = (waiting.next, record.seq_num);
+            note_trim(wanted, got, facts);
             assert!(facts.truth.follows(wanted, got), "a read without gap or repeat: {got} instead of {wanted}");
             assert_removed(waiting.removed_below, got);
             facts.truth.seen(got, seen(&record));
@@ -135,7 +143,7 @@ impl Client {
 
     /// Records as they are stored.
     fn on_page(&mut self, page: &CompressedPage, facts: &mut StreamFacts) {
-        self.pages += 1;
+        facts.notes.push(PAGE_AS_STORED);
         self.consumed_bytes += u64::from(page.raw_bytes);
         let records = records_of(open(page));
         assert_eq!(records.first().map(|record| record.seq_num), Some(page.first_seq_num), "the page's first record");
@@ -147,6 +155,7 @@ impl Client {
         let mut next = self.next.expect("records behind the opening");
         for record in records {
             let got = record.seq_num;
+            note_trim(next, got, facts);
             assert!(facts.truth.follows(next, got), "P5: a session without gap or repeat: {got} instead of {next}");
             assert_removed(self.removed_before, got);
             facts.truth.seen(got, seen(record));
@@ -195,6 +204,7 @@ impl Client {
         if let Some(earliest) = waiting.trims.filter(|_| outcome == Outcome::AppendDefiniteFailure) {
             facts.truth.trim_refused(earliest);
         }
+        note_refusal(&outcome, facts);
         facts.history.returned(waiting.op, outcome);
     }
 
@@ -209,11 +219,13 @@ impl Client {
     /// Its last word. It answers the oldest input, and its outcome tells what became of those behind (PROTOCOL.md, append session).
     fn on_session_failed(&mut self, error: &ErrorFrame, facts: &mut StreamFacts) {
         self.forget_session();
+        facts.notes.push(if self.role == Role::Following { READ_SESSION_FAILS } else { APPEND_SESSION_FAILS });
         for (at, waiting) in self.waiting.drain(..).enumerate() {
             let outcome = match at {
                 0 => refused(&waiting, error, error.outcome),
                 _ => unconditionally(&waiting, error.outcome),
             };
+            note_refusal(&outcome, facts);
             facts.history.returned(waiting.op, outcome);
         }
     }
@@ -225,6 +237,21 @@ impl Client {
         if self.role == Role::Following {
             self.consumed_bytes = 0;
         }
+    }
+}
+
+pub(super) fn note_refusal(outcome: &Outcome, facts: &mut StreamFacts) {
+    match outcome {
+        Outcome::AppendConditionFailed => facts.notes.push(CONDITION_FAILS),
+        Outcome::AppendIndefiniteFailure => facts.notes.push(APPEND_PERHAPS),
+        Outcome::AppendDefiniteFailure => facts.notes.push(APPEND_REFUSED),
+        _ => {}
+    }
+}
+
+fn note_trim(wanted: u64, got: u64, facts: &mut StreamFacts) {
+    if wanted < got {
+        facts.notes.push(if wanted < facts.truth.removed_at_crash() { TRIM_BEHIND_CRASH } else { TRIM_SEEN });
     }
 }
 

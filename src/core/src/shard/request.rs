@@ -12,10 +12,6 @@ use crate::event::{ConnectionId, ShardRequest};
 impl Shard {
     pub(super) fn on_request(&mut self, turn: &mut Turn<'_>, from: ConnectionId, id: u64, request: ShardRequest<'_>) {
         let connection = self.connections.find_or_open(from);
-        if self.failed {
-            let error = ErrorFrame { outcome: Outcome::NotDone, ..storage_error("the server's storage failed") };
-            return self.fail(turn, connection, id, error);
-        }
         match request {
             ShardRequest::BadSessionAppend(error) => self.on_bad_session_append(turn, connection, id, error),
             ShardRequest::SessionAppend { conditions, batch } => {
@@ -68,6 +64,11 @@ impl Shard {
 
     fn check_begin(&self, key: ConnectionKey, id: u64) -> Result<(), ErrorFrame> {
         let connection = &self.connections[key];
+        // What belongs to a session finds none any more: it ended with an error, and what comes behind that is dropped.
+        if self.failed {
+            let error = storage_error("the server's storage failed");
+            return Err(ErrorFrame { outcome: Outcome::NotDone, ..error });
+        }
         if self.draining {
             return Err(draining_error());
         }

@@ -233,6 +233,13 @@ fn p9_a_failed_write_ends_sessions_with_a_doubt_only_where_there_is_one() {
     w.fail_write(1);
     assert_eq!(w.heard(c, 1), [Said::maybe_done(ErrorCode::Storage)]);
     assert_eq!(w.heard(c, 2), [Said::refused(ErrorCode::Storage)]);
+    // What was on its way behind that word is dropped, as behind any other; what begins is refused.
+    w.input(c, 1, &batch(&["b"]));
+    w.close_append(c, 1);
+    assert_eq!(w.heard(c, 1), []);
+    w.request(c, 3, ShardRequest::OpenAppendSession { target: target("s"), rights: AppendRights::ALL });
+    w.input(c, 3, &batch(&["c"]));
+    assert_eq!(w.heard(c, 3), [Said::refused(ErrorCode::Storage)]);
 }
 
 #[test]

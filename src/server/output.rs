@@ -36,6 +36,8 @@ pub struct Output {
     looked_at: u64,
     /// All that is in flight is memory of its own.
     sends_own: bool,
+    /// Copied since it was last empty.
+    copied_bytes: usize,
     marks: SendMarks,
 }
 
@@ -128,8 +130,14 @@ impl Output {
     /// Makes what waits memory of its own. What is in flight stays where it is.
     pub fn own(&mut self) {
         for part in self.parts.iter_mut().filter(|part| !part.is_own) {
+            self.copied_bytes += part.bytes.len();
             *part = Part { bytes: Bytes::copy_from_slice(&part.bytes), is_own: true };
         }
+    }
+
+    /// At most so much of what waits is memory of its own because it was copied.
+    pub fn copied_bytes(&self) -> usize {
+        self.copied_bytes.min(self.bytes)
     }
 
     /// Whether what is in flight refers to memory that is not its own.
@@ -173,6 +181,7 @@ impl Output {
         }
         self.bytes -= sent;
         self.sent_bytes += sent as u64;
+        self.copied_bytes = self.copied_bytes();
         self.report_owners(sent, &mut report);
     }
 
@@ -262,6 +271,7 @@ mod tests {
         assert!(output.sends_references());
         output.own();
         assert!(first.is_unique());
+        assert_eq!(output.copied_bytes(), first.len() - 1 + second.len());
         assert_eq!(flat(&output.take()), [&first[1..], &second[..]].concat());
         assert!(!output.sends_references());
     }

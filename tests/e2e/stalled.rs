@@ -218,11 +218,11 @@ fn s14_a_follower_that_stops_holds_what_waits_for_it_and_nothing_beside() {
     }
     // Long enough to be sent by reference. And small enough to be copied into the same blocks.
     let small = "z".repeat(2_000);
-    let other = "y".repeat(40_000);
+    let other = "y".repeat(60_000);
     let mut work = |rounds: u64| {
         for _ in 0..rounds {
             producer.append(&slow, &small).expect("appended");
-            (0..100).for_each(|_| drop(producer.append(&busy, &other).expect("appended")));
+            (0..40).for_each(|_| drop(producer.append(&busy, &other).expect("appended")));
         }
     };
     // What is kept for readers and what is not published yet are full before anything is measured.

@@ -4,6 +4,9 @@
 //! of 4 MiB, and a follower that has stopped, on a stream that gets a record now and then, kept everything that the broker received
 //! meanwhile (measured: 270 MB for 60 such records). So what is still there after a moment is copied; a send in flight is given up for
 //! that and begun again.
+//!
+//! But one batch that thousands of followers are sent is one piece of memory, and would become thousands. So copies have a limit:
+//! beyond it references stay what they are.
 
 use std::time::Duration;
 
@@ -13,6 +16,10 @@ use crate::uring::Ring;
 
 /// How often it is looked for them. Long for a socket that is read from, short for what is received meanwhile.
 pub const LOOK_PAUSE: Duration = Duration::from_millis(250);
+/// What is copied in one look: the core does nothing else meanwhile.
+const COPIED_BYTES_PER_LOOK_MAX: usize = 8 << 20;
+/// What waits copied, over all connections of a core.
+const COPIED_BYTES_MAX: usize = 64 << 20;
 
 impl Worker {
     pub(super) fn look_for_slow(&mut self) {
@@ -20,10 +27,13 @@ impl Worker {
         if self.look_at_output_at.is_none_or(|at| at > now) {
             return;
         }
+        let copied_bytes: usize = self.connections.values().map(|c| c.output.copied_bytes()).sum();
+        let mut room = COPIED_BYTES_MAX.saturating_sub(copied_bytes).min(COPIED_BYTES_PER_LOOK_MAX);
         let mut waits = false;
         for connection in self.connections.values_mut().filter(|c| !c.output.is_empty()) {
             waits = true;
-            if connection.output.is_slow() {
+            if connection.output.is_slow() && connection.output.bytes() <= room {
+                room -= connection.output.bytes();
                 connection.output.own();
                 give_up_references(&mut self.ring, connection);
             }

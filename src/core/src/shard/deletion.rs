@@ -17,6 +17,7 @@ use super::streams::Located;
 use super::{Shard, Turn};
 use crate::action::{Action, NotClosed};
 use crate::event::{BatchBytes, CallId, CloseWhen, LoadFailure};
+use crate::limits::CONNECTION_OUTPUT_BYTES_MAX;
 use crate::time::Now;
 
 /// How far a stream is on the way to its end.
@@ -216,7 +217,7 @@ impl Shard {
 
     fn goes_on(&self, key: ReaderKey) -> bool {
         let reader = &self.readers[key];
-        reader.is_ready && self.connections[reader.connection].has_output_room(self.output_share())
+        reader.is_ready && self.connections[reader.connection].has_output_room(CONNECTION_OUTPUT_BYTES_MAX)
     }
 
     fn forget_deleted(&mut self, turn: &mut Turn<'_>, key: StreamKey) {

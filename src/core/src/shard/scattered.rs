@@ -11,10 +11,15 @@ use crate::limits::SCATTERED_BYTES_MAX;
 
 impl Shard {
     /// Slabs may hold twice the records that are known to be in them, and a little: frames are being received, parts were sent from.
-    /// (Large frames that came in for a shard on another core lie in this one's slabs and are not known here.)
+    /// Large frames that came in for a shard on another core lie in this one's slabs and are not known here: where letting go did not
+    /// help, no more is let go.
     pub(super) fn let_go_of_scattered(&mut self) {
         let records = self.backlog.bytes() + self.tail_cache.bytes();
-        if self.slabs.held_bytes() as u64 > 2 * records + SCATTERED_BYTES_MAX {
+        let held = self.slabs.held_bytes();
+        if held as u64 <= 2 * records + SCATTERED_BYTES_MAX {
+            self.scattered_bytes = usize::MAX;
+        } else if held < self.scattered_bytes {
+            self.scattered_bytes = held;
             self.tail_cache.trim_to(self.tail_cache.bytes() / 2, &mut self.streams.slab);
             self.slabs.on_let_go(self.now);
         }

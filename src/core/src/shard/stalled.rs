@@ -2,7 +2,7 @@
 //!
 //! A session is a cursor, and waits. But what it was given last is held in memory until the socket takes it, so all of that together
 //! has a limit. Near it each is given less ([`Shard::output_share`]), down to one push at a time; and those go that hold most and have
-//! taken nothing for a while. A client that reads 64 KiB/s is never among them, and one that comes back resumes where it was.
+//! taken nothing for a while. One that comes back resumes where it was.
 
 use std::cmp::Reverse;
 use std::time::Duration;

@@ -80,12 +80,13 @@ mod tests {
     #[test]
     fn one_that_takes_nothing_is_stalled_after_a_while_and_not_before() {
         let mut untaken = Untaken::default();
+        let just_before = OUTPUT_STALL_MAX - Duration::from_millis(1);
         untaken.give(MIB, secs(100));
-        assert!(!untaken.is_stalled(secs(104)));
-        assert!(untaken.is_stalled(secs(105)));
-        assert_eq!(untaken.take(3 * MIB, secs(106)), MIB);
+        assert!(!untaken.is_stalled(secs(100) + just_before));
+        assert!(untaken.is_stalled(secs(100) + OUTPUT_STALL_MAX));
+        assert_eq!(untaken.take(3 * MIB, secs(150)), MIB);
         untaken.give(MIB, secs(200));
-        assert!(!untaken.is_stalled(secs(204)), "it had nothing to take");
+        assert!(!untaken.is_stalled(secs(200) + just_before), "it had nothing to take");
     }
 
     #[test]

@@ -141,6 +141,18 @@ fn s14_small_records_travel_in_small_pushes_where_little_may_wait() {
     assert!(w.unsent(fast) <= PUSH_BYTES_MIN + 4_000, "{}", w.unsent(fast));
 }
 
+/// While all of 61 to 360 take a byte now and then.
+fn first_closed(w: &mut World) -> Vec<ConnectionId> {
+    loop {
+        (61..=360).for_each(|serial| take_a_byte(w, serial));
+        w.wait(OUTPUT_STALL_LOOK_PAUSE);
+        let gone = closed(w, 360);
+        if !gone.is_empty() {
+            return gone;
+        }
+    }
+}
+
 #[test]
 fn s14_those_who_take_nothing_go_where_little_more_may_wait() {
     let mut w = half_megabytes(4);
@@ -151,21 +163,12 @@ fn s14_those_who_take_nothing_go_where_little_more_may_wait() {
     stall(&mut w, 61, 300);
     assert!(w.shard.counters().output_bytes > OUTPUT_BYTES_SHORT);
     // These take something now and then, as every other does but the first.
-    for _ in 0..4 {
-        w.wait(OUTPUT_STALL_MAX / 2);
-        (61..=360).for_each(|serial| take_a_byte(&mut w, serial));
-    }
-    let gone = closed(&mut w, 360);
+    let gone = first_closed(&mut w);
     assert_eq!(gone, (1..=60).map(connection).collect::<Vec<_>>());
     gone.into_iter().for_each(|c| w.close_connection(c));
     assert!(w.shard.counters().output_bytes > OUTPUT_BYTES_SHORT, "more have to go");
     // So little that their sockets could be said to take nothing.
-    let mut gone = Vec::new();
-    while gone.is_empty() {
-        (61..=360).for_each(|serial| take_a_byte(&mut w, serial));
-        w.wait(OUTPUT_STALL_LOOK_PAUSE);
-        gone = closed(&mut w, 360);
-    }
+    let gone = first_closed(&mut w);
     assert!(gone.len() < 300, "{}", gone.len());
     gone.into_iter().for_each(|c| w.close_connection(c));
     let left = w.shard.counters().output_bytes;

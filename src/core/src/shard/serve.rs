@@ -139,6 +139,9 @@ impl Shard {
 
     /// `None` when everything loaded was taken.
     fn gather_loaded(&mut self, key: ReaderKey, limit: u64, taken: &mut Taken) -> Option<Stopped> {
+        if self.readers[key].loaded.is_empty() {
+            return None;
+        }
         let push_bytes_max = self.push_bytes_max();
         loop {
             let reader = &mut self.readers[key];

@@ -25,7 +25,7 @@ const DESCRIPTORS_BESIDE: u64 = 1024;
 /// A socket is given about a mebibyte before it is given no more, and pages are held whole.
 const READER_BYTES_MAX: u64 = 3 << 20;
 const RESIDENT_BYTES_MAX: u64 = 1 << 30;
-/// Each of one small record and four megabytes.
+/// Each of one small record and 2.4 megabytes.
 const STOPPED_ROUNDS: u64 = 60;
 
 /// # Panics
@@ -230,7 +230,7 @@ fn s14_a_follower_that_stops_holds_what_waits_for_it_and_nothing_beside() {
     let before = server.resident_bytes();
     work(STOPPED_ROUNDS);
     let after = server.resident_bytes();
-    println!("{before} bytes resident became {after} beside {STOPPED_ROUNDS} rounds of 4 MB");
+    println!("{before} bytes resident became {after} beside {STOPPED_ROUNDS} rounds of 2.4 MB");
     assert_eq!(counter(&server, "readers"), 1, "it still waits");
     assert!(after.saturating_sub(before) < STOPPED_ROUNDS * 1_000_000, "{before} bytes resident became {after}");
     drop(stopped);

@@ -75,8 +75,8 @@ pub const DEAD_SESSIONS_MAX: usize = 64;
 /// Frames given to a connection and not yet taken by its socket, beyond which it is pushed nothing more. It may be exceeded by
 /// one push. Less while many connections let much wait ([`OUTPUT_SHARE`]).
 pub const CONNECTION_OUTPUT_BYTES_MAX: u64 = 1 << 20;
-/// A connection may let wait this part of what is free of what all together may (`ShardConfig::output_bytes_max`). So the first ones that take nothing do not use it up,
-/// and something is always free (Choudhury and Hahne, Dynamic Queue Length Thresholds, IEEE/ACM Transactions on Networking 6, 1998).
+/// A connection may let wait this part of what is free of what all together may (`ShardConfig::output_bytes_max`). So the first
+/// ones that take nothing do not use it up, and something is always free (Choudhury and Hahne, Dynamic Queue Length Thresholds, IEEE/ACM Transactions on Networking 6, 1998).
 pub const OUTPUT_SHARE: u64 = 64;
 /// Pushes are not made smaller than this where little may wait, unless a batch is.
 pub const PUSH_BYTES_MIN: u64 = 16 << 10;

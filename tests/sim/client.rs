@@ -45,6 +45,7 @@ pub enum Role {
 }
 
 impl Role {
+    pub const APPENDING: [Self; 5] = [Self::Plain, Self::Matching, Self::Fencing, Self::Trimming, Self::Pipelining];
     pub const ALL: [Self; 7] =
         [Self::Plain, Self::Matching, Self::Fencing, Self::Trimming, Self::Pipelining, Self::Reading, Self::Following];
 }

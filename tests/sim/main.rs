@@ -159,3 +159,12 @@ fn s21_a_seed_gives_the_same_trace_twice() {
     }
     println!("S21 {twice} seeds run twice, 0 differing traces");
 }
+
+/// Seed 9603562738083771244 drew five followers, who waited for records that nobody was to append.
+#[test]
+fn somebody_appends_in_every_world() {
+    for seed in 0..10_000 {
+        let clients = world::any_clients(&mut rand::SeedableRng::seed_from_u64(seed));
+        assert!(clients.iter().any(|client| client::Role::APPENDING.contains(&client.role)), "seed {seed}");
+    }
+}

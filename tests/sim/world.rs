@@ -141,7 +141,7 @@ impl World {
         let fault_share = random.random_range(0.0..0.004);
         let setup = Setup { shards, chunk_bytes_max, unpublished_bytes_max, now };
         let node = Node::start(&lasting, setup).await.expect("a first start");
-        let clients = (0..random.random_range(5..10)).map(|index| any_client(index, &mut random)).collect();
+        let clients = any_clients(&mut random);
         Self {
             seed,
             lasting,
@@ -417,8 +417,14 @@ impl Lasting {
     }
 }
 
-fn any_client(index: usize, random: &mut StdRng) -> Client {
-    Client::new(index, random.random_range(0..STREAMS), Role::ALL[random.random_range(0..Role::ALL.len())])
+/// The first one appends: a world of followers asks for nothing that counts, for ever.
+pub fn any_clients(random: &mut StdRng) -> Vec<Client> {
+    let clients = random.random_range(5..10);
+    let any_client = |index| {
+        let roles: &[Role] = if index == 0 { &Role::APPENDING } else { &Role::ALL };
+        Client::new(index, random.random_range(0..STREAMS), roles[random.random_range(0..roles.len())])
+    };
+    (0..clients).map(any_client).collect()
 }
 
 pub async fn poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {

@@ -143,6 +143,19 @@ impl ForwardedRequest {
         }
     }
 
+    /// Copies a large frame, once more than on the home shard, into memory that `take` has for so many bytes. It lies in a slab of
+    /// the home shard, which cannot tell how long the records that stay for readers elsewhere will keep that.
+    pub fn take_over(&mut self, take: impl FnOnce(usize) -> BytesMut) {
+        if let ShardRequest::Append { batch: BatchBytes::Received { frame, .. }, .. }
+        | ShardRequest::SessionAppend { batch: BatchBytes::Received { frame, .. }, .. } = &mut self.request
+            && self.small_batch.is_none()
+        {
+            let mut copy = take(frame.len());
+            copy.extend_from_slice(frame);
+            *frame = copy;
+        }
+    }
+
     /// Hands the request to `handle` as it was.
     pub fn with(self, handle: impl FnOnce(ShardRequest<'_>)) {
         let Some(bytes) = self.small_batch else { return handle(self.request) };
@@ -155,5 +168,43 @@ impl ForwardedRequest {
             }
             other => handle(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(batch: BatchBytes<'_>) -> ForwardedRequest {
+        ForwardedRequest::new(ShardRequest::SessionAppend { conditions: Default::default(), batch })
+    }
+
+    fn batch_of(request: ForwardedRequest) -> Vec<u8> {
+        let mut got = Vec::new();
+        request.with(|request| match request {
+            ShardRequest::SessionAppend { batch, .. } => got.extend_from_slice(batch.batch()),
+            other => panic!("{other:?}"),
+        });
+        got
+    }
+
+    #[test]
+    fn a_large_frame_that_is_taken_over_keeps_nothing_of_the_shard_that_received_it() {
+        let mut slab = BytesMut::with_capacity(1 << 20);
+        slab.extend_from_slice(b"a frame with a batch");
+        let frame = slab.split();
+        let mut request = append(BatchBytes::Received { batch: 15..20, frame });
+        assert!(!slab.try_reclaim(1 << 20), "it is held");
+        request.take_over(BytesMut::with_capacity);
+        assert!(slab.try_reclaim(1 << 20));
+        assert_eq!(request.append_bytes(), 20);
+        assert_eq!(batch_of(request), b"batch");
+    }
+
+    #[test]
+    fn a_small_batch_was_copied_already() {
+        let mut request = append(BatchBytes::Borrowed(b"batch"));
+        request.take_over(|_| panic!("nothing to take over"));
+        assert_eq!(batch_of(request), b"batch");
     }
 }

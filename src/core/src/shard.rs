@@ -133,8 +133,8 @@ pub struct Shard {
     holders: BTreeSet<reader::ReaderKey>,
     /// Given and not taken, over all connections.
     output_bytes: u64,
-    /// What slabs held when records were let go for that, if that is not over.
-    scattered_bytes: usize,
+    /// So much slabs held besides when the cache had become empty.
+    scattered_in_vain_bytes: u64,
     stalled_look_at: Duration,
 
     frame_bytes: output::FrameBytes,
@@ -191,7 +191,7 @@ impl Shard {
             loaded_bytes: 0,
             holders: BTreeSet::new(),
             output_bytes: 0,
-            scattered_bytes: usize::MAX,
+            scattered_in_vain_bytes: 0,
             stalled_look_at: Duration::ZERO,
             frame_bytes: output::FrameBytes::measure(),
             heartbeat_chance: StdRng::seed_from_u64(seed ^ 0x6865_6172_7462_6561),

@@ -256,8 +256,12 @@ impl Worker {
     }
 
     /// A request that another core received.
-    pub(super) fn on_forwarded(&mut self, connection: ConnectionId, id: u64, request: ForwardedRequest) {
+    pub(super) fn on_forwarded(&mut self, connection: ConnectionId, id: u64, mut request: ForwardedRequest) {
         let bytes = request.append_bytes();
+        request.take_over(|bytes| {
+            self.shared.count_copied(self.index, bytes);
+            self.shard.frame_buffer(bytes, self.now)
+        });
         request.with(|request| self.tell(Event::RequestReceived { connection, id, request }));
         if bytes > 0 {
             self.handled.push((connection, bytes));

@@ -117,6 +117,12 @@ impl Slabs {
         true
     }
 
+    /// Finds all slabs that nobody holds any more.
+    pub fn gather_all(&mut self, now: Duration) {
+        self.gather(usize::MAX);
+        self.on_let_go(now);
+    }
+
     fn next_slab(&mut self, now: Duration) -> BytesMut {
         if self.free.is_empty() {
             self.gather(LOOKS_PER_SLAB);

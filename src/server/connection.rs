@@ -109,6 +109,8 @@ pub struct Connection {
     pub send_in_flight: Option<OperationId>,
     /// It was asked to be given up, so that what it sends can be copied.
     pub giving_up_send: bool,
+    /// The shard that has not heard yet that the last byte was taken: it would give more, and the socket has no room for it.
+    pub withheld_from: Option<u16>,
     /// Requests in progress and open sessions, by id (bounded by `CONNECTION_REQUESTS_MAX`).
     pub routes: HashMap<u64, Route>,
     /// Append sessions that were refused or failed, in this order; some of them were closed since.
@@ -148,6 +150,7 @@ impl Connection {
             sending: false,
             send_in_flight: None,
             giving_up_send: false,
+            withheld_from: None,
             routes: HashMap::default(),
             dead_sessions: VecDeque::new(),
             known_to: BTreeSet::new(),
@@ -173,7 +176,7 @@ impl Connection {
 
     /// Nothing of it is in progress anywhere, so that it can go elsewhere.
     pub fn is_quiet(&self) -> bool {
-        self.routes.is_empty() && self.output.is_empty() && !self.sending
+        self.routes.is_empty() && self.output.is_empty() && !self.sending && self.withheld_from.is_none()
     }
 
     /// The peer has sent all it ever will and got every answer.

@@ -51,6 +51,7 @@ mod tag {
     pub const SEND: u64 = 3 << 56;
     pub const WRITE: u64 = 4 << 56;
     pub const WAKE: u64 = 5 << 56;
+    pub const WRITABLE: u64 = 6 << 56;
     pub const VALUE: u64 = (1 << 56) - 1;
 }
 
@@ -274,6 +275,7 @@ impl Worker {
             Completion::Received { tag, outcome } => self.on_received(tag & tag::VALUE, outcome),
             Completion::Filled { tag, buffer, outcome } => self.on_filled(tag & tag::VALUE, buffer, outcome),
             Completion::Sent { tag, parts, outcome } => self.on_sent(tag & tag::VALUE, parts, outcome),
+            Completion::Writable { tag } => self.on_writable(tag & tag::VALUE),
             Completion::Written { tag, outcome } => self.on_written(tag & tag::VALUE, outcome),
             Completion::Synced { tag, outcome } => self.on_synced(tag & tag::VALUE, outcome),
             Completion::Woken { .. } => {

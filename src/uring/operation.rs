@@ -19,6 +19,7 @@ pub(super) enum Operation {
     Receive { _socket: Socket },
     Fill { _socket: Socket, buffer: BytesMut },
     Send { _socket: Socket, parts: Vec<Bytes>, _iovecs: Iovecs, _header: Box<libc::msghdr> },
+    Poll { _socket: Socket },
     Write { _file: Arc<File>, _buffers: Vec<Bytes>, _iovecs: Iovecs },
     Sync { _file: Arc<File> },
     Wake { _event: Arc<OwnedFd>, _value: Box<u64> },
@@ -72,6 +73,10 @@ pub enum Completion {
         tag: u64,
         parts: Vec<Bytes>,
         outcome: io::Result<usize>,
+    },
+    /// The socket has room again, or failed: the next send tells.
+    Writable {
+        tag: u64,
     },
     Written {
         tag: u64,

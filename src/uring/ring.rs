@@ -128,6 +128,12 @@ impl Ring {
         self.push(tag, Operation::Send { _socket: socket.clone(), parts, _iovecs: iovecs, _header: header }, sqe)
     }
 
+    /// Completes when a good part of the socket's send buffer is free (tcp(7): a third), at once where it is.
+    pub fn await_writable(&mut self, tag: u64, socket: &Socket) {
+        let sqe = opcode::PollAdd::new(Fd(socket.as_raw_fd()), libc::POLLOUT as u32).build();
+        self.push(tag, Operation::Poll { _socket: socket.clone() }, sqe);
+    }
+
     /// Asks the kernel to give the operation up, if it is still in flight. It completes all the same: with what was done of it
     /// (a send that was cut short says how much was taken), or with `ECANCELED` if that is nothing.
     pub fn cancel(&mut self, operation: OperationId) {
@@ -257,6 +263,7 @@ impl Ring {
                 Completion::Filled { tag, buffer, outcome }
             }
             Operation::Send { parts, .. } => Completion::Sent { tag, parts, outcome },
+            Operation::Poll { .. } => Completion::Writable { tag },
             Operation::Write { .. } => Completion::Written { tag, outcome },
             Operation::Sync { .. } => Completion::Synced { tag, outcome: outcome.map(drop) },
             Operation::Wake { .. } => Completion::Woken { tag },

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -124,6 +124,33 @@ fn a_send_that_is_given_up_tells_how_much_was_taken() {
         ring.cancel(send);
         ring.turn(Some(Duration::from_millis(10))).expect("submitted");
         assert!(ring.pop().is_none());
+    }
+}
+
+/// Gives it bytes until it has taken none for a while: some of them move on to the peer's buffer.
+fn fill_up(socket: &mut TcpStream) {
+    socket.set_write_timeout(Some(Duration::from_millis(200))).expect("set");
+    while socket.write(&[7; 1 << 16]).is_ok() {}
+}
+
+#[test]
+fn a_socket_is_writable_when_it_has_room_or_has_ended() {
+    for mut ring in rings() {
+        let (socket, mut client) = pair();
+        let mut same = TcpStream::from(socket.try_clone().expect("duplicated"));
+        ring.await_writable(3, &socket);
+        assert!(matches!(next(&mut ring), Completion::Writable { tag: 3 }), "nothing was sent yet");
+        for is_read in [true, false] {
+            fill_up(&mut same);
+            ring.await_writable(4, &socket);
+            ring.turn(Some(Duration::from_millis(50))).expect("submitted");
+            assert!(ring.pop().is_none(), "it is full");
+            match is_read {
+                true => drop(arrived(&mut client)),
+                false => same.shutdown(Shutdown::Both).expect("shut down"),
+            }
+            assert!(matches!(next(&mut ring), Completion::Writable { tag: 4 }));
+        }
     }
 }
 

@@ -25,6 +25,8 @@ const DESCRIPTORS_BESIDE: u64 = 1024;
 /// A socket is given about a mebibyte before it is given no more, and pages are held whole.
 const READER_BYTES_MAX: u64 = 3 << 20;
 const RESIDENT_BYTES_MAX: u64 = 1 << 30;
+/// What may wait for the sockets of a shard, and the push that reached it.
+const OUTPUT_BYTES_MAX: u64 = (64 << 20) + (2 << 20);
 /// Each of one small record and 2.4 megabytes.
 const STOPPED_ROUNDS: u64 = 60;
 
@@ -167,6 +169,7 @@ fn s14_readers_that_take_nothing_cost_little_and_stall_nobody() {
             counter(&server, "stalled_closed"),
             socket_bytes() >> 20,
         );
+        assert!(counter(&server, "output_bytes") <= 2 * OUTPUT_BYTES_MAX, "of two shards");
         drop(stalled);
         until("the readers are gone", || counter(&server, "readers") == 1);
     }
@@ -182,6 +185,32 @@ fn s14_readers_that_take_nothing_cost_little_and_stall_nobody() {
     assert!(peak <= RESIDENT_BYTES_MAX, "{peak} bytes resident");
     assert!(peak.saturating_sub(before) <= readers * READER_BYTES_MAX, "{before} bytes became {peak}");
     drop((client, healthy));
+}
+
+/// A socket with no room is not even given what one that has taken everything is given.
+#[test]
+fn s14_what_waits_has_a_limit_however_many_take_nothing() {
+    let readers = 400;
+    raise_descriptors(readers + DESCRIPTORS_BESIDE);
+    let data = Data::new();
+    let server = data.serve(&["--shards", "1"]);
+    let runtime = Runtime::new().expect("a runtime");
+    let client = runtime.block_on(async {
+        let client = Client::connect(server.addr.clone(), ClientConfig::default()).await.expect("connects");
+        client.create_basin(BASIN, riverrun_client::BasinOptions::default()).await.expect("created");
+        make_histories(&client, 256).await;
+        client
+    });
+    let mut random = Random::new(setting("RIVERRUN_SEED", 1));
+    let stalled: Vec<TcpStream> = (0..readers).map(|n| stall(&server, 2 * n + 1, 64, &mut random)).collect();
+    until("as much waits as may", || counter(&server, "output_bytes") > OUTPUT_BYTES_MAX / 64 * 60);
+    for n in 0..HISTORIES {
+        runtime.block_on(read_all(&client, &format!("history-{n}"), 256 * BATCH_RECORDS));
+    }
+    let waits = counter(&server, "output_bytes");
+    println!("{waits} bytes wait for {readers} readers that take nothing");
+    assert!(waits <= OUTPUT_BYTES_MAX, "{waits}");
+    drop((stalled, client));
 }
 
 /// A peer that vanished, or one that answers and never reads: to us they are the same, bytes that nobody takes.

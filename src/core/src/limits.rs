@@ -102,6 +102,11 @@ pub const OUTPUT_SHORT_EIGHTHS: u64 = 7;
 /// opens in steps of a part of the peer's receive buffer: one that reads 66 KB/s after it read fast showed gaps of 17 s between two
 /// sends of 256 KiB (measured on loopback, kernel 6.18).
 pub const OUTPUT_STALL_MAX: Duration = Duration::from_secs(20);
+/// And where more waits than this part of what may (those who have taken everything are given one push all the same), in eighths.
+pub const OUTPUT_OVER_EIGHTHS: u64 = 12;
+pub const OUTPUT_OVER_STALL_MAX: Duration = Duration::from_secs(2);
+/// Where so much waits nobody is given a push. Those who take theirs need it to be below for a moment only.
+pub const OUTPUT_FULL_EIGHTHS: u64 = 16;
 /// And how slowly it may take it.
 pub const OUTPUT_BYTES_PER_S_MIN: u64 = 64 << 10;
 /// What has to wait for a socket to be worth its connection.

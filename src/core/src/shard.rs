@@ -277,7 +277,7 @@ impl Shard {
 
     /// When [`Event::TimeoutReached`] is wanted, on the monotonic clock; a time that has passed means: right after this turn.
     pub fn next_timeout(&self) -> Option<Duration> {
-        let work_remains = (!self.round.is_empty()).then_some(self.now);
+        let work_remains = (!self.round.is_empty() && !self.is_output_full()).then_some(self.now);
         let lanes = self.lanes.next_timeout(&self.config, &self.streams.slab).filter(|_| !self.failed);
         let journal = self.writer.journal().filter(|_| !self.failed);
         let watermark =

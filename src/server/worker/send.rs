@@ -11,10 +11,11 @@ use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::response::Response;
 
 use super::{Worker, admission, slow, tag};
-use crate::server::connection::{LINGER_DEADLINE, Route, Target};
+use crate::server::connection::{Connection, LINGER_DEADLINE, Route, Target};
 use crate::server::listener;
 use crate::server::mail::{Flow, Mail, Output};
 use crate::server::send_marks::Timed;
+use crate::uring::Ring;
 
 impl Worker {
     /// An answer of the connection's own.
@@ -118,7 +119,7 @@ impl Worker {
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => 0,
             Err(_) => return self.forget(id),
         };
-        let mut reports = Vec::new();
+        let mut reports: Vec<(u16, u64)> = Vec::new();
         connection.output.sent(parts, sent, |owner, bytes| reports.extend(owner.map(|owner| (owner, bytes as u64))));
         if std::mem::take(&mut connection.giving_up_send) {
             connection.output.own();
@@ -126,7 +127,19 @@ impl Worker {
         connection
             .output
             .note_sent(self.now.monotonic, |stage, elapsed, count| self.stages.note(stage, elapsed, count));
+        if self.shard.is_output_short() {
+            withhold_last_byte(&mut self.ring, connection, &mut reports);
+        }
         reports.into_iter().for_each(|(shard, bytes)| self.report_sent(shard, id, bytes));
+        self.after_send(id);
+    }
+
+    pub(super) fn on_writable(&mut self, id: u64) {
+        let id = ConnectionId(id);
+        let Some(connection) = self.connections.get_mut(&id.0) else { return };
+        if let Some(shard) = connection.withheld_from.take() {
+            self.report_sent(shard, id, 1);
+        }
         self.after_send(id);
     }
 
@@ -188,5 +201,16 @@ impl Worker {
                 self.forget(id);
             }
         }
+    }
+}
+
+/// Where memory for output is short, a connection that has taken everything is given one push all the same, which waits if its socket
+/// has no room: for each of thousands that take nothing. So the shard hears of the last byte when there is room.
+fn withhold_last_byte(ring: &mut Ring, connection: &mut Connection, reports: &mut [(u16, u64)]) {
+    let Some((shard, bytes)) = reports.last_mut().filter(|_| connection.output.is_empty()) else { return };
+    if connection.withheld_from.is_none() {
+        connection.withheld_from = Some(*shard);
+        *bytes -= 1;
+        ring.await_writable(tag::WRITABLE | connection.id.0, &connection.socket);
     }
 }

@@ -30,8 +30,8 @@ pub struct ShardConfig {
     pub chunks_inflight_max: usize,
     /// Published records that stay in memory for readers near the tail.
     pub tail_cache_bytes_max: u64,
-    /// Frames given to connections and not yet taken by their sockets. It is exceeded by what each is given when nothing waits for it:
-    /// one push.
+    /// Frames given to connections and not yet taken by their sockets. It is exceeded by what each is given when nothing waits for it,
+    /// one push, up to twice as much.
     pub output_bytes_max: u64,
     /// Streams in memory. Idle, published ones make room for others.
     pub streams_open_max: usize,

@@ -12,7 +12,7 @@ use super::connection::ConnectionKey;
 use super::{Shard, Turn};
 use crate::action::Action;
 use crate::event::ConnectionId;
-use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_SHARE, PUSH_BYTES_MIN};
+use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_FULL_EIGHTHS, OUTPUT_SHARE, PUSH_BYTES_MIN};
 
 /// Lengths of the frames that are sent most, without the batches in them. Measured with the protocol's own writer: a second
 /// copy of its layouts here would drift.
@@ -107,6 +107,21 @@ impl Shard {
     pub(super) fn output_share(&self) -> u64 {
         let free = self.config.output_bytes_max.saturating_sub(self.output_bytes);
         (free / OUTPUT_SHARE).min(CONNECTION_OUTPUT_BYTES_MAX)
+    }
+
+    /// Whether so little is free that only one push at a time may wait, or none.
+    pub fn is_output_short(&self) -> bool {
+        self.output_share() < PUSH_BYTES_MIN
+    }
+
+    /// Whether nobody is given a push, not even those who have taken everything: for each of very many that is too much as well.
+    pub(super) fn is_output_full(&self) -> bool {
+        self.output_bytes >= self.output_eighths(OUTPUT_FULL_EIGHTHS)
+    }
+
+    /// Of what may wait for sockets.
+    pub(super) fn output_eighths(&self, eighths: u64) -> u64 {
+        self.config.output_bytes_max / 8 * eighths
     }
 
     /// What one push holds at most, unless its first batch is larger.

@@ -51,7 +51,7 @@ impl Shard {
     /// A turn's share of the round. What remains is for the next turn, behind whatever arrived in between.
     pub(super) fn serve_readers(&mut self, turn: &mut Turn<'_>) {
         let (mut steps, mut bytes) = (0, 0);
-        while steps < READ_TURN_PUSHES_MAX && bytes < READ_TURN_BYTES_MAX as u64 {
+        while steps < READ_TURN_PUSHES_MAX && bytes < READ_TURN_BYTES_MAX as u64 && !self.is_output_full() {
             let Some(key) = self.round.pop_front() else { return };
             let Some(connection) = self.connections.get_mut(key) else { continue };
             connection.in_round = false;

@@ -2,14 +2,16 @@
 //!
 //! A session is a cursor, and waits. But what it was given last is held in memory until the socket takes it, so all of that together
 //! has a limit. Near it each is given less ([`Shard::output_share`]), down to one push at a time; and those go that hold most and have
-//! taken nothing for a while. One that comes back resumes where it was.
+//! taken nothing for a while. One push for each of very many is too much as well: far above it the while is short, and at twice the limit
+//! nobody is given more. One that comes back resumes where it was.
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use super::untaken::Patience;
 use super::{Shard, Turn};
 use crate::action::Action;
-use crate::limits::{OUTPUT_SHORT_EIGHTHS, OUTPUT_STALL_LOOK_PAUSE};
+use crate::limits::{OUTPUT_OVER_EIGHTHS, OUTPUT_SHORT_EIGHTHS, OUTPUT_STALL_LOOK_PAUSE};
 
 impl Shard {
     pub(super) fn close_stalled(&mut self, turn: &mut Turn<'_>) {
@@ -17,10 +19,14 @@ impl Shard {
             return;
         }
         self.stalled_look_at = self.now + OUTPUT_STALL_LOOK_PAUSE;
-        let stalled = self.connections.iter().filter(|c| c.output.is_stalled(self.now));
+        let (patience, enough) = match self.output_bytes > self.output_eighths(OUTPUT_OVER_EIGHTHS) {
+            true => (Patience::LITTLE, self.output_eighths(OUTPUT_OVER_EIGHTHS)),
+            false => (Patience::USUAL, self.output_eighths(OUTPUT_SHORT_EIGHTHS)),
+        };
+        let stalled = self.connections.iter().filter(|c| c.output.is_stalled(self.now, patience));
         let mut stalled: Vec<_> = stalled.map(|c| (c.output.bytes(), c.id)).collect();
         stalled.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
-        let mut excess = self.output_bytes.saturating_sub(self.output_bytes_short());
+        let mut excess = self.output_bytes.saturating_sub(enough);
         for (bytes, connection) in stalled {
             if excess == 0 {
                 return;
@@ -31,12 +37,8 @@ impl Shard {
         }
     }
 
-    fn output_bytes_short(&self) -> u64 {
-        self.config.output_bytes_max / 8 * OUTPUT_SHORT_EIGHTHS
-    }
-
     /// `None` while there is room.
     pub(super) fn look_for_stalled_at(&self) -> Option<Duration> {
-        (self.output_bytes > self.output_bytes_short()).then_some(self.stalled_look_at)
+        (self.output_bytes > self.output_eighths(OUTPUT_SHORT_EIGHTHS)).then_some(self.stalled_look_at)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::{OUTPUT_BYTES_PER_S_MIN, OUTPUT_STALL_BYTES_MIN, OUTPUT_STALL_MAX};
+use crate::limits::{OUTPUT_BYTES_PER_S_MIN, OUTPUT_OVER_STALL_MAX, OUTPUT_STALL_BYTES_MIN, OUTPUT_STALL_MAX};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Untaken {
@@ -14,6 +14,20 @@ pub(super) struct Untaken {
     marked: u64,
     marked_left: u64,
     marked_at: Duration,
+}
+
+/// With those who take nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    stands_max: Duration,
+    bytes_min: u64,
+}
+
+impl Patience {
+    /// An ack or a heartbeat that nobody took is not worth a connection.
+    pub(super) const USUAL: Self = Self { stands_max: OUTPUT_STALL_MAX, bytes_min: OUTPUT_STALL_BYTES_MIN };
+    /// Where nobody would be given anything soon.
+    pub(super) const LITTLE: Self = Self { stands_max: OUTPUT_OVER_STALL_MAX, bytes_min: 1 };
 }
 
 impl Untaken {
@@ -46,13 +60,12 @@ impl Untaken {
         (self.marked, self.marked_left, self.marked_at) = (self.bytes, self.bytes, now);
     }
 
-    /// Its peer has taken nothing for a while, or so little that it only pretends to. An ack or a heartbeat that nobody took is
-    /// not worth a connection.
-    pub(super) fn is_stalled(&self, now: Duration) -> bool {
-        let patience = OUTPUT_STALL_MAX + Duration::from_secs(1) * (self.marked / OUTPUT_BYTES_PER_S_MIN) as u32;
-        let stands = now.saturating_sub(self.moved_at) >= OUTPUT_STALL_MAX;
-        let crawls = now.saturating_sub(self.marked_at) >= patience;
-        self.bytes >= OUTPUT_STALL_BYTES_MIN && (stands || crawls)
+    /// Its peer has taken nothing for that long, or so little that it only pretends to.
+    pub(super) fn is_stalled(&self, now: Duration, patience: Patience) -> bool {
+        let crawls_max = OUTPUT_STALL_MAX + Duration::from_secs(1) * (self.marked / OUTPUT_BYTES_PER_S_MIN) as u32;
+        let stands = now.saturating_sub(self.moved_at) >= patience.stands_max;
+        let crawls = now.saturating_sub(self.marked_at) >= crawls_max;
+        self.bytes >= patience.bytes_min && (stands || crawls)
     }
 }
 
@@ -82,24 +95,25 @@ mod tests {
         let mut untaken = Untaken::default();
         let just_before = OUTPUT_STALL_MAX - Duration::from_millis(1);
         untaken.give(MIB, secs(100));
-        assert!(!untaken.is_stalled(secs(100) + just_before));
-        assert!(untaken.is_stalled(secs(100) + OUTPUT_STALL_MAX));
+        assert!(!untaken.is_stalled(secs(100) + just_before, Patience::USUAL));
+        assert!(untaken.is_stalled(secs(100) + OUTPUT_STALL_MAX, Patience::USUAL));
         assert_eq!(untaken.take(3 * MIB, secs(150)), MIB);
         untaken.give(MIB, secs(200));
-        assert!(!untaken.is_stalled(secs(200) + just_before), "it had nothing to take");
+        assert!(!untaken.is_stalled(secs(200) + just_before, Patience::USUAL), "it had nothing to take");
     }
 
     #[test]
     fn a_slow_link_is_not_stalled_and_one_that_crawls_is() {
-        assert!(!after_a_minute_of(OUTPUT_BYTES_PER_S_MIN, MIB).is_stalled(secs(60)));
-        assert!(after_a_minute_of(OUTPUT_BYTES_PER_S_MIN / 8, MIB).is_stalled(secs(60)));
-        assert!(after_a_minute_of(1, OUTPUT_STALL_BYTES_MIN).is_stalled(secs(60)));
+        assert!(!after_a_minute_of(OUTPUT_BYTES_PER_S_MIN, MIB).is_stalled(secs(60), Patience::USUAL));
+        assert!(after_a_minute_of(OUTPUT_BYTES_PER_S_MIN / 8, MIB).is_stalled(secs(60), Patience::USUAL));
+        assert!(after_a_minute_of(1, OUTPUT_STALL_BYTES_MIN).is_stalled(secs(60), Patience::USUAL));
     }
 
     #[test]
-    fn little_is_never_worth_a_connection() {
+    fn little_is_not_worth_a_connection_unless_very_many_let_it_wait() {
         let mut untaken = Untaken::default();
         untaken.give(OUTPUT_STALL_BYTES_MIN - 1, secs(0));
-        assert!(!untaken.is_stalled(secs(1000)));
+        assert!(!untaken.is_stalled(secs(1000), Patience::USUAL));
+        assert!(untaken.is_stalled(OUTPUT_OVER_STALL_MAX, Patience::LITTLE));
     }
 }

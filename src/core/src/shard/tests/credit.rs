@@ -6,8 +6,8 @@ use super::client::{MUCH, Said, batch, big_batch, connection, from_seq};
 use super::world::{Hold, World};
 use crate::event::{ConnectionId, Event};
 use crate::limits::{
-    CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_SHORT_EIGHTHS, OUTPUT_STALL_LOOK_PAUSE, OUTPUT_STALL_MAX, PUSH_BYTES_MIN,
-    READ_TURN_PUSHES_MAX,
+    CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_OVER_STALL_MAX, OUTPUT_SHORT_EIGHTHS, OUTPUT_STALL_LOOK_PAUSE,
+    OUTPUT_STALL_MAX, PUSH_BYTES_MIN, READ_TURN_PUSHES_MAX,
 };
 
 const OUTPUT_BYTES_MAX: u64 = 64 << 20;
@@ -113,20 +113,42 @@ fn s14_what_waits_for_sockets_is_shared_by_those_who_take_nothing() {
     stall(&mut w, 1, 40);
     let first = w.unsent(connection(1));
     assert!(first >= CONNECTION_OUTPUT_BYTES_MAX, "{first}: there is room enough");
-    stall(&mut w, 41, 300);
-    let (held, last) = (w.shard.counters().output_bytes, w.unsent(connection(340)));
+    stall(&mut w, 41, 80);
+    let (held, last) = (w.shard.counters().output_bytes, w.unsent(connection(120)));
     assert!((500_000..510_000).contains(&last), "one push: {last}");
-    assert!(held <= OUTPUT_BYTES_MAX + 340 * 500_200, "{held}");
-    // Beside them one that takes what it is given gets everything, one push at a time.
+    assert!(held > OUTPUT_BYTES_MAX && held <= OUTPUT_BYTES_MAX + 80 * 500_200, "{held}");
     let fast = connection(5000);
     w.open_read(fast, 1, "s", from_seq(0), MUCH);
+    assert_eq!(pushes_in_turn(&mut w, fast), 8, "beside them one that takes what it is given gets everything");
+}
+
+/// How many one that takes what it is given gets, one at a time.
+fn pushes_in_turn(w: &mut World, fast: ConnectionId) -> usize {
     let mut got = 0;
-    for _ in 0..8 {
+    for _ in 0..=8 {
         got += pushes(&w.heard(fast, 1));
         let bytes = w.unsent(fast);
         w.turn(vec![Event::OutputSent { connection: fast, bytes }]);
     }
-    assert_eq!(got + pushes(&w.heard(fast, 1)), 8);
+    got
+}
+
+#[test]
+fn s14_one_push_for_each_of_very_many_is_too_much_as_well() {
+    let mut w = half_megabytes(8);
+    stall(&mut w, 1, 250);
+    let held = w.shard.counters().output_bytes;
+    assert!((2 * OUTPUT_BYTES_MAX..2 * OUTPUT_BYTES_MAX + 600_000).contains(&held), "{held}");
+    let fast = connection(5000);
+    w.open_read(fast, 1, "s", from_seq(0), MUCH);
+    assert_eq!(pushes_in_turn(&mut w, fast), 0, "nobody is given more");
+    assert_eq!(w.shard.next_timeout().map(|at| at > w.now.monotonic), Some(true), "nor asked for in vain");
+    w.wait(OUTPUT_OVER_STALL_MAX + OUTPUT_STALL_LOOK_PAUSE);
+    let gone = closed(&mut w, 250);
+    assert!(!gone.is_empty() && gone.len() < 100, "those who hold most: {}", gone.len());
+    gone.into_iter().for_each(|c| w.close_connection(c));
+    assert_eq!(pushes_in_turn(&mut w, fast), 8);
+    assert!(w.shard.counters().output_bytes <= 2 * OUTPUT_BYTES_MAX + 600_000);
 }
 
 #[test]
@@ -141,12 +163,12 @@ fn s14_small_records_travel_in_small_pushes_where_little_may_wait() {
     assert!(w.unsent(fast) <= PUSH_BYTES_MIN + 4_000, "{}", w.unsent(fast));
 }
 
-/// While all of 61 to 360 take a byte now and then.
+/// While all of 11 to 110 take a byte now and then.
 fn first_closed(w: &mut World) -> Vec<ConnectionId> {
     loop {
-        (61..=360).for_each(|serial| take_a_byte(w, serial));
+        (11..=110).for_each(|serial| take_a_byte(w, serial));
         w.wait(OUTPUT_STALL_LOOK_PAUSE);
-        let gone = closed(w, 360);
+        let gone = closed(w, 110);
         if !gone.is_empty() {
             return gone;
         }
@@ -157,19 +179,19 @@ fn first_closed(w: &mut World) -> Vec<ConnectionId> {
 fn s14_those_who_take_nothing_go_where_little_more_may_wait() {
     let mut w = half_megabytes(4);
     // Half a megabyte and more for each.
-    stall(&mut w, 1, 60);
+    stall(&mut w, 1, 10);
     w.wait(2 * OUTPUT_STALL_MAX);
-    assert_eq!(closed(&mut w, 60), [], "there is room for them");
-    stall(&mut w, 61, 300);
+    assert_eq!(closed(&mut w, 10), [], "there is room for them");
+    stall(&mut w, 11, 100);
     assert!(w.shard.counters().output_bytes > OUTPUT_BYTES_SHORT);
     // These take something now and then, as every other does but the first.
     let gone = first_closed(&mut w);
-    assert_eq!(gone, (1..=60).map(connection).collect::<Vec<_>>());
+    assert_eq!(gone, (1..=10).map(connection).collect::<Vec<_>>());
     gone.into_iter().for_each(|c| w.close_connection(c));
     assert!(w.shard.counters().output_bytes > OUTPUT_BYTES_SHORT, "more have to go");
     // So little that their sockets could be said to take nothing.
     let gone = first_closed(&mut w);
-    assert!(gone.len() < 300, "{}", gone.len());
+    assert!(gone.len() < 100, "{}", gone.len());
     gone.into_iter().for_each(|c| w.close_connection(c));
     let left = w.shard.counters().output_bytes;
     assert!((OUTPUT_BYTES_SHORT - 2_000_000..=OUTPUT_BYTES_SHORT).contains(&left), "no more than need be: {left}");

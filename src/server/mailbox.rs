@@ -81,3 +81,51 @@ impl Mailbox {
         self.bell.sleeping.store(false, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use riverrun_core::event::ConnectionId;
+
+    use super::*;
+    use crate::server::mail::Flow;
+
+    fn mail() -> Mail {
+        Mail::Flow { from: 0, connection: ConnectionId(1), flow: Flow::Close }
+    }
+
+    /// Whether the owner, which waits for it, would be woken; it is awake then.
+    fn rings(mailbox: &Mailbox) -> bool {
+        let mut value = [0; 8];
+        let event = rustix::event::PollFd::new(&**mailbox.event(), rustix::event::PollFlags::IN);
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        let has_rung = rustix::event::poll(&mut [event], Some(&now)).expect("polled") == 1;
+        has_rung && rustix::io::read(&**mailbox.event(), &mut value).is_ok()
+    }
+
+    #[test]
+    fn with_mail_waiting_the_owner_does_not_sleep() {
+        let (postbox, mailbox) = mailbox().expect("descriptors");
+        for waiting in 1..4 {
+            (0..waiting).for_each(|_| postbox.post(mail()));
+            for _ in 0..waiting {
+                assert!(!mailbox.may_sleep(), "{waiting} were posted");
+                assert!(mailbox.take().is_some());
+            }
+            assert!(mailbox.may_sleep());
+            mailbox.awake();
+        }
+        assert!(!rings(&mailbox), "it was awake");
+    }
+
+    #[test]
+    fn mail_for_a_sleeping_owner_rings_once() {
+        let (postbox, mailbox) = mailbox().expect("descriptors");
+        for _ in 0..3 {
+            assert!(mailbox.may_sleep());
+            (0..3).for_each(|_| postbox.post(mail()));
+            assert!(rings(&mailbox), "it sleeps");
+            assert!(!rings(&mailbox), "once is enough");
+            while mailbox.take().is_some() {}
+        }
+    }
+}

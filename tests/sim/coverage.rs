@@ -11,6 +11,7 @@ pub enum Fault {
     WriteError,
     PutAnswerLost,
     PutRequestLost,
+    PutRequestLate,
     PutNotDone,
     PutConflict,
     PutHangs,
@@ -25,7 +26,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Kill,
         Self::PowerCut,
         Self::KillInRecovery,
@@ -33,6 +34,7 @@ impl Fault {
         Self::WriteError,
         Self::PutAnswerLost,
         Self::PutRequestLost,
+        Self::PutRequestLate,
         Self::PutNotDone,
         Self::PutConflict,
         Self::PutHangs,
@@ -78,6 +80,8 @@ pub const APPENDS_WAIT: &str = "appends wait for room";
 pub const CHUNK_FOUND: &str = "a chunk is found that its writer did not index";
 pub const CONDITION_FAILS: &str = "a condition is not met";
 pub const FOLLOWER_RESUMES: &str = "a follower resumes";
+pub const LATE_PUT_LOSES: &str = "a put is done late, in vain";
+pub const LATE_PUT_WINS: &str = "a put is done late";
 pub const PAGE_AS_STORED: &str = "a page is sent as it is stored";
 pub const READ_SESSION_FAILS: &str = "a read session ends with an error";
 pub const RECORDS_REPLAYED: &str = "records are replayed from a journal";
@@ -102,7 +106,8 @@ pub const REQUIRED: [&str; 10] = [
 ];
 
 /// In a run of many histories: it takes some to see these often enough.
-pub const REQUIRED_OF_MANY: [&str; 5] = [READ_SESSION_FAILS, RIVAL_PAUSED, STREAM_BEGINS_ANEW, TORN_TAIL, TRIM_SEEN];
+pub const REQUIRED_OF_MANY: [&str; 7] =
+    [LATE_PUT_LOSES, LATE_PUT_WINS, READ_SESSION_FAILS, RIVAL_PAUSED, STREAM_BEGINS_ANEW, TORN_TAIL, TRIM_SEEN];
 
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {

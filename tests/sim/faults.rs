@@ -42,6 +42,7 @@ fn armed_for_next(fault: Fault) -> Option<(Kind, Trouble)> {
     Some(match fault {
         Fault::PutAnswerLost => (is_put, Trouble::AnswerLost),
         Fault::PutRequestLost => (is_put, Trouble::RequestLost),
+        Fault::PutRequestLate => (is_put, Trouble::RequestLate),
         Fault::PutNotDone => (is_put, Trouble::NotDone),
         Fault::PutConflict => (is_put, Trouble::Conflict),
         Fault::PutHangs => (is_put, Trouble::Hang),
@@ -202,6 +203,7 @@ impl World {
         self.lasting.disk.crash(crash, &mut self.random);
         if crash == Crash::PowerCut && self.store_is_local {
             self.lasting.objects.cut_power();
+            self.lasting.store.forget_late_puts();
         }
     }
 
@@ -227,6 +229,7 @@ impl World {
             match self.random.random_range(0..40) {
                 0 => self.advance(passed).await,
                 1..4 => self.poll_rival().await,
+                4 => self.late_put(1.0),
                 _ => tokio::task::yield_now().await,
             }
         }

@@ -21,7 +21,7 @@ const LIES: [Trouble; 3] = [Trouble::WrongBytes, Trouble::Short, Trouble::Missin
 fn troubles(point: Point) -> Vec<Trouble> {
     let mut troubles = UNANSWERED.to_vec();
     match point {
-        Point::Put => troubles.extend([Trouble::NotDone, Trouble::NoSpace, Trouble::Conflict]),
+        Point::Put => troubles.extend([Trouble::RequestLate, Trouble::NotDone, Trouble::NoSpace, Trouble::Conflict]),
         Point::Get | Point::GetRange | Point::Size => troubles.extend(LIES),
         _ => {}
     }

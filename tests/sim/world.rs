@@ -21,7 +21,7 @@ use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::types::{BasinName, StreamName};
 
 use crate::client::{Client, Role};
-use crate::coverage::{APPENDS_WAIT, Coverage, Fault};
+use crate::coverage::{APPENDS_WAIT, Coverage, Fault, LATE_PUT_LOSES, LATE_PUT_WINS};
 use crate::node::{Done, Inbox, Node, Pending, Setup};
 use crate::outside::disk::{Crash, SimDisk};
 use crate::outside::points::{Point, Points, Trouble};
@@ -37,6 +37,8 @@ pub const STREAMS: usize = 3;
 pub const STANDARD_STREAM: usize = 2;
 /// Steps in which a stream begins to be deleted, of all.
 const RECREATE_SHARE: f64 = 0.0002;
+/// Of the steps while one waits: late enough for the process to have gone on, and early enough for some to be in its way.
+const LATE_PUT_SHARE: f64 = 0.002;
 const WALL_MS: u64 = 1_700_000_000_000;
 /// A client whose question is never answered asks no other.
 const STEPS_PER_OP_MAX: usize = 3000;
@@ -227,6 +229,7 @@ impl World {
         }
         self.node.take_calls();
         self.go_on_leaving();
+        self.late_put(LATE_PUT_SHARE);
         if self.recreates && !self.is_peace && self.random.random_bool(RECREATE_SHARE) {
             self.begin_to_recreate();
         }
@@ -240,6 +243,18 @@ impl World {
             93..96 => self.give_file(),
             _ => self.pass_time().await,
         }
+    }
+
+    /// The store does now what it was asked for a while ago.
+    pub fn late_put(&mut self, share: f64) {
+        let waiting = self.lasting.store.late_puts();
+        if waiting == 0 || !self.random.random_bool(share) {
+            return;
+        }
+        let is_new = self.lasting.store.do_late_put(self.random.random_range(0..waiting));
+        self.trace.add(|| format!("a late put: new {is_new}"));
+        self.coverage.sometimes(LATE_PUT_WINS, is_new);
+        self.coverage.sometimes(LATE_PUT_LOSES, !is_new);
     }
 
     fn client_acts(&mut self) {
@@ -407,7 +422,7 @@ impl Lasting {
         let points = Arc::new(Points::new(seed));
         let objects: Arc<ModelObjects> = Arc::default();
         Self {
-            store: Arc::new(SimStore { objects: objects.clone(), points: points.clone() }),
+            store: Arc::new(SimStore::new(objects.clone(), points.clone())),
             objects,
             rows: Arc::default(),
             disk: Arc::new(SimDisk::new(points.clone())),

@@ -80,17 +80,14 @@ impl Worker {
 
     pub(super) fn on_written(&mut self, number: u64, outcome: io::Result<usize>) {
         let Some(block) = self.journal.in_flight.get(&number) else { return };
-        match outcome {
-            Ok(written) if written != block.bytes => {
-                self.block_failed(number, format!("a journal write took {written} of {} bytes", block.bytes));
-            }
-            Ok(_) if self.shared.syncs_with_the_write() => self.block_durable(number),
+        match written_whole(outcome, block.bytes) {
+            Err(reason) => self.block_failed(number, reason),
+            Ok(()) if self.shared.syncs_with_the_write() => self.block_durable(number),
             // Only what was written whole is synced, through the descriptor that wrote it (reliability.md D8b, F8).
-            Ok(_) => {
+            Ok(()) => {
                 self.journal.syncs.on_written(number, block.id);
                 self.sync_next();
             }
-            Err(error) => self.block_failed(number, format!("a journal write failed: {error}")),
         }
     }
 
@@ -121,9 +118,30 @@ impl Worker {
     }
 }
 
+/// A write may take some of its bytes (write(2)): what is missing is not on the disk.
+fn written_whole(outcome: io::Result<usize>, bytes: usize) -> Result<(), String> {
+    match outcome {
+        Ok(written) if written == bytes => Ok(()),
+        Ok(written) => Err(format!("a journal write took {written} of {bytes} bytes")),
+        Err(error) => Err(format!("a journal write failed: {error}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Syncs;
+    use std::io;
+
+    use super::{Syncs, written_whole};
+
+    #[test]
+    fn a_journal_write_that_took_some_of_its_bytes_is_a_failure() {
+        assert_eq!(written_whole(Ok(8192), 8192), Ok(()));
+        for written in [0, 1, 4096, 8191] {
+            let reason = written_whole(Ok(written), 8192).expect_err("short");
+            assert!(reason.contains(&format!("{written} of 8192")), "{reason}");
+        }
+        assert!(written_whole(Err(io::ErrorKind::StorageFull.into()), 8192).is_err());
+    }
 
     #[test]
     fn f8_a_sync_vouches_only_for_what_was_written_before_it_began() {

@@ -21,6 +21,23 @@ const COPIED_BYTES_PER_LOOK_MAX: usize = 8 << 20;
 /// What waits copied, over all connections of a core.
 const COPIED_BYTES_MAX: usize = 64 << 20;
 
+/// What may be copied in one look.
+struct CopyRoom(usize);
+
+impl CopyRoom {
+    /// While so much waits copied.
+    fn beside(copied_bytes: usize) -> Self {
+        Self(COPIED_BYTES_MAX.saturating_sub(copied_bytes).min(COPIED_BYTES_PER_LOOK_MAX))
+    }
+
+    /// All of it or nothing: a connection with a part copied keeps what the rest lies in.
+    fn take(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.0;
+        self.0 -= if fits { bytes } else { 0 };
+        fits
+    }
+}
+
 impl Worker {
     pub(super) fn look_for_slow(&mut self) {
         let now = self.now.monotonic;
@@ -28,12 +45,11 @@ impl Worker {
             return;
         }
         let copied_bytes: usize = self.connections.values().map(|c| c.output.copied_bytes()).sum();
-        let mut room = COPIED_BYTES_MAX.saturating_sub(copied_bytes).min(COPIED_BYTES_PER_LOOK_MAX);
+        let mut room = CopyRoom::beside(copied_bytes);
         let mut waits = false;
         for connection in self.connections.values_mut().filter(|c| !c.output.is_empty()) {
             waits = true;
-            if connection.output.is_slow() && connection.output.bytes() <= room {
-                room -= connection.output.bytes();
+            if connection.output.is_slow() && room.take(connection.output.bytes()) {
                 connection.output.own();
                 give_up_references(&mut self.ring, connection);
             }
@@ -47,5 +63,32 @@ fn give_up_references(ring: &mut Ring, connection: &mut Connection) {
     if let Some(send) = in_flight.filter(|_| !connection.giving_up_send) {
         connection.giving_up_send = true;
         ring.cancel(send);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    /// Takes pieces of a mebibyte until there is no room.
+    fn taken(copied_bytes: usize) -> usize {
+        let mut room = CopyRoom::beside(copied_bytes);
+        (0..1000).take_while(|_| room.take(MIB)).count() * MIB
+    }
+
+    #[test]
+    fn d9_copies_are_limited_in_one_look_and_in_all() {
+        assert_eq!(taken(0), COPIED_BYTES_PER_LOOK_MAX);
+        assert_eq!(taken(COPIED_BYTES_MAX - 3 * MIB), 3 * MIB);
+        assert_eq!(taken(COPIED_BYTES_MAX), 0);
+        assert_eq!(taken(COPIED_BYTES_MAX + MIB), 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_room_for_what_does() {
+        let mut room = CopyRoom::beside(COPIED_BYTES_MAX - MIB);
+        assert!(!room.take(2 * MIB) && room.take(MIB) && !room.take(1));
     }
 }

@@ -46,6 +46,8 @@ pub enum Trouble {
     LateAnswer,
     /// Not done, and nobody can tell.
     RequestLost,
+    /// Nobody can tell, and it is done later: when whoever asked has asked again, or is gone.
+    RequestLate,
     /// Not done, plainly: 503, 429.
     NotDone,
     /// S3's 409 (F35).

@@ -2,7 +2,7 @@
 //! two leaves one that a power cut takes back, unless somebody who found it made it durable.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -19,9 +19,33 @@ use super::points::{HANG, Point, Points, Trouble};
 pub struct SimStore {
     pub objects: Arc<ModelObjects>,
     pub points: Arc<Points>,
+    /// Puts that nobody waits for any more, and which will be done all the same.
+    late: Mutex<Vec<(String, Vec<Bytes>)>>,
 }
 
 impl SimStore {
+    pub fn new(objects: Arc<ModelObjects>, points: Arc<Points>) -> Self {
+        Self { objects, points, late: Mutex::default() }
+    }
+
+    pub fn late_puts(&self) -> usize {
+        self.late.lock().expect("no panic while held").len()
+    }
+
+    pub fn forget_late_puts(&self) {
+        self.late.lock().expect("no panic while held").clear();
+    }
+
+    /// One of them is done. `true`: the name was free.
+    pub fn do_late_put(&self, at: usize) -> bool {
+        let (name, parts) = self.late.lock().expect("no panic while held").swap_remove(at);
+        let is_new = self.objects.object(&name).is_none();
+        if is_new {
+            self.objects.plant(&name, parts.concat().into());
+        }
+        is_new
+    }
+
     /// Before anything is done.
     async fn begin(&self, point: Point) -> Option<Trouble> {
         yield_now().await;
@@ -100,6 +124,10 @@ impl Objects for SimStore {
                         self.objects.set_durable(name, false);
                     }
                     PutOutcome::Ambiguous("the answer is lost".to_owned())
+                }
+                Some(Trouble::RequestLate) => {
+                    self.late.lock().expect("no panic while held").push((name.to_owned(), parts));
+                    PutOutcome::Ambiguous("no answer in time".to_owned())
                 }
                 Some(Trouble::Conflict) => PutOutcome::Conflict,
                 Some(trouble @ (Trouble::NotDone | Trouble::NoSpace)) => PutOutcome::NotDone(format!("{trouble:?}")),

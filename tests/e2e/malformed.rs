@@ -33,6 +33,8 @@ const NO_ANSWER: Duration = Duration::from_secs(120);
 const INPUTS_PER_APPEND: u64 = 500;
 /// What the server may have grown by, warmed up, besides slabs with records in them.
 const GROWTH_BYTES_MAX: u64 = 16 << 20;
+/// The size is looked at behind each.
+const PARTS: u64 = 5;
 /// Read sessions that were opened by accident may push.
 const READ_BYTES: usize = 64 << 10;
 
@@ -379,8 +381,14 @@ fn s15_malformed_inputs_get_an_answer_or_a_close() {
         let client = scope.spawn(move || healthy(addr, progressed));
         attack(addr, !seed, inputs.div_ceil(2), is_request, &progress);
         let before = resident_bytes(&server);
-        attack(addr, seed, inputs / 2, leaves_nothing, &progress);
-        let grown = resident_bytes(&server).saturating_sub(before);
+        // A leak grows with each part, a cache until it is full.
+        let part = |n| {
+            attack(addr, seed.wrapping_add(n), inputs / 2 / PARTS, leaves_nothing, &progress);
+            resident_bytes(&server).saturating_sub(before)
+        };
+        let parts: Vec<u64> = (0..PARTS).map(part).collect();
+        println!("grew to {:?} MiB", parts.iter().map(|bytes| bytes >> 20).collect::<Vec<_>>());
+        let grown = parts[parts.len() - 1];
         drop(progress);
         (grown, client.join().expect("a healthy client is served"))
     });

@@ -125,7 +125,9 @@ pub enum Event<'a> {
         id: u64,
         request: ShardRequest<'a>,
     },
-    /// The connection's socket took this many bytes of frame (heads and parts) that `Reply`, `Push` and `Fail` gave it.
+    /// The connection's socket took this many bytes of frame (heads and parts) that `Reply`, `Push` and `Fail` gave it. A driver may
+    /// keep the last byte to itself until the socket has room for more: while one is untaken and memory for output is short
+    /// (`Shard::is_output_short`), nothing more is given.
     OutputSent {
         connection: ConnectionId,
         bytes: u64,

@@ -105,6 +105,9 @@ pub const OUTPUT_STALL_MAX: Duration = Duration::from_secs(20);
 /// And where more waits than this part of what may (those who have taken everything are given one push all the same), in eighths.
 pub const OUTPUT_OVER_EIGHTHS: u64 = 12;
 pub const OUTPUT_OVER_STALL_MAX: Duration = Duration::from_secs(2);
+/// What has to wait then. (20,000 connections of less hold 5 MB. One that waits for room in its socket holds a byte: closing all of those
+/// would free nothing.)
+pub const OUTPUT_OVER_STALL_BYTES_MIN: u64 = 256;
 /// Where so much waits nobody is given a push. Those who take theirs need it to be below for a moment only.
 pub const OUTPUT_FULL_EIGHTHS: u64 = 16;
 /// And how slowly it may take it.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::limits::{OUTPUT_BYTES_PER_S_MIN, OUTPUT_OVER_STALL_MAX, OUTPUT_STALL_BYTES_MIN, OUTPUT_STALL_MAX};
+use crate::limits::{
+    OUTPUT_BYTES_PER_S_MIN, OUTPUT_OVER_STALL_BYTES_MIN, OUTPUT_OVER_STALL_MAX, OUTPUT_STALL_BYTES_MIN,
+    OUTPUT_STALL_MAX,
+};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Untaken {
@@ -27,7 +30,7 @@ impl Patience {
     /// An ack or a heartbeat that nobody took is not worth a connection.
     pub(super) const USUAL: Self = Self { stands_max: OUTPUT_STALL_MAX, bytes_min: OUTPUT_STALL_BYTES_MIN };
     /// Where nobody would be given anything soon.
-    pub(super) const LITTLE: Self = Self { stands_max: OUTPUT_OVER_STALL_MAX, bytes_min: 1 };
+    pub(super) const LITTLE: Self = Self { stands_max: OUTPUT_OVER_STALL_MAX, bytes_min: OUTPUT_OVER_STALL_BYTES_MIN };
 }
 
 impl Untaken {
@@ -115,5 +118,8 @@ mod tests {
         untaken.give(OUTPUT_STALL_BYTES_MIN - 1, secs(0));
         assert!(!untaken.is_stalled(secs(1000), Patience::USUAL));
         assert!(untaken.is_stalled(OUTPUT_OVER_STALL_MAX, Patience::LITTLE));
+        let mut withheld = Untaken::default();
+        withheld.give(1, secs(0));
+        assert!(!withheld.is_stalled(secs(1000), Patience::LITTLE), "closing it frees nothing");
     }
 }

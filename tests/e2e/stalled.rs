@@ -128,6 +128,12 @@ fn stall(server: &Server, n: u64, history_records: u64, random: &mut Random) -> 
     raw.into_socket()
 }
 
+/// Readers have been given what their sockets take, and stand. What they get until then takes a core's time, like any reader's.
+fn until_nothing_is_pushed(server: &Server) {
+    let mut pushes = None;
+    until("they have stalled", || pushes.replace(counter(server, "pushes")) == Some(counter(server, "pushes")));
+}
+
 /// The kernel's buffers of all TCP sockets of this machine, which are in no process's resident size.
 fn socket_bytes() -> u64 {
     let stat = std::fs::read_to_string("/proc/net/sockstat").expect("/proc");
@@ -159,6 +165,7 @@ fn s14_readers_that_take_nothing_cost_little_and_stall_nobody() {
         alone.push(runtime.block_on(healthy.work(work_batches)));
         let history_records = history_batches * BATCH_RECORDS;
         let stalled: Vec<TcpStream> = (0..readers).map(|n| stall(&server, n, history_records, &mut random)).collect();
+        until_nothing_is_pushed(&server);
         beside.push(runtime.block_on(healthy.work(work_batches)));
         runtime.block_on(read_all(&client, "history-0", history_records));
         println!(

@@ -42,6 +42,9 @@ const TWICE: u64 = 5;
 const THREADS: usize = 2;
 /// So many runs have to reach nearly everything.
 const JUDGED_RUNS: u64 = 100;
+/// In all histories of a run of the gate: about 38 in each, and a hundred in some.
+const GATE_OPERATIONS: u64 = 800 * 4000;
+const POWER_CUTS_MIN: u64 = 20_000;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
@@ -126,6 +129,9 @@ impl Sum {
             assert_eq!(self.coverage.never(&REQUIRED_OF_MANY), [""; 0], "never in {runs} runs");
             assert_eq!(self.coverage.in_vain(), [""; 0], "never in {runs} runs");
             assert!(hit * 10 >= all * 9, "S4: nine of ten cells at least");
+        }
+        if runs * ops() as u64 >= GATE_OPERATIONS {
+            assert!(self.power_cuts >= POWER_CUTS_MIN, "S8: {} power cuts of {POWER_CUTS_MIN}", self.power_cuts);
         }
     }
 }

@@ -80,11 +80,12 @@ pub const CONNECTION_OUTPUT_BYTES_MAX: u64 = 1 << 20;
 pub const OUTPUT_SHARE: u64 = 64;
 /// Pushes are not made smaller than this where little may wait, unless a batch is.
 pub const PUSH_BYTES_MIN: u64 = 16 << 10;
-/// What slabs may hold besides this many times the records that are in them, before records that stay for readers are let go.
+/// What slabs may hold for each byte of the records that are in them.
+pub const SLAB_BYTES_PER_RECORD_BYTE_MAX: u64 = 2;
+/// And what besides, before records that stay for readers are let go.
 pub const SCATTERED_BYTES_MAX: u64 = 64 << 20;
 /// Where that did not help, slabs may grow this much more before it is done again.
 pub const SCATTERED_GROWTH_BYTES_MAX: u64 = 16 << 20;
-pub const SLAB_BYTES_PER_RECORD_BYTE_MAX: u64 = 2;
 /// A connection that lets this much output wait takes no answers: no more requests are read from it until it does.
 pub const CONNECTION_OUTPUT_BYTES_STOP: u64 = 4 << 20;
 

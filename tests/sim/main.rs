@@ -174,3 +174,25 @@ fn somebody_appends_in_every_world() {
         assert!(clients.iter().any(|client| client::Role::APPENDING.contains(&client.role)), "seed {seed}");
     }
 }
+
+/// Seed 10864789879530939823 armed nothing but puts that hang and a clock that jumps: each attempt met the next of them, and the
+/// clients waited for room in the journal for ever. A swarm of one, and often, is the hardest for that.
+#[test]
+fn a_fault_alone_leaves_something_to_be_done() {
+    let seed = first_seed();
+    let runs: Vec<(coverage::Fault, u64)> =
+        coverage::Fault::ALL.into_iter().flat_map(|fault| (0..3).map(move |n| (fault, seed.wrapping_add(n)))).collect();
+    let failed: Vec<String> = in_parallel(&runs, |&(fault, seed)| {
+        let alone = async move {
+            let mut world = World::new(seed).await;
+            (world.armed, world.fault_share) = (vec![fault], 0.004);
+            world.run(300).await
+        };
+        run_on_this_thread(alone).err().map(|why| format!("{fault:?} alone, seed {seed}: {why}"))
+    })
+    .into_iter()
+    .flatten()
+    .collect();
+    let again = format!("RIVERRUN_SIM_SEED={seed} cargo test --test sim a_fault_alone");
+    assert!(failed.is_empty(), "{}\n  {again}", failed.join("\n"));
+}

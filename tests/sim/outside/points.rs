@@ -1,6 +1,7 @@
 //! Where a process meets what lies outside, and what may happen there: at the k-th point of a run, at the next one of a kind, or
 //! at a share of all of a kind.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -9,6 +10,10 @@ use rand::{RngExt, SeedableRng};
 
 /// Longer than any of the broker's deadlines for one attempt.
 pub const HANG: Duration = Duration::from_secs(40);
+
+/// Of those armed for the next call of a kind, until one call has what it wants. In a run whose faults are nothing but puts that hang,
+/// the next is armed while the last still hangs: a store that never takes anything, and appends that wait for it for ever.
+const IN_A_ROW_MAX: u32 = 3;
 
 /// A call to the outside.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -75,6 +80,7 @@ enum When {
 struct State {
     passed: u64,
     armed: Vec<(When, Trouble)>,
+    in_a_row: BTreeMap<Point, u32>,
     struck: Vec<(Point, Trouble)>,
     is_killed: bool,
     is_suspended: bool,
@@ -90,6 +96,7 @@ impl Points {
         Self(Mutex::new(State {
             passed: 0,
             armed: Vec::new(),
+            in_a_row: BTreeMap::new(),
             struck: Vec::new(),
             is_killed: false,
             is_suspended: false,
@@ -104,15 +111,16 @@ impl Points {
     /// What happens at this point, if anything does.
     pub fn pass(&self, point: Point) -> Option<Trouble> {
         let mut state = self.state();
-        let State { passed, armed, struck, is_killed, is_suspended, random } = &mut *state;
+        let State { passed, armed, in_a_row, struck, is_killed, is_suspended, random } = &mut *state;
         let at = *passed;
         *passed += 1;
         if *is_suspended {
             return None;
         }
+        let before = in_a_row.remove(&point).unwrap_or_default();
         let hit = armed.iter_mut().position(|(when, _)| match when {
             When::At(n) => *n == at,
-            When::Next(holds, left) => holds(point) && *left > 0,
+            When::Next(holds, left) => holds(point) && *left > 0 && before < IN_A_ROW_MAX,
             When::Share(of, share) => *of == point && random.random_bool(*share),
         })?;
         let (when, trouble) = &mut armed[hit];
@@ -120,6 +128,7 @@ impl Points {
         let is_over = match when {
             When::At(_) => true,
             When::Next(_, left) => {
+                in_a_row.insert(point, before + 1);
                 *left -= 1;
                 *left == 0
             }

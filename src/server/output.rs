@@ -135,6 +135,16 @@ impl Output {
         }
     }
 
+    /// What lies in memory that it shares: of what waits, and all of a send in flight if any of that does.
+    pub fn referenced_bytes(&self) -> usize {
+        let (own, shared) = self.parts.iter().fold((self.heads.len(), 0), |(own, shared), part| match part.is_own {
+            true => (own + part.bytes.len(), shared),
+            false => (own, shared + part.bytes.len()),
+        });
+        let in_flight = self.bytes - own - shared;
+        shared + if self.sends_own { 0 } else { in_flight }
+    }
+
     /// At most so much of what waits is memory of its own because it was copied.
     pub fn copied_bytes(&self) -> usize {
         self.copied_bytes.min(self.bytes)
@@ -269,7 +279,9 @@ mod tests {
         assert!(second.is_unique() && !first.is_unique(), "the kernel reads from what is in flight");
         output.sent(in_flight, 1, |_, _| {});
         assert!(output.sends_references());
+        assert_eq!(output.referenced_bytes(), first.len() - 1);
         output.own();
+        assert_eq!(output.referenced_bytes(), 0);
         assert!(first.is_unique());
         assert_eq!(output.copied_bytes(), first.len() - 1 + second.len());
         assert_eq!(flat(&output.take()), [&first[1..], &second[..]].concat());

@@ -141,12 +141,19 @@ impl Ring {
     }
 
     /// Writes the buffers at `offset`. With `dsync` the completion means durable (`RWF_DSYNC`).
+    ///
+    /// Done by one of the kernel's workers from the start (`IOSQE_ASYNC`). What is submitted is tried at once otherwise, on this thread,
+    /// and that attempt is not without waiting: where a file's time of change is a clock tick old it is updated first, and ext4 waits
+    /// for that until its own journal's commit is over (`do_get_write_access` below `file_update_time`, kernel 6.18, whatever
+    /// `IOCB_NOWAIT` says). Any fsync on the file system is such a commit; on a disk that hung in one, a core answered nobody, not
+    /// even a ping (reliability.md F7).
     pub fn write(&mut self, tag: u64, file: &Arc<File>, offset: u64, buffers: Vec<Bytes>, dsync: bool) {
         let iovecs = Iovecs::new(&buffers);
         let sqe = opcode::Writev::new(Fd(file.as_raw_fd()), iovecs.as_ptr(), iovecs.len() as u32)
             .offset(offset)
             .rw_flags(if dsync { libc::RWF_DSYNC } else { 0 })
-            .build();
+            .build()
+            .flags(squeue::Flags::ASYNC);
         self.push(tag, Operation::Write { _file: file.clone(), _buffers: buffers, _iovecs: iovecs }, sqe);
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::server::connection::Connection;
+use crate::server::output::Output;
 use crate::uring::Ring;
 
 /// How often it is looked for them. Long for a socket that is read from, short for what is received meanwhile.
@@ -49,13 +50,18 @@ impl Worker {
         let mut waits = false;
         for connection in self.connections.values_mut().filter(|c| !c.output.is_empty()) {
             waits = true;
-            if connection.output.is_slow() && room.take(connection.output.bytes()) {
+            if is_to_be_copied(&mut connection.output, &mut room) {
                 connection.output.own();
                 give_up_references(&mut self.ring, connection);
             }
         }
         self.look_at_output_at = waits.then_some(now + LOOK_PAUSE);
     }
+}
+
+/// What is its own already takes no room: otherwise the first few that stand would use it up at each look.
+fn is_to_be_copied(output: &mut Output, room: &mut CopyRoom) -> bool {
+    output.is_slow() && output.referenced_bytes() > 0 && room.take(output.referenced_bytes())
 }
 
 fn give_up_references(ring: &mut Ring, connection: &mut Connection) {
@@ -68,6 +74,8 @@ fn give_up_references(ring: &mut Ring, connection: &mut Connection) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     const MIB: usize = 1 << 20;
@@ -84,6 +92,24 @@ mod tests {
         assert_eq!(taken(COPIED_BYTES_MAX - 3 * MIB), 3 * MIB);
         assert_eq!(taken(COPIED_BYTES_MAX), 0);
         assert_eq!(taken(COPIED_BYTES_MAX + MIB), 0);
+    }
+
+    fn standing() -> Output {
+        let mut output = Output::default();
+        output.frame(Some(0), &[Bytes::from(vec![1; MIB])], |_| {});
+        assert!(!output.is_slow(), "it has just come");
+        output
+    }
+
+    #[test]
+    fn d9_each_look_copies_others_until_all_are_their_own() {
+        let mut outputs: Vec<Output> = (0..20).map(|_| standing()).collect();
+        let mut look = || {
+            let mut room = CopyRoom::beside(outputs.iter().map(Output::copied_bytes).sum());
+            outputs.iter_mut().filter(|output| is_to_be_copied(output, &mut room)).map(Output::own).count()
+        };
+        let each = COPIED_BYTES_PER_LOOK_MAX / MIB;
+        assert_eq!([look(), look(), look(), look()], [each, each, 20 - 2 * each, 0]);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::limits::{
     OUTPUT_STALL_MAX,
 };
 
+/// A driver may keep so much to itself until the socket has room again: all is taken, and how long ago says nothing.
+const WITHHELD_BYTES: u64 = 1;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Untaken {
     bytes: u64,
@@ -39,9 +42,9 @@ impl Untaken {
     }
 
     pub(super) fn give(&mut self, bytes: u64, now: Duration) {
-        let was_empty = self.bytes == 0;
+        let was_taken = self.bytes <= WITHHELD_BYTES;
         self.bytes += bytes;
-        if was_empty {
+        if was_taken {
             self.moved_at = now;
             self.mark(now);
         }
@@ -121,5 +124,8 @@ mod tests {
         let mut withheld = Untaken::default();
         withheld.give(1, secs(0));
         assert!(!withheld.is_stalled(secs(1000), Patience::LITTLE), "closing it frees nothing");
+        withheld.give(MIB, secs(1000));
+        assert!(!withheld.is_stalled(secs(1000), Patience::LITTLE), "it was not offered that yet");
+        assert!(withheld.is_stalled(secs(1000) + OUTPUT_OVER_STALL_MAX, Patience::LITTLE));
     }
 }

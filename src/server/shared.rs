@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 
 use riverrun_core::shard::ShardCounters;
@@ -61,6 +61,7 @@ struct Published {
     counters: Mutex<(ShardCounters, RingCounters, usize)>,
     received_copied_bytes: AtomicU64,
     connections_moved: AtomicU64,
+    is_output_short: AtomicBool,
     stages: SharedStages,
 }
 
@@ -123,6 +124,15 @@ impl Shared {
 
     pub fn count_moved(&self, shard: u16) {
         self.shards[usize::from(shard)].connections_moved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A shard's memory for output, as of its last turn: of interest to the cores that its connections live on.
+    pub fn note_output(&self, shard: u16, is_short: bool) {
+        self.shards[usize::from(shard)].is_output_short.store(is_short, Ordering::Relaxed);
+    }
+
+    pub fn is_output_short(&self, shard: u16) -> bool {
+        self.shards[usize::from(shard)].is_output_short.load(Ordering::Relaxed)
     }
 
     pub fn publish(&self, shard: u16, counters: &ShardCounters, ring: RingCounters, connections: usize) {

@@ -169,6 +169,7 @@ impl Worker {
             self.take_mail();
             self.reach_timeouts();
             self.shard.flush(self.now, &mut self.actions);
+            self.shared.note_output(self.index, self.shard.is_output_short());
             self.carry_out_all();
             self.report_handled();
             self.publish_counters();

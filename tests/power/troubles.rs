@@ -1,7 +1,8 @@
 //! Disks that hang, and disks that are gone (reliability.md F6, F7): under the real broker, under load.
 
+use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -85,12 +86,59 @@ fn for_a_while(time: Duration) {
     std::thread::sleep(time);
 }
 
+/// Another user of the disk, who syncs new files all the time: the file system's own journal is nearly always being committed.
+/// Whatever waits for that hangs with it.
+struct Committer {
+    ends: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<std::io::Result<()>>,
+}
+
+impl Committer {
+    fn begin(folder: &std::path::Path) -> Self {
+        let (path, ends) = (folder.join("another-user"), Arc::new(AtomicBool::new(false)));
+        let asked = ends.clone();
+        let thread = std::thread::spawn(move || {
+            while !asked.load(Ordering::SeqCst) {
+                let mut file = std::fs::File::create(&path)?;
+                file.write_all(&[1; 5000])?;
+                file.sync_all()?;
+            }
+            Ok(())
+        });
+        Self { ends, thread }
+    }
+
+    fn end(self) {
+        self.ends.store(true, Ordering::SeqCst);
+        self.thread.join().expect("no panic").expect("the disk takes what it is given");
+    }
+}
+
+/// Threads of the broker's cores that the kernel does not let go on, with where they are. Once while such a disk hung both cores
+/// waited in the submission of a journal write, for the file's time of change.
+fn waiting_cores(server: &Server) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it runs");
+    let of = |task: &std::path::Path, what: &str| std::fs::read_to_string(task.join(what)).unwrap_or_default();
+    let tasks = tasks.map(|task| task.expect("listed").path());
+    let is_waiting = |task: &std::path::PathBuf| {
+        of(task, "comm").starts_with("shard-") && of(task, "status").lines().any(|line| line.starts_with("State:\tD"))
+    };
+    tasks.filter(is_waiting).map(|task| of(&task, "stack")).collect()
+}
+
 /// F7: nothing is acknowledged that is not durable, nothing else waits, and it goes on when the disk does.
 pub fn hang(runtime: &Runtime, folder: &std::path::Path) {
     let load = Load::begin(runtime, folder, "hung");
+    let committer = Committer::begin(load.disk.data().parent().expect("a folder on the disk"));
+    load.await_acks(ENOUGH);
     load.disk.hang();
     for_a_while(SETTLED);
     let before = load.acks();
+    let waiting = waiting_cores(&load.server);
+    if !waiting.is_empty() {
+        load.disk.go_on();
+        panic!("cores wait for the disk: {waiting:?}");
+    }
     load.server.ok(&["ping", "-c", "1"]);
     for_a_while(HUNG);
     assert_eq!(load.acks(), before, "acknowledged while the disk hung");
@@ -99,6 +147,7 @@ pub fn hang(runtime: &Runtime, folder: &std::path::Path) {
     let resumed = Instant::now();
     load.await_acks(ENOUGH);
     let resumed = resumed.elapsed();
+    committer.end();
     load.server.kill();
     let next = ended(runtime, load.producers);
     load.disk.finish();

@@ -88,6 +88,10 @@ pub const SCATTERED_BYTES_MAX: u64 = 64 << 20;
 pub const SCATTERED_GROWTH_BYTES_MAX: u64 = 16 << 20;
 /// A connection that lets this much output wait takes no answers: no more requests are read from it until it does.
 pub const CONNECTION_OUTPUT_BYTES_STOP: u64 = 4 << 20;
+/// Where less is free, answers may wait in proportion to what a connection's share of it is (all of the above where it may have a
+/// [`CONNECTION_OUTPUT_BYTES_MAX`]), and so much in any case.
+pub const ANSWER_BYTES_PER_SHARE_BYTE: u64 = CONNECTION_OUTPUT_BYTES_STOP / CONNECTION_OUTPUT_BYTES_MAX;
+pub const ANSWER_BYTES_MIN: u64 = 64 << 10;
 
 // ---- reads ----
 

@@ -127,8 +127,9 @@ impl Worker {
         connection
             .output
             .note_sent(self.now.monotonic, |stage, elapsed, count| self.stages.note(stage, elapsed, count));
-        if self.shard.is_output_short() {
-            withhold_last_byte(&mut self.ring, connection, &mut reports);
+        let short = |&(shard, _): &(u16, u64)| self.shared.is_output_short(shard);
+        if let Some(last) = reports.iter().rposition(short).filter(|_| connection.output.is_empty()) {
+            withhold_a_byte(&mut self.ring, connection, &mut reports[last]);
         }
         reports.into_iter().for_each(|(shard, bytes)| self.report_sent(shard, id, bytes));
         self.after_send(id);
@@ -205,9 +206,8 @@ impl Worker {
 }
 
 /// Where memory for output is short, a connection that has taken everything is given one push all the same, which waits if its socket
-/// has no room: for each of thousands that take nothing. So the shard hears of the last byte when there is room.
-fn withhold_last_byte(ring: &mut Ring, connection: &mut Connection, reports: &mut [(u16, u64)]) {
-    let Some((shard, bytes)) = reports.last_mut().filter(|_| connection.output.is_empty()) else { return };
+/// has no room: for each of thousands that take nothing. So the shard that is short hears of the last byte when there is room.
+fn withhold_a_byte(ring: &mut Ring, connection: &mut Connection, (shard, bytes): &mut (u16, u64)) {
     if connection.withheld_from.is_none() {
         connection.withheld_from = Some(*shard);
         *bytes -= 1;

@@ -11,7 +11,10 @@ use super::reader::ReaderKey;
 use super::slab::{Key, Slab};
 use super::untaken::Untaken;
 use crate::event::ConnectionId;
-use crate::limits::{CONNECTION_OUTPUT_BYTES_STOP, CONNECTION_WAITING_BYTES_STOP, DEAD_SESSIONS_MAX};
+use crate::limits::{
+    ANSWER_BYTES_MIN, ANSWER_BYTES_PER_SHARE_BYTE, CONNECTION_OUTPUT_BYTES_STOP, CONNECTION_WAITING_BYTES_STOP,
+    DEAD_SESSIONS_MAX,
+};
 
 pub(super) type ConnectionKey = Key<Connection>;
 
@@ -124,11 +127,15 @@ impl Connection {
     }
 
     /// Whether its socket should be left unread. While it is, a little room does not open it again: it takes no waiting appends
-    /// at all, and half of the output.
-    pub(super) fn wants_stop(&self) -> bool {
-        let output_max = if self.stopped { CONNECTION_OUTPUT_BYTES_STOP / 2 } else { CONNECTION_OUTPUT_BYTES_STOP };
-        let bytes_max = if self.stopped { CONNECTION_WAITING_BYTES_STOP / 2 } else { CONNECTION_WAITING_BYTES_STOP };
-        self.waiting_appends > 0 || self.waiting_bytes > bytes_max || self.output.bytes() > output_max
+    /// at all, and half of the output. Where output is short (`share` as in [`Self::has_output_room`]) a few dozen clients that ask
+    /// and take the answers slowly would leave nothing for anybody's pushes otherwise.
+    pub(super) fn wants_stop(&self, share: u64) -> bool {
+        let part = if self.stopped { 2 } else { 1 };
+        let answers_max = (share * ANSWER_BYTES_PER_SHARE_BYTE).clamp(ANSWER_BYTES_MIN, CONNECTION_OUTPUT_BYTES_STOP);
+        self.waiting_appends > 0
+            || self.waiting_bytes > CONNECTION_WAITING_BYTES_STOP / part
+            || self.output.bytes() > CONNECTION_OUTPUT_BYTES_STOP / part as u64
+            || self.output.answers() > answers_max / part as u64
     }
 }
 

@@ -15,10 +15,11 @@ impl Shard {
     }
 
     pub(super) fn decide_flow(&mut self, turn: &mut Turn<'_>) {
+        let share = self.output_share();
         for key in std::mem::take(&mut self.flow_noted) {
             let Some(connection) = self.connections.get_mut(key) else { continue };
             connection.flow_noted = false;
-            let wants_stop = connection.wants_stop();
+            let wants_stop = connection.wants_stop(share);
             if wants_stop == std::mem::replace(&mut connection.stopped, wants_stop) {
                 continue;
             }

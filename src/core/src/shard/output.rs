@@ -9,6 +9,7 @@ use riverrun_protocol::response::{AppendAck, Push, ReadBatches, Response};
 use riverrun_protocol::types::{Level, Position};
 
 use super::connection::ConnectionKey;
+use super::untaken::Untaken;
 use super::{Shard, Turn};
 use crate::action::Action;
 use crate::event::ConnectionId;
@@ -72,11 +73,13 @@ fn written(write: impl FnOnce(&mut BytesMut)) -> u64 {
     out.len() as u64
 }
 
+type Give = fn(&mut Untaken, u64, Duration);
+
 impl Shard {
     /// Answers; nobody is there to be answered once the connection is closed.
     pub(super) fn reply(&mut self, turn: &mut Turn<'_>, connection: ConnectionKey, id: u64, response: Response) {
         let bytes = self.frame_bytes.of_response(&response);
-        if let Some(connection) = self.count_output(connection, bytes) {
+        if let Some(connection) = self.count_output(connection, bytes, Untaken::give_answer) {
             turn.actions.push(Action::Reply { connection, id, response });
         }
     }
@@ -91,22 +94,23 @@ impl Shard {
         stable_at: Option<Duration>,
     ) {
         let bytes = self.frame_bytes.of_push(&push);
-        if let Some(connection) = self.count_output(connection, bytes) {
+        if let Some(connection) = self.count_output(connection, bytes, Untaken::give) {
             turn.actions.push(Action::Push { connection, id, push, stable_at });
         }
     }
 
     pub(super) fn fail(&mut self, turn: &mut Turn<'_>, connection: ConnectionKey, id: u64, error: ErrorFrame) {
         let bytes = written(|out| error.write(id, out));
-        if let Some(connection) = self.count_output(connection, bytes) {
+        if let Some(connection) = self.count_output(connection, bytes, Untaken::give_answer) {
             turn.actions.push(Action::Fail { connection, id, error });
         }
     }
 
-    /// What a connection may let wait now before it is pushed more.
+    /// What a connection may let wait now before it is pushed more. Nothing where that is less than a push: its last byte may be one
+    /// that is kept back until there is room (`docs/PROTOCOL.md`), and each of very many would be given a push more.
     pub(super) fn output_share(&self) -> u64 {
         let free = self.config.output_bytes_max.saturating_sub(self.output_bytes);
-        (free / OUTPUT_SHARE).min(CONNECTION_OUTPUT_BYTES_MAX)
+        Some(free / OUTPUT_SHARE).filter(|share| *share >= PUSH_BYTES_MIN).unwrap_or(0).min(CONNECTION_OUTPUT_BYTES_MAX)
     }
 
     /// Whether so little is free that only one push at a time may wait, or none.
@@ -129,12 +133,13 @@ impl Shard {
         self.output_share().clamp(PUSH_BYTES_MIN, BATCH_METERED_BYTES_MAX)
     }
 
-    fn count_output(&mut self, key: ConnectionKey, bytes: u64) -> Option<ConnectionId> {
+    fn count_output(&mut self, key: ConnectionKey, bytes: u64, give: Give) -> Option<ConnectionId> {
+        let share = self.output_share();
         let connection = self.connections.get_mut(key)?;
-        connection.output.give(bytes, self.now);
+        give(&mut connection.output, bytes, self.now);
         self.output_bytes += bytes;
         let id = connection.id;
-        if connection.wants_stop() != connection.stopped {
+        if connection.wants_stop(share) != connection.stopped {
             self.note_flow(key);
         }
         Some(id)

@@ -13,6 +13,8 @@ const WITHHELD_BYTES: u64 = 1;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Untaken {
     bytes: u64,
+    /// Answers among what was given since all was taken.
+    answers: u64,
     /// When the socket last took some of it, or had taken all of it and was given more.
     moved_at: Duration,
     /// What was there at some moment, and how much of that still is. One such mark at a time says how old the oldest byte is, to
@@ -41,11 +43,22 @@ impl Untaken {
         self.bytes
     }
 
+    /// At most so much of it is answers.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.min(self.bytes)
+    }
+
+    pub(super) fn give_answer(&mut self, bytes: u64, now: Duration) {
+        self.give(bytes, now);
+        self.answers += bytes;
+    }
+
     pub(super) fn give(&mut self, bytes: u64, now: Duration) {
         let was_taken = self.bytes <= WITHHELD_BYTES;
         self.bytes += bytes;
         if was_taken {
             self.moved_at = now;
+            self.answers = 0;
             self.mark(now);
         }
     }

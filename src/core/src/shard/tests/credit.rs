@@ -6,8 +6,8 @@ use super::client::{MUCH, Said, batch, big_batch, connection, from_seq};
 use super::world::{Hold, World};
 use crate::event::{ConnectionId, Event};
 use crate::limits::{
-    CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_OVER_STALL_MAX, OUTPUT_SHORT_EIGHTHS, OUTPUT_STALL_LOOK_PAUSE,
-    OUTPUT_STALL_MAX, PUSH_BYTES_MIN, READ_TURN_PUSHES_MAX,
+    ANSWER_BYTES_MIN, CONNECTION_OUTPUT_BYTES_MAX, CONNECTION_OUTPUT_BYTES_STOP, OUTPUT_OVER_STALL_MAX,
+    OUTPUT_SHORT_EIGHTHS, OUTPUT_STALL_LOOK_PAUSE, OUTPUT_STALL_MAX, PUSH_BYTES_MIN, READ_TURN_PUSHES_MAX,
 };
 
 const OUTPUT_BYTES_MAX: u64 = 64 << 20;
@@ -149,6 +149,57 @@ fn s14_one_push_for_each_of_very_many_is_too_much_as_well() {
     gone.into_iter().for_each(|c| w.close_connection(c));
     assert_eq!(pushes_in_turn(&mut w, fast), 8);
     assert!(w.shard.counters().output_bytes <= 2 * OUTPUT_BYTES_MAX + 600_000);
+}
+
+/// So many answers wait for one that takes none when it is not read from any more.
+fn answers_until_stopped(w: &mut World, c: ConnectionId) -> u64 {
+    for id in 1.. {
+        w.check_tail(c, id, "s");
+        if w.stopped.contains(&c) {
+            break;
+        }
+        assert!(w.unsent(c) <= CONNECTION_OUTPUT_BYTES_STOP, "it is read from without an end");
+    }
+    w.unsent(c)
+}
+
+/// Dozens of clients that ask, and take the answers just fast enough, left nobody a push.
+#[test]
+fn s14_answers_leave_room_for_pushes_where_little_more_may_wait() {
+    let mut w = half_megabytes(8);
+    let answer_bytes = 1 << 10;
+    assert!(answers_until_stopped(&mut w, connection(4001)) > CONNECTION_OUTPUT_BYTES_STOP / 2, "there is room");
+    stall(&mut w, 1, 130);
+    assert!(w.shard.is_output_short());
+    let waiting = answers_until_stopped(&mut w, connection(4002));
+    assert!((ANSWER_BYTES_MIN..ANSWER_BYTES_MIN + answer_bytes).contains(&waiting), "{waiting}");
+    let taken = Event::OutputSent { connection: connection(4002), bytes: waiting / 2 + answer_bytes };
+    w.turn(vec![taken]);
+    assert!(!w.stopped.contains(&connection(4002)), "it goes on with half of it taken");
+    assert!(!w.stopped.contains(&connection(130)), "pushes alone stop nobody's requests");
+}
+
+/// What its driver keeps back of a connection may be a byte (S14): one push more for each such connection would be no limit.
+#[test]
+fn s14_a_byte_that_waits_for_room_is_followed_by_nothing_where_output_is_short() {
+    let mut w = half_megabytes(8);
+    let waiting = connection(5000);
+    w.append(connection(9999), 100, "t", &batch(&["x"]));
+    w.open_read(waiting, 1, "t", from_seq(0), MUCH);
+    let first = w.unsent(waiting);
+    w.turn(vec![Event::OutputSent { connection: waiting, bytes: first - 1 }]);
+    for serial in 1..400 {
+        stall(&mut w, serial, 1);
+        if w.shard.is_output_short() {
+            break;
+        }
+    }
+    assert!(w.shard.is_output_short() && w.shard.counters().output_bytes < OUTPUT_BYTES_MAX + 600_000);
+    w.take_said(waiting);
+    w.append(connection(9999), 101, "t", &batch(&["y"]));
+    assert_eq!(w.take_said(waiting), []);
+    w.turn(vec![Event::OutputSent { connection: waiting, bytes: 1 }]);
+    assert_eq!(pushes(&w.heard(waiting, 1)), 1, "it has room");
 }
 
 #[test]

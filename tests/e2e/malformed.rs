@@ -33,6 +33,9 @@ const NO_ANSWER: Duration = Duration::from_secs(120);
 const INPUTS_PER_APPEND: u64 = 500;
 /// What the server may have grown by, warmed up, besides slabs with records in them.
 const GROWTH_BYTES_MAX: u64 = 16 << 20;
+/// Slabs of each shard whose every page is resident from the start. Of a slab that is new and not filled yet only a part is, and which
+/// that is cannot be told: with 224 MiB of them the size went up and down by 30 MiB, and two runs of 10,000,000 inputs failed for it.
+const PREPARED_BYTES: u64 = 160 << 20;
 /// The size is looked at behind each.
 const PARTS: u64 = 5;
 /// Read sessions that were opened by accident may push.
@@ -373,7 +376,9 @@ fn s15_malformed_inputs_get_an_answer_or_a_close() {
     let (inputs, seed) = (number("RIVERRUN_MALFORMED_INPUTS", INPUTS), number("RIVERRUN_MALFORMED_SEED", SEED));
     println!("S15 seed {seed}: RIVERRUN_MALFORMED_SEED={seed} RIVERRUN_MALFORMED_INPUTS={inputs} repeats this");
     let data = Data::new();
-    let server: Server = data.serve(&["--shards", &SHARDS.to_string()]);
+    let (shards, prepared) = (SHARDS.to_string(), PREPARED_BYTES.to_string());
+    let arguments = ["--shards", &shards, "--memory-prepare", "--unpublished-bytes-max", &prepared];
+    let server: Server = data.serve(&arguments);
     let (progress, progressed) = channel();
     let (grown, acknowledged) = std::thread::scope(|scope| {
         // Ours, so that the healthy client ends where the attack panics.
@@ -392,10 +397,26 @@ fn s15_malformed_inputs_get_an_answer_or_a_close() {
         drop(progress);
         (grown, client.join().expect("a healthy client is served"))
     });
-    until("slabs are bounded", || slabs_are_bounded(&server));
     let status = server.ok(&["status"]);
     assert!(grown <= GROWTH_BYTES_MAX, "grew by {grown} bytes: {}", String::from_utf8_lossy(&status));
     assert!(acknowledged > 0, "the healthy client got nothing done");
     server.ok(&["ping", "-c", "1"]);
     println!("S15 {inputs} inputs, 0 crashes, 0 hangs, grew {} MiB", grown >> 20);
+}
+
+/// Beside [`s15_malformed_inputs_get_an_answer_or_a_close`], whose server keeps the slabs that it prepared.
+#[test]
+fn s15_slabs_of_malformed_inputs_are_bounded() {
+    let (inputs, seed) =
+        (number("RIVERRUN_MALFORMED_INPUTS", INPUTS).div_ceil(4), number("RIVERRUN_MALFORMED_SEED", SEED));
+    let data = Data::new();
+    let server: Server = data.serve(&["--shards", &SHARDS.to_string()]);
+    let (progress, progressed) = channel();
+    std::thread::scope(|scope| {
+        let (progress, addr) = (progress, &server.addr);
+        scope.spawn(move || healthy(addr, progressed));
+        attack(addr, seed, inputs, is_request, &progress);
+    });
+    until("slabs are bounded", || slabs_are_bounded(&server));
+    println!("S15 {inputs} inputs, {} MiB of slabs", counter(&server, "slab_bytes") >> 20);
 }

@@ -106,7 +106,7 @@ mod tests {
         let mut outputs: Vec<Output> = (0..20).map(|_| standing()).collect();
         let mut look = || {
             let mut room = CopyRoom::beside(outputs.iter().map(Output::copied_bytes).sum());
-            outputs.iter_mut().filter(|output| is_to_be_copied(output, &mut room)).map(Output::own).count()
+            outputs.iter_mut().filter_map(|output| is_to_be_copied(output, &mut room).then(|| output.own())).count()
         };
         let each = COPIED_BYTES_PER_LOOK_MAX / MIB;
         assert_eq!([look(), look(), look(), look()], [each, each, 20 - 2 * each, 0]);

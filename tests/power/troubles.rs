@@ -19,13 +19,16 @@ use crate::{check, say};
 const ENOUGH: u64 = 100;
 /// Answers that were on their way when the disk stopped arrive in this time.
 const SETTLED: Duration = Duration::from_millis(500);
+const SHORT_HANGS: usize = 30;
+const HUNG_SHORTLY: Duration = Duration::from_millis(100);
 const HUNG: Duration = Duration::from_secs(3);
 
 /// A broker on a disk of its own, and producers that go on until it goes away.
 struct Load {
+    /// Before its disk, which is unmounted when it is dropped.
+    server: Server,
     disk: LoggedDisk,
     ledger: Ledger,
-    server: Server,
     acks: Arc<AtomicU64>,
     producers: Vec<JoinHandle<u64>>,
 }
@@ -50,7 +53,7 @@ impl Load {
             };
             (0..STREAMS).map(producer).collect()
         });
-        let load = Self { disk, ledger, server, acks, producers };
+        let load = Self { server, disk, ledger, acks, producers };
         load.await_acks(ENOUGH);
         load
     }
@@ -90,7 +93,7 @@ fn for_a_while(time: Duration) {
 /// Whatever waits for that hangs with it.
 struct Committer {
     ends: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<std::io::Result<()>>,
+    thread: Option<std::thread::JoinHandle<std::io::Result<()>>>,
 }
 
 impl Committer {
@@ -105,12 +108,17 @@ impl Committer {
             }
             Ok(())
         });
-        Self { ends, thread }
+        Self { ends, thread: Some(thread) }
     }
+}
 
-    fn end(self) {
+impl Drop for Committer {
+    /// The file system is not unmounted while it goes on.
+    fn drop(&mut self) {
         self.ends.store(true, Ordering::SeqCst);
-        self.thread.join().expect("no panic").expect("the disk takes what it is given");
+        let ended = self.thread.take().map(std::thread::JoinHandle::join);
+        let is_well = matches!(ended, Some(Ok(Ok(()))));
+        assert!(is_well || std::thread::panicking(), "another user's write failed: {ended:?}");
     }
 }
 
@@ -130,15 +138,18 @@ fn waiting_cores(server: &Server) -> Vec<String> {
 pub fn hang(runtime: &Runtime, folder: &std::path::Path) {
     let load = Load::begin(runtime, folder, "hung");
     let committer = Committer::begin(load.disk.data().parent().expect("a folder on the disk"));
-    load.await_acks(ENOUGH);
+    // It hangs within a commit, and a core writes after that, only now and then.
+    for _ in 0..SHORT_HANGS {
+        load.await_acks(ENOUGH / 2);
+        load.disk.hang();
+        for_a_while(HUNG_SHORTLY);
+        let waiting = waiting_cores(&load.server);
+        load.disk.go_on();
+        assert!(waiting.is_empty(), "cores wait for the disk: {waiting:?}");
+    }
     load.disk.hang();
     for_a_while(SETTLED);
     let before = load.acks();
-    let waiting = waiting_cores(&load.server);
-    if !waiting.is_empty() {
-        load.disk.go_on();
-        panic!("cores wait for the disk: {waiting:?}");
-    }
     load.server.ok(&["ping", "-c", "1"]);
     for_a_while(HUNG);
     assert_eq!(load.acks(), before, "acknowledged while the disk hung");
@@ -147,7 +158,7 @@ pub fn hang(runtime: &Runtime, folder: &std::path::Path) {
     let resumed = Instant::now();
     load.await_acks(ENOUGH);
     let resumed = resumed.elapsed();
-    committer.end();
+    drop(committer);
     load.server.kill();
     let next = ended(runtime, load.producers);
     load.disk.finish();

@@ -418,5 +418,5 @@ fn s15_slabs_of_malformed_inputs_are_bounded() {
         attack(addr, seed, inputs, is_request, &progress);
     });
     until("slabs are bounded", || slabs_are_bounded(&server));
-    println!("S15 {inputs} inputs, {} MiB of slabs", counter(&server, "slab_bytes") >> 20);
+    println!("{inputs} malformed inputs, {} MiB of slabs", counter(&server, "slab_bytes") >> 20);
 }

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use riverrun_core::control::SYSTEM_DEFAULTS;
-use riverrun_core::limits::BLOCK_BYTES_MAX;
+use riverrun_core::limits::{
+    BLOCK_BYTES_MAX, CONNECTION_OUTPUT_BYTES_MAX, LOADED_BYTES_MAX, OUTPUT_SHARE, TAIL_CACHE_BYTES_MAX,
+};
 use riverrun_protocol::config::{StorageClass, StreamConfig};
 
 use crate::access::{Auth, Door};
+use crate::loader::PAGE_CACHE_BYTES;
 use crate::uring::Features;
 
 /// Journal files' size, in bytes (design.md 6). A file takes any block.
@@ -19,6 +22,29 @@ pub const JOURNAL_FILE_BYTES_DEFAULT: u64 = 64 << 20;
 pub const SHARDS_MAX: usize = 255;
 /// Below this the backlog could not hold one block per shard and one chunk.
 pub const UNPUBLISHED_BYTES_MIN: u64 = 16 << 20;
+
+/// Per shard: below this a reader of large records would wait for its own pages.
+pub const READ_MEMORY_BYTES_MIN: u64 = 32 << 20;
+
+/// Memory for readers: per shard, but for the page cache, which all share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadMemory {
+    pub tail_cache_bytes_max: u64,
+    pub output_bytes_max: u64,
+    pub loaded_bytes_max: usize,
+    pub page_cache_bytes_max: usize,
+}
+
+impl Default for ReadMemory {
+    fn default() -> Self {
+        Self {
+            tail_cache_bytes_max: TAIL_CACHE_BYTES_MAX,
+            output_bytes_max: CONNECTION_OUTPUT_BYTES_MAX * OUTPUT_SHARE,
+            loaded_bytes_max: LOADED_BYTES_MAX,
+            page_cache_bytes_max: PAGE_CACHE_BYTES,
+        }
+    }
+}
 
 /// Everything a broker needs to know. `Config::default()` is a broker on an ephemeral loopback port whose data lie in
 /// `./riverrun-data`.
@@ -41,6 +67,9 @@ pub struct Config {
     /// Bytes that are acknowledged and not yet in chunks, over all shards; `None` = the smaller of 4 GiB, 5 % of the disk and a
     /// quarter of memory.
     pub unpublished_bytes_max: Option<u64>,
+    /// Memory for readers over all shards, a quarter for each purpose: recent records, frames that wait for sockets, loaded pages that wait
+    /// for their readers, pages kept for the next reader. `None` = 64 MiB per shard and purpose, and 64 MiB for pages kept.
+    pub read_memory_bytes_max: Option<u64>,
     /// Size of each journal file, between 4 and 256 MiB.
     pub journal_file_bytes: u64,
     /// Writes the journal files for the whole backlog before serving, so that no append waits for one.
@@ -74,6 +103,7 @@ impl Default for Config {
             store: None,
             shards: None,
             unpublished_bytes_max: None,
+            read_memory_bytes_max: None,
             journal_file_bytes: JOURNAL_FILE_BYTES_DEFAULT,
             journal_prepare: false,
             memory_prepare: false,
@@ -127,6 +157,19 @@ impl Config {
         })
     }
 
+    /// What each purpose has of the memory for readers.
+    pub fn read_memory(&self) -> ReadMemory {
+        let Some(bytes_max) = self.read_memory_bytes_max else { return ReadMemory::default() };
+        let purpose_bytes_max = bytes_max / 4;
+        let shard_bytes_max = purpose_bytes_max / self.shard_count() as u64;
+        ReadMemory {
+            tail_cache_bytes_max: shard_bytes_max,
+            output_bytes_max: shard_bytes_max,
+            loaded_bytes_max: shard_bytes_max as usize,
+            page_cache_bytes_max: purpose_bytes_max as usize,
+        }
+    }
+
     /// # Errors
     /// The first setting that cannot be used, with what to do instead.
     pub fn check(&self) -> Result<(), ConfigError> {
@@ -153,6 +196,15 @@ impl Config {
         if self.backlog_bytes_max() < UNPUBLISHED_BYTES_MIN {
             let what = format!("a backlog of {} bytes is too small", self.backlog_bytes_max());
             return refuse(what, "--unpublished-bytes-max must be at least 16 MiB");
+        }
+        let read_memory_min = READ_MEMORY_BYTES_MIN * self.shard_count() as u64;
+        if self.read_memory_bytes_max.is_some_and(|bytes_max| bytes_max < read_memory_min) {
+            let what = format!(
+                "memory for readers below {} MiB is too little for {} shards",
+                read_memory_min >> 20,
+                self.shard_count()
+            );
+            return refuse(what, "--read-memory-bytes-max must be at least 32 MiB for each shard");
         }
         Ok(())
     }
@@ -183,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    fn memory_for_readers_is_what_was_said_over_all_shards_and_purposes() {
+        for shards in [1, 2, 7] {
+            let bytes_max = 256 << 20;
+            let config = Config { shards: Some(shards), read_memory_bytes_max: Some(bytes_max), ..Config::default() };
+            let memory = config.read_memory();
+            let of_shard = memory.tail_cache_bytes_max + memory.output_bytes_max + memory.loaded_bytes_max as u64;
+            let sum = of_shard * shards as u64 + memory.page_cache_bytes_max as u64;
+            assert!(sum <= bytes_max && sum > bytes_max - 64, "{sum}");
+        }
+    }
+
+    #[test]
     fn the_default_is_usable_and_each_bad_setting_says_what_to_do() {
         assert!(Config::default().check().is_ok());
         let bad = [
@@ -192,6 +256,7 @@ mod tests {
             Config { journal_file_bytes: 1 << 20, ..Config::default() },
             Config { journal_file_bytes: (8 << 20) + 1, ..Config::default() },
             Config { unpublished_bytes_max: Some(1), ..Config::default() },
+            Config { shards: Some(2), read_memory_bytes_max: Some(2 * READ_MEMORY_BYTES_MIN - 1), ..Config::default() },
         ];
         for config in bad {
             let error = config.check().expect_err("refused");

@@ -23,6 +23,7 @@ use crate::store::Objects;
 
 pub(crate) use footers::{FetchError, fetch_footer};
 pub use index::ChunkIndex;
+pub use pages::PAGE_CACHE_BYTES;
 
 use footers::Footers;
 use pages::Pages;
@@ -39,6 +40,15 @@ pub struct LoaderParts {
     pub names: Arc<Names>,
     /// Decompressing and checking pages.
     pub offload: Offload,
+    /// Decompressed pages that stay for the next reader.
+    pub page_cache_bytes_max: usize,
+}
+
+/// Pages are counted decompressed, footers encoded: these take about twice as much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CachedBytes {
+    pub pages: usize,
+    pub footers: usize,
 }
 
 /// Shared by all shards.
@@ -57,7 +67,13 @@ impl Loader {
             Arc::clone(&parts.index),
             parts.store_id,
         );
-        Self { index: parts.index, names: parts.names, pages: Pages::new(parts.objects, footers, parts.offload) }
+        let pages = Pages::new(parts.objects, footers, parts.offload, parts.page_cache_bytes_max);
+        Self { index: parts.index, names: parts.names, pages }
+    }
+
+    /// What its caches hold now.
+    pub fn cached_bytes(&self) -> CachedBytes {
+        CachedBytes { pages: self.pages.cached_bytes(), footers: self.index.recent().bytes() }
     }
 
     /// Carries out one `LoadStream`. A stream that is created here is durable in the catalog when this returns.

@@ -49,6 +49,10 @@ pub struct ServeArgs {
     /// [default: the smaller of 4 GiB, 5 % of the disk, a quarter of memory]
     #[arg(long, value_name = "BYTES")]
     pub unpublished_bytes_max: Option<u64>,
+    /// Memory for readers: recent records, frames that wait for sockets, pages; over all shards, at least 32 MiB for each
+    /// [default: 192 MiB for each shard, and 64 MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub read_memory_bytes_max: Option<u64>,
     /// Size of each journal file, 4 to 256 MiB.
     #[arg(long, default_value_t = JOURNAL_FILE_BYTES_DEFAULT, value_name = "BYTES")]
     pub journal_file_bytes: u64,
@@ -99,6 +103,7 @@ impl ServeArgs {
             store: self.store.clone(),
             shards: self.shards,
             unpublished_bytes_max: self.unpublished_bytes_max,
+            read_memory_bytes_max: self.read_memory_bytes_max,
             journal_file_bytes: self.journal_file_bytes,
             journal_prepare: self.journal_prepare,
             memory_prepare: self.memory_prepare,

@@ -42,6 +42,11 @@ impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
         Some(entry.value.clone())
     }
 
+    /// As its values were inserted with.
+    pub fn bytes(&self) -> usize {
+        self.inner.lock().expect("no panic while held").bytes
+    }
+
     /// A value larger than the whole cache is not kept.
     pub fn insert(&self, key: K, value: V, bytes: usize) {
         if bytes > self.bytes_max {
@@ -98,5 +103,6 @@ mod tests {
         cache.insert(2, 'b', 10);
         cache.insert(3, 'c', 11);
         assert_eq!((cache.get(&2), cache.get(&3)), (Some('b'), None));
+        assert_eq!(cache.bytes(), 10);
     }
 }

@@ -35,6 +35,11 @@ impl RecentFooters {
     pub fn get(&self, id: ChunkId) -> Option<Arc<Footer>> {
         self.0.get(&id)
     }
+
+    /// Encoded.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
 }
 
 /// Why stored data could not be had.

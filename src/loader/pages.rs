@@ -19,8 +19,9 @@ use super::footers::{FetchError, Footers, read_range};
 use crate::publish::Offload;
 use crate::store::Objects;
 
-/// Decompressed pages that stay for the next reader: of streams that share a page, and of readers that follow each other.
-const PAGE_CACHE_BYTES: usize = 64 << 20;
+/// Decompressed pages that stay for the next reader, unless it is said: of streams that share a page, and of readers that follow each
+/// other.
+pub const PAGE_CACHE_BYTES: usize = 64 << 20;
 /// Range reads under way at once, over all loads; the journal shares the disk (performance.md 3.4).
 const READS_MAX: usize = 8;
 /// Fewer stored bytes than this are decompressed where they are: a visit to another thread costs more.
@@ -36,14 +37,19 @@ pub struct Pages {
 }
 
 impl Pages {
-    pub fn new(objects: Arc<dyn Objects>, footers: Footers, offload: Offload) -> Self {
+    pub fn new(objects: Arc<dyn Objects>, footers: Footers, offload: Offload, cache_bytes_max: usize) -> Self {
         Self {
             source: Source { objects, reads: Semaphore::new(READS_MAX) },
             footers,
-            cache: Cache::new(PAGE_CACHE_BYTES),
+            cache: Cache::new(cache_bytes_max),
             offload,
             idle: Arc::default(),
         }
+    }
+
+    /// Decompressed pages that are kept.
+    pub fn cached_bytes(&self) -> usize {
+        self.cache.bytes()
     }
 
     /// See [`super::Loader::load_pages`].

@@ -36,6 +36,7 @@ impl Process {
             store_id: WRITER.store_id,
             names: names(catalog).0,
             offload: Offload::inline(),
+            page_cache_bytes_max: PAGE_CACHE_BYTES,
         }));
         Self { objects, rows, publisher, loader }
     }
@@ -244,6 +245,7 @@ async fn another_stores_chunk_is_refused() {
         store_id: [0xee; 16],
         names: names(catalog).0,
         offload: Offload::inline(),
+        page_cache_bytes_max: PAGE_CACHE_BYTES,
     });
     let failure = loader.load_pages(order(entry(2, "small").id, PagesFrom::SeqNum(0), 1)).await;
     assert!(matches!(failure, Err(LoadFailure::Corrupt(_))), "{failure:?}");

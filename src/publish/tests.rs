@@ -3,7 +3,7 @@
 use super::fixtures::{WRITER, batch, bodies, chunk, chunk_id, chunk_stream, entry};
 use super::*;
 use crate::catalog::model::{ModelCatalog, ModelRows, WriteFault};
-use crate::loader::{Loader, LoaderParts};
+use crate::loader::{Loader, LoaderParts, PAGE_CACHE_BYTES};
 use crate::names::model::names;
 use crate::store::model::{ModelObjects, PutFault};
 use riverrun_core::action::{PagesFrom, PagesOrder};
@@ -40,6 +40,7 @@ impl Process {
             store_id: WRITER.store_id,
             names: names(self.catalog.clone()).0,
             offload: Offload::inline(),
+            page_cache_bytes_max: PAGE_CACHE_BYTES,
         });
         let (stream_id, from) = (entry(1, "s").id, PagesFrom::SeqNum(0));
         let order = PagesOrder { stream_id, chunk: id, from, bytes_max: usize::MAX, as_stored: false };

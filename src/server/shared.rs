@@ -1,9 +1,9 @@
 //! What all threads of a broker see: the settings that never change, and counters for `status`.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use riverrun_core::shard::ShardCounters;
 use riverrun_protocol::response::StatusReport;
@@ -16,6 +16,7 @@ use super::mail::Output;
 use crate::access::Door;
 use crate::access::audit::AuditSender;
 use crate::collection::Swept;
+use crate::loader::Loader;
 use crate::stages::{SharedStages, Stages};
 use crate::uring::RingCounters;
 
@@ -46,6 +47,8 @@ pub struct Shared {
     internal: Answers,
     shards: Vec<Published>,
     collected: Mutex<Collected>,
+    /// Set once, when the broker is put together.
+    loader: OnceLock<Arc<Loader>>,
 }
 
 /// What collection did so far.
@@ -75,7 +78,17 @@ impl Shared {
         internal: Answers,
     ) -> Self {
         let shards = (0..facts.shards).map(|_| Published::default()).collect();
-        Self { facts, clock, journal, drained, audit, internal, shards, collected: Mutex::default() }
+        Self {
+            facts,
+            clock,
+            journal,
+            drained,
+            audit,
+            internal,
+            shards,
+            collected: Mutex::default(),
+            loader: OnceLock::new(),
+        }
     }
 
     pub fn door(&self) -> Door {
@@ -156,6 +169,12 @@ impl Shared {
         sum
     }
 
+    /// Whose caches are reported.
+    pub fn watch_caches(&self, loader: Arc<Loader>) {
+        // There is one loader.
+        let _ = self.loader.set(loader);
+    }
+
     pub fn count_sweep(&self, swept: Swept) {
         let mut collected = self.collected.lock().expect("no holder panics");
         collected.sweeps += 1;
@@ -181,6 +200,10 @@ impl Shared {
         sum.count("collection_chunks_died_total", swept.chunks_died);
         sum.count("collection_chunks_deleted_total", swept.chunks_deleted);
         sum.count("collection_streams_deleted_total", swept.streams_deleted);
+        if let Some(cached) = self.loader.get().map(|loader| loader.cached_bytes()) {
+            sum.count("page_cache_bytes", cached.pages as u64);
+            sum.count("footer_cache_bytes", cached.footers as u64);
+        }
         // Each shard counts those that it knows: one with streams on two shards would count twice, one without any not at all.
         sum.counters.insert("connections", sum.connections);
         sum

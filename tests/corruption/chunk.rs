@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 use riverrun::catalog::Catalog;
-use riverrun::loader::{ChunkIndex, Loader, LoaderParts};
+use riverrun::loader::{ChunkIndex, Loader, LoaderParts, PAGE_CACHE_BYTES};
 use riverrun::names::Names;
 use riverrun::publish::Offload;
 use riverrun_core::action::{PagesFrom, PagesOrder};
@@ -70,6 +70,7 @@ impl<'a> Reader<'a> {
             store_id: WRITER.store_id,
             names: Arc::clone(&self.names),
             offload: Offload::inline(),
+            page_cache_bytes_max: PAGE_CACHE_BYTES,
         })
     }
 

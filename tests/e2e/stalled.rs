@@ -25,6 +25,9 @@ const DESCRIPTORS_BESIDE: u64 = 1024;
 /// A socket is given about a mebibyte before it is given no more, and pages are held whole.
 const READER_BYTES_MAX: u64 = 3 << 20;
 const RESIDENT_BYTES_MAX: u64 = 1 << 30;
+/// With [`LITTLE_READ_MEMORY`].
+const RESIDENT_BYTES_LITTLE: u64 = 400 << 20;
+const LITTLE_READ_MEMORY: u64 = 96 << 20;
 /// What may wait for the sockets of a shard, and the push that reached it.
 const OUTPUT_BYTES_MAX: u64 = (64 << 20) + (2 << 20);
 /// Each of one small record and 2.4 megabytes.
@@ -143,12 +146,22 @@ fn socket_bytes() -> u64 {
 
 #[test]
 fn s14_readers_that_take_nothing_cost_little_and_stall_nobody() {
+    stalled_readers("S14", &[], RESIDENT_BYTES_MAX);
+}
+
+#[test]
+fn s14_readers_that_take_nothing_cost_no_more_than_readers_are_given() {
+    let arguments = ["--read-memory-bytes-max", &LITTLE_READ_MEMORY.to_string()];
+    stalled_readers("S14-little", &arguments, RESIDENT_BYTES_LITTLE);
+}
+
+fn stalled_readers(figure: &str, arguments: &[&str], resident_bytes_max: u64) {
     let readers = setting("RIVERRUN_STALLED_READERS", 300);
     let long = readers >= 1000;
     let (history_batches, work_batches) = if long { (1024, 4096) } else { (320, 160) };
     raise_descriptors(readers + DESCRIPTORS_BESIDE);
     let data = Data::new();
-    let server = data.serve(&["--shards", "2", "--unpublished-bytes-max", "33554432"]);
+    let server = data.serve(&[&["--shards", "2", "--unpublished-bytes-max", "33554432"], arguments].concat());
     let runtime = Runtime::new().expect("a runtime");
     let (client, mut healthy) = runtime.block_on(async {
         let client = Client::connect(server.addr.clone(), ClientConfig::default()).await.expect("connects");
@@ -182,14 +195,15 @@ fn s14_readers_that_take_nothing_cost_little_and_stall_nobody() {
     }
     let (peak, mean) = (server.resident_bytes_peak(), |rates: &[f64]| rates.iter().sum::<f64>() / rates.len() as f64);
     println!(
-        "S14 {readers} stalled readers: peak {} MiB resident (floor 1024, goal 400), {} MiB before; ingest {:.0} MiB/s, {:.0} without \
+        "{figure} {readers} stalled readers: peak {} MiB resident (limit {}), {} MiB before; ingest {:.0} MiB/s, {:.0} without \
          (goal: 90 %)",
         peak >> 20,
+        resident_bytes_max >> 20,
         before >> 20,
         mean(&beside),
         mean(&alone)
     );
-    assert!(peak <= RESIDENT_BYTES_MAX, "{peak} bytes resident");
+    assert!(peak <= resident_bytes_max, "{peak} bytes resident");
     assert!(peak.saturating_sub(before) <= readers * READER_BYTES_MAX, "{before} bytes became {peak}");
     drop((client, healthy));
 }

@@ -13,7 +13,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use riverrun::catalog::Catalog;
 use riverrun::entropy::random_id;
-use riverrun::loader::{Loader, LoaderParts};
+use riverrun::loader::{Loader, LoaderParts, PAGE_CACHE_BYTES};
 use riverrun::names::{Names, NamesParts};
 use riverrun::publish::{Encoder, Offload, Publisher, Writer};
 use riverrun::recovery::{
@@ -206,6 +206,7 @@ impl Node {
             store_id: writer.store_id,
             names: names.clone(),
             offload: Offload::inline(),
+            page_cache_bytes_max: PAGE_CACHE_BYTES,
         });
         let reaper = names.clone().reap().map(|()| Done::InheritedSettled(false)).boxed_local();
         Ok(Self {

@@ -99,7 +99,9 @@ pub const ANSWER_BYTES_MIN: u64 = 64 << 10;
 pub const PAGE_LOADS_INFLIGHT_MAX: usize = 32;
 /// What one load of pages asks for.
 pub const PAGE_LOAD_BYTES_MAX: usize = 1 << 20;
-/// Loaded pages that wait for their readers; per shard. Beyond it loads wait. Readers that take nothing lose their pages first.
+/// `ShardConfig::tail_cache_bytes_max` unless it is said.
+pub const TAIL_CACHE_BYTES_MAX: u64 = 64 << 20;
+/// `ShardConfig::loaded_bytes_max` unless it is said.
 pub const LOADED_BYTES_MAX: usize = 64 << 20;
 /// While more waits for sockets than this part of what may, in eighths, those are looked for that take nothing.
 pub const OUTPUT_SHORT_EIGHTHS: u64 = 7;

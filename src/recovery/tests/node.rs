@@ -14,7 +14,7 @@ use riverrun_protocol::types::StreamId;
 
 use super::disk::{ModelDisk, Pen, Written};
 use crate::catalog::model::{ModelCatalog, ModelRows};
-use crate::loader::{Loader, LoaderParts};
+use crate::loader::{Loader, LoaderParts, PAGE_CACHE_BYTES};
 use crate::names::model::ModelShards;
 use crate::names::{self, Names};
 use crate::publish::fixtures::{NOW_MS, WRITER, basin, batch, bodies, chunk, chunk_stream, target};
@@ -145,6 +145,7 @@ impl Node {
             store_id: WRITER.store_id,
             names: names.clone(),
             offload: Offload::inline(),
+            page_cache_bytes_max: PAGE_CACHE_BYTES,
         });
         let config =
             BasinConfig { create_stream_on_append: true, create_stream_on_read: true, ..BasinConfig::default() };

@@ -115,14 +115,17 @@ pub(super) fn launch(
         store_id: taken.writer.store_id,
         names: names.clone(),
         offload: Offload::threads(DECOMPRESSIONS_AT_ONCE),
+        page_cache_bytes_max: config.read_memory().page_cache_bytes_max,
     });
+    let loader = Arc::new(loader);
+    wiring.shared.watch_caches(loader.clone());
     let files = taken.recovered.inherited_files;
     let Wiring { epoch, journal_orders, failure, .. } = &wiring;
     let inherited = Inherited::new(epoch.clone(), facts.shards, files, journal_orders.clone(), failure.clone());
     let inherited = Arc::new(inherited);
     let side = Side {
         publisher: Arc::new(publisher),
-        loader: Arc::new(loader),
+        loader,
         names: names.clone(),
         inherited: inherited.clone(),
         tokens: Arc::new(tokens(taken.root_file, clock, taken.catalog.clone(), &wiring)),
@@ -201,7 +204,7 @@ fn new_shards(
     streams: Vec<Vec<RecoveredStream>>,
     journals: &NewJournals,
 ) -> Result<Vec<Shard>, StartError> {
-    let count = config.shard_count();
+    let (count, read_memory) = (config.shard_count(), config.read_memory());
     let now = clock.now();
     let wall_at_zero_ms = now.wall_ms.saturating_sub(now.monotonic.as_millis() as u64);
     let wall_floor_ms = wall_at_zero_ms.max(taken.recovered.index.newest_write_ms());
@@ -214,6 +217,9 @@ fn new_shards(
         // A chunk must fit into the backlog several times, or publishing one could not make room before the next is full.
         shard.chunk_bytes_max = config.chunk_bytes_max.min(shard.unpublished_bytes_max / 4);
         shard.chunk_age_max = config.chunk_age_max;
+        shard.tail_cache_bytes_max = read_memory.tail_cache_bytes_max;
+        shard.output_bytes_max = read_memory.output_bytes_max;
+        shard.loaded_bytes_max = read_memory.loaded_bytes_max;
         shard.wall_floor_ms = wall_floor_ms;
         shard.allocate = uring::huge;
         let memory_bytes = if config.memory_prepare { shard.unpublished_bytes_max as usize } else { 0 };

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use riverrun_protocol::types::Level;
 
 use crate::buffer::slabs::Allocate;
-use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, OUTPUT_SHARE};
+use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, LOADED_BYTES_MAX, OUTPUT_SHARE, TAIL_CACHE_BYTES_MAX};
 use crate::time::Now;
 
 /// One shard's identity and budgets. Sizes are bytes of this shard alone: the driver divides what the operator allows by the
@@ -33,6 +33,9 @@ pub struct ShardConfig {
     /// Frames given to connections and not yet taken by their sockets. It is exceeded by what each is given when nothing waits for it,
     /// one push, up to twice as much.
     pub output_bytes_max: u64,
+    /// Loaded pages that wait for their readers. Beyond it loads wait; readers that take nothing lose their pages first. At least a few
+    /// times [`crate::limits::PAGE_LOAD_BYTES_MAX`].
+    pub loaded_bytes_max: usize,
     /// Streams in memory. Idle, published ones make room for others.
     pub streams_open_max: usize,
     /// What the wall clock showed when the monotonic one stood at zero, or the newest arrival in the store if that is later. For
@@ -53,7 +56,7 @@ pub struct JournalConfig {
 }
 
 impl ShardConfig {
-    /// The default budgets: 1 GiB unpublished, chunks of 16 MiB or 30 s, two in flight, 64 MiB of tail cache, 64 MiB of output, 65,536
+    /// The default budgets: 1 GiB unpublished, chunks of 16 MiB or 30 s, two in flight, 64 MiB each of tail cache, output and loaded pages, 65,536
     /// streams.
     pub fn new(shard: u16, shards: u16, epoch: u64, store_id: [u8; 16], journal: Option<JournalConfig>) -> Self {
         Self {
@@ -66,8 +69,9 @@ impl ShardConfig {
             chunk_bytes_max: 16 << 20,
             chunk_age_max: Duration::from_secs(30),
             chunks_inflight_max: 2,
-            tail_cache_bytes_max: 64 << 20,
+            tail_cache_bytes_max: TAIL_CACHE_BYTES_MAX,
             output_bytes_max: CONNECTION_OUTPUT_BYTES_MAX * OUTPUT_SHARE,
+            loaded_bytes_max: LOADED_BYTES_MAX,
             streams_open_max: 64 << 10,
             wall_floor_ms: 0,
             allocate: BytesMut::with_capacity,

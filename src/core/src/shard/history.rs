@@ -7,7 +7,7 @@ use super::reader::{PageLoad, Reader, ReaderKey};
 use super::{Shard, Turn};
 use crate::action::{Action, PagesFrom, PagesOrder};
 use crate::event::{ChunkRange, LoadFailure, LoadId, Loaded};
-use crate::limits::{LOADED_BYTES_MAX, PAGE_LOAD_BYTES_MAX, PAGE_LOADS_INFLIGHT_MAX};
+use crate::limits::{PAGE_LOAD_BYTES_MAX, PAGE_LOADS_INFLIGHT_MAX};
 
 /// A load of pages on its way.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +48,10 @@ impl Shard {
             return false;
         }
         let wanted = (self.page_loads_inflight + 1) * PAGE_LOAD_BYTES_MAX;
-        if self.loaded_bytes + wanted > LOADED_BYTES_MAX {
+        if self.loaded_bytes + wanted > self.config.loaded_bytes_max {
             self.reclaim_loaded(wanted, key);
         }
-        self.loaded_bytes + wanted <= LOADED_BYTES_MAX
+        self.loaded_bytes + wanted <= self.config.loaded_bytes_max
     }
 
     /// Takes loaded pages away from readers that cannot send them now: they are cursors, and load them again when they can. Not
@@ -59,7 +59,7 @@ impl Shard {
     fn reclaim_loaded(&mut self, wanted: usize, keep: ReaderKey) {
         let share = self.output_share();
         for key in self.holders.clone() {
-            if self.loaded_bytes + wanted <= LOADED_BYTES_MAX {
+            if self.loaded_bytes + wanted <= self.config.loaded_bytes_max {
                 return;
             }
             let reader = &mut self.readers[key];

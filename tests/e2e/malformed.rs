@@ -385,7 +385,7 @@ fn s15_malformed_inputs_get_an_answer_or_a_close() {
     let (inputs, seed) = (number("RIVERRUN_MALFORMED_INPUTS", INPUTS), number("RIVERRUN_MALFORMED_SEED", SEED));
     println!("S15 seed {seed}: RIVERRUN_MALFORMED_SEED={seed} RIVERRUN_MALFORMED_INPUTS={inputs} repeats this");
     let data = Data::new();
-    let (shards, prepared) = (SHARDS.to_string(), PREPARED_BYTES.to_string());
+    let (shards, prepared) = (SHARDS.to_string(), (SHARDS * PREPARED_BYTES).to_string());
     let mut arguments = vec!["--shards", &shards, "--memory-prepare", "--unpublished-bytes-max", &prepared];
     // The catalog has been through deletions when the measure is taken: they begin ten minutes into a long run otherwise.
     arguments.extend(["--collect-grace", "2s", "--collect-interval", "1s"]);

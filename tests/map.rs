@@ -51,6 +51,7 @@ fn pure_rooms_do_no_io_and_read_no_clock() {
         ["std::fs", "std::net", "std::process", "std::thread", "Instant::now", "SystemTime", "std::env", "println!"];
     forbid("src/core/src", &[], &io, "core is pure: facts in, orders out");
     forbid("protocol/src", &[], &io, "protocol is bytes and nothing else");
+    forbid("src/gateway/wire/src", &[], &io, "the gateway's wire is bytes and nothing else");
 }
 
 #[test]
@@ -68,6 +69,22 @@ fn pure_rooms_depend_on_nothing_that_does_io() {
     let protocol = normal("protocol/Cargo.toml").replace("tokio-util", "");
     for crate_name in ["tokio", "io-uring", "opendal", "slatedb", "socket2", "rustix", "libc"] {
         assert!(!protocol.contains(crate_name), "protocol must not depend on {crate_name}");
+    }
+    let wire = normal("src/gateway/wire/Cargo.toml");
+    for crate_name in [
+        "tokio",
+        "hyper",
+        "axum",
+        "tower",
+        "riverrun-core",
+        "io-uring",
+        "opendal",
+        "slatedb",
+        "socket2",
+        "rustix",
+        "libc",
+    ] {
+        assert!(!wire.contains(crate_name), "the gateway's wire must not depend on {crate_name}");
     }
 }
 
@@ -90,6 +107,7 @@ fn every_crate_but_the_broker_forbids_unsafe() {
     for library in [
         "protocol",
         "src/core",
+        "src/gateway/wire",
         "clients/rust",
         "clients/cli",
         "clients/bench",

@@ -21,6 +21,7 @@ pub use stream_config::{reconfigure_stream, stream_config};
 pub use time::rfc3339;
 
 use crate::error::HttpError;
+use object::Object;
 
 mod access_token;
 mod append;
@@ -31,6 +32,7 @@ mod field;
 mod location;
 mod metrics;
 mod name;
+mod object;
 mod position;
 mod read;
 mod scope;
@@ -44,8 +46,13 @@ mod time;
 ///
 /// # Errors
 /// `bad_json`, with the place in the text.
-pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, HttpError> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, HttpError> {
     serde_json::from_slice(body).map_err(|error| HttpError::bad_json(error.to_string()))
+}
+
+/// As [`parse`], of an object.
+fn parse_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, HttpError> {
+    parse::<Object<T>>(body).map(|object| object.0)
 }
 
 pub(crate) fn write<T: Serialize>(value: &T) -> Bytes {

@@ -8,6 +8,7 @@ use riverrun_protocol::types::TokenId;
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
+use super::object::Object;
 use super::rfc3339;
 use super::scope::{ScopeBody, ScopeJson};
 use super::time::Time;
@@ -20,7 +21,7 @@ struct IssueBody {
     expires_at: Option<Time>,
     #[serde(default)]
     auto_prefix_streams: Option<bool>,
-    scope: ScopeBody,
+    scope: Object<ScopeBody>,
 }
 
 /// POST `/access-tokens`. Whether the scope is empty, or more than the issuer has, the broker judges; S2 knows no rates, so the token
@@ -29,12 +30,12 @@ struct IssueBody {
 /// # Errors
 /// `bad_json`.
 pub fn issue_access_token(body: &[u8]) -> Result<IssueAccessToken, HttpError> {
-    let body: IssueBody = super::parse(body)?;
+    let body: IssueBody = super::parse_object(body)?;
     Ok(IssueAccessToken {
         id: body.id.0,
         expires_at_ms: body.expires_at.map(|at| at.ms),
         auto_prefix_streams: body.auto_prefix_streams.unwrap_or(false),
-        scope: body.scope.into_scope()?,
+        scope: body.scope.0.into_scope()?,
         rates: TokenRates::default(),
     })
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::name::Name;
+use super::object::Object;
 use super::text::Text;
 use crate::batch::AppendInput;
 use crate::error::HttpError;
@@ -60,7 +61,7 @@ impl<'de> Visitor<'de> for RecordsVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
         let mut records = Vec::new();
-        while let Some(record) = sequence.next_element()? {
+        while let Some(Object(record)) = sequence.next_element()? {
             if records.len() <= BATCH_RECORDS_MAX {
                 records.push(record);
             }
@@ -74,7 +75,7 @@ impl<'de> Visitor<'de> for RecordsVisitor {
 /// # Errors
 /// `bad_json`; `invalid` for what is not base64 (`s2-semantics.md` H4). Limits and commands are judged by [`AppendInput::encode`].
 pub fn append_input(body: &Bytes, format: RecordFormat) -> Result<AppendInput, HttpError> {
-    let parsed: AppendBody<'_> = super::parse(body)?;
+    let parsed: AppendBody<'_> = super::parse_object(body)?;
     let records = parsed.records.0.into_iter().map(|record| record.into_record(body, format));
     let fencing_token = parsed.fencing_token.map(|token| token.0);
     Ok(AppendInput {
@@ -151,6 +152,9 @@ mod tests {
             "{}",
             "{\"records\":[]",
             r#"{"records":{}}"#,
+            "[[]]",
+            r#"{"records":[[]]}"#,
+            r#"{"records":[[null,[],"x"]]}"#,
             r#"{"records":[{"body":1}]}"#,
             r#"{"records":[{"timestamp":-1}]}"#,
             r#"{"records":[{"timestamp":1.5}]}"#,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::basin_config::BasinConfigBody;
 use super::location::LocationName;
 use super::name::Name;
+use super::object::Object;
 use super::rfc3339;
 use crate::error::HttpError;
 
@@ -16,7 +17,7 @@ use crate::error::HttpError;
 struct CreateBody {
     basin: Name<BasinName>,
     #[serde(default)]
-    config: Option<BasinConfigBody>,
+    config: Option<Object<BasinConfigBody>>,
     /// Checked and then ignored: there is one location here (`s2-semantics.md` E3).
     #[serde(default, rename = "location")]
     _location: Option<Name<LocationName>>,
@@ -25,7 +26,7 @@ struct CreateBody {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct EnsureBody {
-    config: Option<BasinConfigBody>,
+    config: Option<Object<BasinConfigBody>>,
     #[serde(rename = "location")]
     _location: Option<Name<LocationName>>,
 }
@@ -35,8 +36,8 @@ struct EnsureBody {
 /// # Errors
 /// `bad_json`; `invalid` for an age of 0; `not_implemented` for a cipher.
 pub fn create_basin(body: &[u8], request_token: Option<RequestToken>) -> Result<CreateBasin, HttpError> {
-    let body: CreateBody = super::parse(body)?;
-    let config = body.config.unwrap_or_default().into_config()?;
+    let body: CreateBody = super::parse_object(body)?;
+    let config = body.config.unwrap_or_default().0.into_config()?;
     Ok(CreateBasin { basin: body.basin.0, config, request_token })
 }
 
@@ -45,8 +46,8 @@ pub fn create_basin(body: &[u8], request_token: Option<RequestToken>) -> Result<
 /// # Errors
 /// As [`create_basin`].
 pub fn ensure_basin(basin: BasinName, body: Option<&[u8]>) -> Result<EnsureBasin, HttpError> {
-    let body = body.map(super::parse::<EnsureBody>).transpose()?.unwrap_or_default();
-    Ok(EnsureBasin { basin, config: body.config.unwrap_or_default().into_config()? })
+    let body = body.map(super::parse_object::<EnsureBody>).transpose()?.unwrap_or_default();
+    Ok(EnsureBasin { basin, config: body.config.unwrap_or_default().0.into_config()? })
 }
 
 #[derive(Serialize)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cipher::{self, Cipher};
 use super::field::{Field, present};
+use super::object::Object;
 use super::stream_config::{StreamConfigBody, StreamConfigJson};
 use super::stream_patch::StreamPatch;
 use crate::error::HttpError;
@@ -15,7 +16,7 @@ use crate::error::HttpError;
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct BasinConfigBody {
-    default_stream_config: Option<StreamConfigBody>,
+    default_stream_config: Option<Object<StreamConfigBody>>,
     stream_cipher: Option<Cipher>,
     create_stream_on_append: bool,
     create_stream_on_read: bool,
@@ -23,7 +24,7 @@ pub(super) struct BasinConfigBody {
 
 impl BasinConfigBody {
     pub fn into_config(self) -> Result<BasinConfig, HttpError> {
-        let default_stream_config = self.default_stream_config.unwrap_or_default().into_config()?;
+        let default_stream_config = self.default_stream_config.unwrap_or_default().0.into_config()?;
         cipher::refuse(self.stream_cipher)?;
         Ok(BasinConfig {
             default_stream_config,
@@ -36,7 +37,7 @@ impl BasinConfigBody {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 struct BasinPatch {
-    default_stream_config: Field<StreamPatch>,
+    default_stream_config: Field<Object<StreamPatch>>,
     stream_cipher: Field<Cipher>,
     #[serde(deserialize_with = "present")]
     create_stream_on_append: Option<bool>,
@@ -49,7 +50,7 @@ impl BasinPatch {
         let defaults = match self.default_stream_config {
             Field::Absent => StreamPatch::default(),
             Field::Null => StreamPatch::CLEARED,
-            Field::Value(inner) => inner,
+            Field::Value(Object(inner)) => inner,
         };
         let default_stream_config = defaults.into_patch()?;
         if let Field::Value(cipher) = self.stream_cipher {
@@ -68,7 +69,7 @@ impl BasinPatch {
 /// # Errors
 /// `bad_json`; `invalid` for an age of 0; `not_implemented` for a cipher.
 pub fn reconfigure_basin(basin: BasinName, body: &[u8]) -> Result<ReconfigureBasin, HttpError> {
-    let patch: BasinPatch = super::parse(body)?;
+    let patch: BasinPatch = super::parse_object(body)?;
     Ok(ReconfigureBasin { basin, patch: patch.into_patch()? })
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::error::HttpError;
 
-/// How new streams' records are encrypted. The protocol has no encryption yet: see [`refuse`].
+/// How new streams' records are encrypted. The protocol has no encryption yet, so asking for it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
 pub enum Cipher {
     #[serde(rename = "aegis-256")]

@@ -7,6 +7,7 @@ use riverrun_protocol::types::{
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
+use super::object::Object;
 use crate::error::HttpError;
 
 #[derive(Debug, Deserialize)]
@@ -32,14 +33,14 @@ impl From<GroupBody> for ReadWrite {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 struct GroupsBody {
-    account: Option<GroupBody>,
-    basin: Option<GroupBody>,
-    stream: Option<GroupBody>,
+    account: Option<Object<GroupBody>>,
+    basin: Option<Object<GroupBody>>,
+    stream: Option<Object<GroupBody>>,
 }
 
 impl From<GroupsBody> for OperationGroups {
     fn from(body: GroupsBody) -> Self {
-        let group = |body: Option<GroupBody>| body.unwrap_or_default().into();
+        let group = |body: Option<Object<GroupBody>>| body.unwrap_or_default().0.into();
         Self { account: group(body.account), basin: group(body.basin), stream: group(body.stream) }
     }
 }
@@ -53,7 +54,7 @@ pub(super) struct ScopeBody {
     #[serde(default)]
     access_tokens: Option<SetBody>,
     #[serde(default)]
-    op_groups: Option<GroupsBody>,
+    op_groups: Option<Object<GroupsBody>>,
     #[serde(default)]
     ops: Option<Vec<Name<Operation>>>,
 }
@@ -66,7 +67,7 @@ impl ScopeBody {
             basins: set(self.basins, |name| BasinName::new(name).map(drop), check_basin_filter)?,
             streams: set(self.streams, |name| StreamName::new(name).map(drop), check_stream_filter)?,
             access_tokens: set(self.access_tokens, |id| TokenId::new(id).map(drop), check_token_filter)?,
-            groups: self.op_groups.unwrap_or_default().into(),
+            groups: self.op_groups.unwrap_or_default().0.into(),
             operations,
         })
     }

@@ -7,6 +7,7 @@ use riverrun_protocol::types::{BasinName, RequestToken, StreamName};
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
+use super::object::Object;
 use super::rfc3339;
 use super::stream_config::StreamConfigBody;
 use crate::error::HttpError;
@@ -15,7 +16,7 @@ use crate::error::HttpError;
 struct CreateBody {
     stream: Name<StreamName>,
     #[serde(default)]
-    config: Option<StreamConfigBody>,
+    config: Option<Object<StreamConfigBody>>,
 }
 
 /// POST `/streams`; the token is the header's ([`crate::headers::request_token`]).
@@ -27,8 +28,8 @@ pub fn create_stream(
     body: &[u8],
     request_token: Option<RequestToken>,
 ) -> Result<CreateStream, HttpError> {
-    let body: CreateBody = super::parse(body)?;
-    let config = body.config.unwrap_or_default().into_config()?;
+    let body: CreateBody = super::parse_object(body)?;
+    let config = body.config.unwrap_or_default().0.into_config()?;
     Ok(CreateStream { target: StreamRef { basin, stream: body.stream.0 }, config, request_token })
 }
 
@@ -38,7 +39,7 @@ pub fn create_stream(
 /// # Errors
 /// As [`create_stream`].
 pub fn ensure_stream(target: StreamRef, body: Option<&[u8]>) -> Result<EnsureStream, HttpError> {
-    let body = body.map(super::parse::<StreamConfigBody>).transpose()?.unwrap_or_default();
+    let body = body.map(super::parse_object::<StreamConfigBody>).transpose()?.unwrap_or_default();
     Ok(EnsureStream { target, config: body.into_config()? })
 }
 

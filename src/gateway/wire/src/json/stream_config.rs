@@ -8,6 +8,7 @@ use riverrun_protocol::request::{ReconfigureStream, StreamRef};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::object::Object;
 use super::stream_patch::StreamPatch;
 use crate::error::HttpError;
 
@@ -50,7 +51,7 @@ impl From<ModeWord> for TimestampingMode {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RetentionBody {
     Age(u64),
-    Infinite(Infinite),
+    Infinite(Object<Infinite>),
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -90,13 +91,13 @@ struct DeleteOnEmpty {
 pub(super) struct StreamConfigBody {
     storage_class: Option<StorageClassWord>,
     retention_policy: Option<RetentionBody>,
-    timestamping: Option<Timestamping>,
-    delete_on_empty: Option<DeleteOnEmpty>,
+    timestamping: Option<Object<Timestamping>>,
+    delete_on_empty: Option<Object<DeleteOnEmpty>>,
 }
 
 impl StreamConfigBody {
     pub fn into_config(self) -> Result<PartialStreamConfig, HttpError> {
-        let timestamping = self.timestamping.unwrap_or_default();
+        let Object(timestamping) = self.timestamping.unwrap_or_default();
         let retention = self.retention_policy.map(Retention::from);
         check_age(retention)?;
         Ok(PartialStreamConfig {
@@ -104,7 +105,7 @@ impl StreamConfigBody {
             retention,
             timestamping_mode: timestamping.mode.map(TimestampingMode::from),
             timestamping_uncapped: timestamping.uncapped,
-            delete_on_empty_min_age_secs: self.delete_on_empty.map(|delete| delete.min_age_secs),
+            delete_on_empty_min_age_secs: self.delete_on_empty.map(|Object(delete)| delete.min_age_secs),
         })
     }
 }
@@ -114,7 +115,7 @@ impl StreamConfigBody {
 /// # Errors
 /// `bad_json`; `invalid` for an age of 0.
 pub fn reconfigure_stream(target: StreamRef, body: &[u8]) -> Result<ReconfigureStream, HttpError> {
-    let patch: StreamPatch = super::parse(body)?;
+    let patch: StreamPatch = super::parse_object(body)?;
     Ok(ReconfigureStream { target, patch: patch.into_patch()? })
 }
 

@@ -4,6 +4,7 @@ use riverrun_protocol::config::{Patch, Retention, StreamConfigPatch};
 use serde::Deserialize;
 
 use super::field::Field;
+use super::object::Object;
 use super::stream_config::{ModeWord, RetentionBody, StorageClassWord, check_age};
 use crate::error::HttpError;
 
@@ -25,8 +26,8 @@ struct DeleteOnEmptyPatch {
 pub(super) struct StreamPatch {
     storage_class: Field<StorageClassWord>,
     retention_policy: Field<RetentionBody>,
-    timestamping: Field<TimestampingPatch>,
-    delete_on_empty: Field<DeleteOnEmptyPatch>,
+    timestamping: Field<Object<TimestampingPatch>>,
+    delete_on_empty: Field<Object<DeleteOnEmptyPatch>>,
 }
 
 impl StreamPatch {
@@ -46,12 +47,12 @@ impl StreamPatch {
         let timestamping = match self.timestamping {
             Field::Absent => TimestampingPatch::default(),
             Field::Null => TimestampingPatch { mode: Field::Null, uncapped: Field::Null },
-            Field::Value(inner) => inner,
+            Field::Value(Object(inner)) => inner,
         };
         let delete_on_empty = match self.delete_on_empty {
             Field::Absent => Field::Absent,
             Field::Null => Field::Null,
-            Field::Value(inner) => inner.min_age_secs,
+            Field::Value(Object(inner)) => inner.min_age_secs,
         };
         Ok(StreamConfigPatch {
             storage_class: self.storage_class.into_patch(),

@@ -8,7 +8,7 @@ fn target() -> StreamRef {
 }
 
 fn config(body: &str) -> Result<PartialStreamConfig, HttpError> {
-    super::super::parse::<StreamConfigBody>(body.as_bytes())?.into_config()
+    super::super::parse_object::<StreamConfigBody>(body.as_bytes())?.into_config()
 }
 
 fn patch(body: &str) -> Result<StreamConfigPatch, HttpError> {
@@ -57,6 +57,10 @@ fn e1_types_and_words_are_bad_json_and_age_zero_is_invalid() {
         "",
         "[",
         "null",
+        "[]",
+        r#"{"timestamping":[]}"#,
+        r#"{"delete_on_empty":[7]}"#,
+        r#"{"retention_policy":{"infinite":[]}}"#,
         r#""express""#,
         r#"{"storage_class":"Express"}"#,
         r#"{"storage_class":1}"#,
@@ -104,8 +108,11 @@ fn e5_absent_null_and_value_at_every_depth() {
         ..keep
     };
     assert_eq!(patch(mixed), Ok(expected));
-    assert_eq!(patch(r#"{"storage_class":"gold"}"#).unwrap_err().code(), Some("bad_json"));
-    assert_eq!(patch("").unwrap_err().code(), Some("bad_json"));
+    for bad in
+        ["", "[]", "null", r#"{"storage_class":"gold"}"#, r#"{"timestamping":[]}"#, r#"{"delete_on_empty":[null]}"#]
+    {
+        assert_eq!(patch(bad).unwrap_err().code(), Some("bad_json"), "{bad}");
+    }
 }
 
 #[test]

@@ -89,19 +89,27 @@ pub struct ReadBatch {
     pub tail: Option<StreamPosition>,
 }
 
-/// One append: a unary body, or the payload of a session's frame. Names, values and bodies stay slices of `body`.
+/// One append as a unary body; [`crate::s2s::append_input`] takes a session's. Names, values and bodies stay slices of `body`.
 ///
 /// # Errors
 /// `bad_proto` for what is no such message; `invalid` for a fencing token that is too long (`s2-semantics.md` A2) and for more records
 /// or headers than a batch can have. The other limits are judged by [`batch::AppendInput::encode`].
 pub fn append_input(body: Bytes) -> Result<batch::AppendInput, HttpError> {
-    shape::check(&body)?;
-    let message = AppendInput::decode(body).map_err(|error| HttpError::bad_proto(error.to_string()))?;
-    let token = message.fencing_token.map(|token| FencingToken::new(&token)).transpose();
+    decode_append(body, HttpError::bad_proto)
+}
+
+/// `undecodable` makes the error for what is no message: its code depends on where the message came from.
+pub(crate) fn decode_append(
+    message: Bytes,
+    undecodable: fn(String) -> HttpError,
+) -> Result<batch::AppendInput, HttpError> {
+    shape::check(&message, undecodable)?;
+    let input = AppendInput::decode(message).map_err(|error| undecodable(error.to_string()))?;
+    let token = input.fencing_token.map(|token| FencingToken::new(&token)).transpose();
     let fencing_token = token.map_err(|error| HttpError::invalid(error.to_string()))?;
     Ok(batch::AppendInput {
-        conditions: AppendConditions { match_seq_num: message.match_seq_num, fencing_token },
-        records: message.records.into_iter().map(Record::from).collect(),
+        conditions: AppendConditions { match_seq_num: input.match_seq_num, fencing_token },
+        records: input.records.into_iter().map(Record::from).collect(),
     })
 }
 

@@ -9,10 +9,12 @@
 pub use decode::{FrameDecoder, FrameError};
 pub use encode::{FrameOptions, PayloadTooLarge, put_append_ack, put_frame, put_read_batch, put_terminal};
 pub use frame::{Frame, Received};
+pub use input::append_input;
 
 mod decode;
 mod encode;
 mod frame;
+mod input;
 
 const TERMINAL: u8 = 0x80;
 const COMPRESSION: u8 = 0x60;

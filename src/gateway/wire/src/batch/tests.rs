@@ -1,3 +1,6 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
 use riverrun_protocol::Request;
 use riverrun_protocol::batch::check_ingest;
 use riverrun_protocol::types::{BasinName, FencingToken, StreamName};
@@ -78,4 +81,53 @@ fn nothing_damaged_is_passed_on() {
     assert_eq!(ReadBatch::open(&damaged).unwrap_err().code(), Some("storage"));
     damaged.parts = vec![Bytes::from_static(b"no batch")];
     assert_eq!(ReadBatch::open(&damaged).unwrap_err().code(), Some("other"));
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    proptest::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    let name = proptest::collection::vec(any::<u8>(), 1..9).prop_map(Bytes::from);
+    (proptest::collection::vec((name, bytes()), 0..4), bytes()).prop_map(|(headers, body)| Record {
+        timestamp: None,
+        headers,
+        body,
+    })
+}
+
+fn base64_record(record: &Record) -> serde_json::Value {
+    let text = |bytes: &Bytes| STANDARD.encode(bytes);
+    let headers: Vec<_> = record.headers.iter().map(|(name, value)| [text(name), text(value)]).collect();
+    serde_json::json!({ "headers": headers, "body": text(&record.body) })
+}
+
+proptest! {
+    /// In as JSON, encoded, stored, and out as JSON again: the same names, values and bodies, whatever bytes they are.
+    #[test]
+    fn h4_base64_survives_the_whole_way(records in proptest::collection::vec(record(), 1..6), first in 0..1_000_000u64) {
+        let sent: Vec<_> = records.iter().map(base64_record).collect();
+        let body = Bytes::from(serde_json::to_vec(&serde_json::json!({ "records": sent })).unwrap());
+        let input = json::append_input(&body, RecordFormat::Base64).unwrap();
+        prop_assert_eq!(&input.records, &records);
+        let mut out = BytesMut::new();
+        json::put_read_batch(&mut out, &read_batch(&[(first, &input.records)]), RecordFormat::Base64).unwrap();
+        let read: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        for ((read, record), number) in read["records"].as_array().unwrap().iter().zip(&records).zip(first..) {
+            let expected = base64_record(record);
+            prop_assert_eq!(read["seq_num"].as_u64(), Some(number));
+            prop_assert_eq!(read.get("headers").cloned().unwrap_or(serde_json::json!([])), expected["headers"].clone());
+            prop_assert_eq!(read.get("body").cloned().unwrap_or(serde_json::json!("")), expected["body"].clone());
+        }
+    }
+
+    #[test]
+    fn no_json_panics(body in r#"(\{|\}|\[|\]|,|:|"records"|"body"|"a\\n"|null|-1|1e9){0,15}"#) {
+        let body = Bytes::from(body);
+        for format in [RecordFormat::Raw, RecordFormat::Base64] {
+            let _ = json::append_input(&body, format).map(AppendInput::encode);
+        }
+        let _ = json::issue_access_token(&body);
+        let _ = json::create_basin(&body, None);
+    }
 }

@@ -9,8 +9,8 @@ const HEADERS_FIELD: u64 = 2;
 
 /// # Errors
 /// `invalid` in S2's words for more records than a batch can have, or more headers than its metered size allows (2 bytes each,
-/// `s2-semantics.md` A4); `bad_proto` where the fields cannot be told apart.
-pub(super) fn check(message: &[u8]) -> Result<(), HttpError> {
+/// `s2-semantics.md` A4); `undecodable` where the fields cannot be told apart.
+pub(super) fn check(message: &[u8], undecodable: fn(String) -> HttpError) -> Result<(), HttpError> {
     let (mut records, mut metered_bytes_min) = (0, 0);
     let walked = walk(message, |field, content| {
         if field == RECORDS_FIELD {
@@ -19,7 +19,7 @@ pub(super) fn check(message: &[u8]) -> Result<(), HttpError> {
         }
     });
     if walked.is_none() {
-        return Err(HttpError::bad_proto("the body is no protobuf message"));
+        return Err(undecodable("no protobuf message".to_owned()));
     }
     if records > BATCH_RECORDS_MAX {
         return Err(HttpError::invalid(format!("record batch must not exceed {BATCH_RECORDS_MAX} records")));

@@ -27,10 +27,14 @@ pub enum FrameError {
 }
 
 impl From<FrameError> for HttpError {
-    /// What the terminal frame says (`s2-semantics.md` H8).
     fn from(error: FrameError) -> Self {
-        Self::bad_frame(format!("Failed to decode S2S frame: {error}"))
+        undecodable(error.to_string())
     }
+}
+
+/// What the terminal frame says (`s2-semantics.md` H8).
+pub(super) fn undecodable(why: String) -> HttpError {
+    HttpError::bad_frame(format!("Failed to decode S2S frame: {why}"))
 }
 
 /// Cuts frames from the pieces of a body. Holds the begun part of one frame and nothing else: at most `S2S_LENGTH_BYTES` and

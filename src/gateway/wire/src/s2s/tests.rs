@@ -160,6 +160,22 @@ fn b10_a_partial_frame_at_the_end() {
 }
 
 #[test]
+fn b10_inputs() {
+    let input = |flags, payload: &'static [u8]| append_input(Frame { flags, payload: Bytes::from_static(payload) });
+    assert_eq!(input(0, b"\x0a\x03\x1a\x01b").unwrap().records, [Record::new("b")]);
+    for (flags, payload) in
+        [(0x80, &b"\x01\x90{}"[..]), (0x60, b""), (0x20, b"rubbish"), (0, b"\x0a"), (0, b"\x1a\x01\xff")]
+    {
+        let error = input(flags, payload).unwrap_err();
+        assert_eq!((error.status.as_u16(), error.code()), (400, Some("bad_frame")), "{payload:?}");
+        assert!(error.json().starts_with(br#"{"code":"bad_frame","message":"Failed to decode S2S frame: "#));
+    }
+    let long = proto::AppendInput { fencing_token: Some("t".repeat(37)), ..proto::AppendInput::default() };
+    let error = append_input(Frame { flags: 0, payload: long.encode_to_vec().into() }).unwrap_err();
+    assert_eq!((error.status.as_u16(), error.code()), (422, Some("invalid")));
+}
+
+#[test]
 fn an_error_is_given_again() {
     let mut decoder = FrameDecoder::new();
     let mut body = Bytes::from_static(b"\0\0\0\0\0\x01\0");

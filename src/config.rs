@@ -52,6 +52,10 @@ impl Default for ReadMemory {
 pub struct Config {
     /// Any address but a loopback one needs `insecure`.
     pub listen: SocketAddr,
+    /// The HTTP side's address, under the same rules; `None` = there is none.
+    pub http: Option<SocketAddr>,
+    /// What follows the basin in the name of a host, for HTTP clients that name it so (`s2-semantics.md` H1).
+    pub http_zone: Option<String>,
     /// Whether access tokens are asked for.
     pub auth: Auth,
     /// Listen where others could read along: there is no TLS yet.
@@ -96,6 +100,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            http: None,
+            http_zone: None,
             auth: Auth::Auto,
             insecure: false,
             new_root_token: false,
@@ -137,6 +143,11 @@ impl Config {
         Door::new(self.auth, self.listen)
     }
 
+    /// The same over HTTP.
+    pub fn http_door(&self) -> Door {
+        Door::new(self.auth, self.http.unwrap_or(self.listen))
+    }
+
     /// The store's address as text.
     pub fn store_text(&self) -> String {
         self.store.clone().unwrap_or_else(|| format!("fs:{}", self.data.join("objects").display()))
@@ -174,11 +185,11 @@ impl Config {
     /// The first setting that cannot be used, with what to do instead.
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |what: String, what_to_do: &str| Err(ConfigError { what, what_to_do: what_to_do.to_owned() });
-        if !self.listen.ip().is_loopback() && !self.insecure {
+        let mut addresses = [Some(self.listen), self.http].into_iter().flatten();
+        if let Some(address) = addresses.find(|address| !address.ip().is_loopback() && !self.insecure) {
             let what = format!(
-                "{} is reachable from other machines, and tokens and records would travel there in the clear: there is \
-                 no TLS yet",
-                self.listen
+                "{address} is reachable from other machines, and tokens and records would travel there in the clear: there \
+                 is no TLS yet"
             );
             let instead = "listen on a loopback address, e.g. --listen 127.0.0.1:5252, or add --insecure where the \
                            network is trusted";
@@ -251,6 +262,7 @@ mod tests {
         assert!(Config::default().check().is_ok());
         let bad = [
             Config { listen: "0.0.0.0:5252".parse().unwrap(), ..Config::default() },
+            Config { http: Some("0.0.0.0:5280".parse().unwrap()), ..Config::default() },
             Config { shards: Some(0), ..Config::default() },
             Config { shards: Some(256), ..Config::default() },
             Config { journal_file_bytes: 1 << 20, ..Config::default() },

@@ -17,6 +17,7 @@ pub mod config;
 pub mod demo;
 #[doc(hidden)]
 pub mod entropy;
+mod gateway;
 pub mod loader;
 pub mod names;
 pub mod publish;

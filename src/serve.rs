@@ -27,6 +27,12 @@ pub struct ServeArgs {
     /// Address to listen on; any but a loopback one needs --insecure.
     #[arg(long, default_value = "127.0.0.1:5252", value_name = "ADDR")]
     pub listen: SocketAddr,
+    /// Address for HTTP, where S2's own clients, curl and browsers connect; `off` for none.
+    #[arg(long, env = "RIVERRUN_HTTP", default_value = "127.0.0.1:5280", value_name = "ADDR|off")]
+    pub http: HttpAddress,
+    /// What follows the basin in the names of HTTP hosts: with `b.example`, `my-basin.b.example` is the basin my-basin.
+    #[arg(long, value_name = "NAME")]
+    pub http_zone: Option<String>,
     /// Whether access tokens are asked for.
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub auth: Auth,
@@ -76,6 +82,21 @@ pub struct ServeArgs {
     pub default_storage_class: StorageClassArg,
 }
 
+/// An address, or `off`.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpAddress(pub Option<SocketAddr>);
+
+impl std::str::FromStr for HttpAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address))).map_err(|_| format!("`{text}` is neither HOST:PORT nor `off`"))
+    }
+}
+
 /// When a record is acknowledged: once it is in this node's journal, or once it is in the object store.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum StorageClassArg {
@@ -96,6 +117,8 @@ impl ServeArgs {
     fn config(&self) -> Config {
         Config {
             listen: self.listen,
+            http: self.http.0,
+            http_zone: self.http_zone.clone(),
             auth: self.auth,
             insecure: self.insecure,
             new_root_token: self.new_root_token,
@@ -219,6 +242,9 @@ pub(crate) fn print_banner(broker: &Broker) {
     println!("  shards     {} (one thread and one io_uring each)", facts.shards);
     println!("  recovered  {}", broker.recovered());
     println!("  access     {}", access(facts));
+    if let Some(http) = broker.http_addr() {
+        println!("  http       http://{http}/v1: S2's own clients, curl; {}", broker.facts().http_door.describe());
+    }
     println!("try it in another terminal:");
     let addr = if broker.addr().port() == 5252 { String::new() } else { format!("--addr {} ", broker.addr()) };
     println!("  riverrun {addr}create-basin my-first-basin --create-stream-on-append");

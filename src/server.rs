@@ -14,13 +14,14 @@ mod internal;
 pub mod journal_files;
 mod journal_source;
 mod large_frame;
-mod listener;
+pub(crate) mod listener;
 mod mail;
 mod mailbox;
 mod output;
 mod ownership;
 mod pause;
-mod room;
+mod reception;
+pub(crate) mod room;
 mod send_marks;
 #[doc(hidden)]
 pub mod shard_calls;
@@ -40,10 +41,12 @@ use std::thread::JoinHandle;
 
 use tokio::runtime::Runtime;
 
+pub(crate) use reception::Reception;
 pub use shared::Facts;
 pub use start::StartError;
 
 use crate::config::Config;
+use crate::gateway::Gateway;
 use failure::Failure;
 use mail::Mail;
 use mailbox::Postbox;
@@ -77,6 +80,8 @@ pub struct Broker {
     drained: Receiver<u16>,
     failure: Failure,
     ownership: Ownership,
+    /// Where HTTP is off, `None`.
+    gateway: Option<Gateway>,
     /// `None` once shut down.
     runtime: Option<Runtime>,
 }
@@ -93,6 +98,11 @@ impl Broker {
     /// Where it listens: the port is known even if 0 was asked for.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where it listens for HTTP, if it does.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.gateway.as_ref().map(Gateway::addr)
     }
 
     pub fn facts(&self) -> &Facts {

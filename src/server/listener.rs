@@ -64,14 +64,19 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<Socket> {
 /// Prepares an accepted socket: no delay for small frames, a peer that vanished gets noticed, and one that reads nothing holds little.
 pub fn prepare(socket: &OwnedFd) -> String {
     let socket = SockRef::from(socket);
+    let _ = socket.set_tcp_notsent_lowat(NOTSENT_BYTES);
+    notice_the_gone(&socket);
+    socket.peer_addr().ok().and_then(|a| a.as_socket()).map_or_else(|| "unknown".to_owned(), |a| a.to_string())
+}
+
+/// No delay for small frames; a peer that vanished, or takes nothing for half a minute, gets noticed.
+pub fn notice_the_gone(socket: &SockRef<'_>) {
     let keepalive =
         TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_RETRIES);
     // None of these can fail on a connected TCP socket but by its being reset, which the next receive reports.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&keepalive);
     let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(30)));
-    let _ = socket.set_tcp_notsent_lowat(NOTSENT_BYTES);
-    socket.peer_addr().ok().and_then(|a| a.as_socket()).map_or_else(|| "unknown".to_owned(), |a| a.to_string())
 }
 
 /// Whether nobody is at the other end any more, of a socket that is not being received from. A peer that has only ended

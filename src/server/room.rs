@@ -20,10 +20,10 @@ pub struct Room {
 }
 
 impl Room {
-    /// As this process may have.
-    pub fn of_process(shards: usize) -> Self {
-        let descriptors = getrlimit(Resource::Nofile).current;
-        Self::new(descriptors.map_or(usize::MAX, |d| usize::try_from(d).unwrap_or(usize::MAX)), shards)
+    /// As this process may have, of which a quarter is the HTTP side's where there is one.
+    pub fn of_process(shards: usize, has_http: bool) -> Self {
+        let descriptors = descriptors();
+        Self::new(if has_http { descriptors - descriptors / 4 } else { descriptors }, shards)
     }
 
     fn new(descriptors: usize, shards: usize) -> Self {
@@ -33,6 +33,11 @@ impl Room {
         let refused_max = (kept / shards.max(1) / 4).max(1);
         Self { connections_max, held_max: connections_max + refused_max, strangers_max: connections_max / 2 }
     }
+}
+
+/// As many as this process may have.
+pub fn descriptors() -> usize {
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |d| usize::try_from(d).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

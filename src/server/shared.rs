@@ -35,6 +35,8 @@ pub struct Facts {
     pub sync_method: Option<SyncMethod>,
     /// Who comes in without a token.
     pub door: Door,
+    /// And over HTTP.
+    pub http_door: Door,
 }
 
 #[derive(Debug)]

@@ -202,7 +202,7 @@ impl Side {
 }
 
 /// Nobody knows whose.
-fn denied_hello(address: String) -> Call {
+pub(super) fn denied_hello(address: String) -> Call {
     let (principal, resource) = ("unknown".to_owned(), "the account".to_owned());
     Call { principal, operation: "hello", resource, kind: Kind::Denied, address }
 }

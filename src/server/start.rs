@@ -3,7 +3,7 @@
 mod journals;
 mod launch;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub enum StartError {
     Ring(#[from] RingRefused),
     #[error("cannot listen on {addr}: {source}")]
     Listen { addr: SocketAddr, source: std::io::Error },
+    #[error("cannot listen for HTTP on {addr}: {source}")]
+    ListenHttp { addr: SocketAddr, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -58,6 +60,9 @@ impl StartError {
             Self::Config(error) => error.what_to_do.clone(),
             Self::Ring(error) => error.what_to_do.clone(),
             Self::Listen { source, .. } => listen_advice(source).to_owned(),
+            Self::ListenHttp { .. } => {
+                "choose another address with --http, or `--http off` where nobody needs HTTP".to_owned()
+            }
             Self::Store(error) => error.what_to_do().to_owned(),
             Self::Catalog(error) => error.what_to_do().to_owned(),
             Self::Journal(error) => error.what_to_do(),
@@ -98,10 +103,16 @@ pub(super) fn start(config: Config) -> Result<Broker, StartError> {
     let shard_count = config.shard_count();
     let (addr, listeners) = listener::listen(config.listen, shard_count)
         .map_err(|source| StartError::Listen { addr: config.listen, source })?;
+    let http_listener = config.http.map(listen_for_http).transpose()?;
     let runtime = side_runtime()?;
     let clock = Clock::start();
     let taken = runtime.block_on(take_store(&config, clock))?;
-    launch::launch(&config, clock, taken, runtime, addr, listeners)
+    launch::launch(&config, clock, taken, runtime, addr, listeners, http_listener)
+}
+
+/// Before anything is touched: whoever asked for HTTP does not want a broker without it.
+fn listen_for_http(addr: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(addr).map_err(|source| StartError::ListenHttp { addr, source })
 }
 
 /// Fails for what no later step could mend, before anything is touched.

@@ -7,6 +7,7 @@ use riverrun_core::Event;
 
 use super::Broker;
 use super::mail::Mail;
+use crate::gateway::Gateway;
 
 /// How often somebody who waits for the stop is told what is left.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
@@ -14,6 +15,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn stop(broker: &mut Broker) -> Result<(), String> {
+    broker.gateway.iter().for_each(Gateway::drain);
     broker.shards.iter().for_each(|shard| shard.post(Mail::Happened(Event::DrainRequested)));
     wait_until_drained(broker)?;
     broker.shards.iter().for_each(|shard| shard.post(Mail::Stop));
@@ -21,6 +23,7 @@ pub(super) fn stop(broker: &mut Broker) -> Result<(), String> {
         thread.join().map_err(|_| "a shard's thread panicked".to_owned())?;
     }
     broker.end_journal_helper();
+    broker.gateway.iter_mut().for_each(Gateway::end);
     let runtime = broker.runtime.take().expect("a broker is stopped once");
     let closed = runtime.block_on(broker.ownership.close());
     runtime.shutdown_background();

@@ -452,7 +452,18 @@ fn no_secret_is_in_any_log() {
     let file = |name: &str| std::fs::File::create(log.join(name)).expect("a file");
     let mut child = crate::support::riverrun()
         .env("RUST_LOG", "trace")
-        .args(["serve", "--listen", "127.0.0.1:0", "--auth", "required", "--journal-file-bytes", "4194304", "--data"])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--http",
+            "off",
+            "--auth",
+            "required",
+            "--journal-file-bytes",
+            "4194304",
+            "--data",
+        ])
         .arg(data.data())
         .stdout(file("out"))
         .stderr(file("err"))

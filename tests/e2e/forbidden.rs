@@ -31,7 +31,7 @@ fn run_filtered(errno: i32, mut command: Command) -> Output {
 fn serve_where(errno: i32) -> String {
     let data = Data::new();
     let mut command = riverrun();
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data.data());
+    command.args(["serve", "--listen", "127.0.0.1:0", "--http", "off", "--data"]).arg(data.data());
     let output = run_filtered(errno, command);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty(), "no banner: {}", String::from_utf8_lossy(&output.stdout));

@@ -44,7 +44,9 @@ fn a_successor_waits_for_the_last_writes_of_a_killed_process() {
     let landing: Vec<Landing> = data.journal_files().iter().filter(|p| has_blocks(p)).map(Landing::begin).collect();
     assert!(!landing.is_empty(), "the killed broker left blocks");
     let mut command = riverrun();
-    command.args(["serve", "--listen", "127.0.0.1:0", "--journal-file-bytes", "4194304", "--data"]).arg(data.data());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--http", "off", "--journal-file-bytes", "4194304", "--data"])
+        .arg(data.data());
     let mut successor = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let mut said = BufReader::new(successor.stderr.take().expect("piped")).lines().map(|l| l.expect("text"));
     let waits = said.find(|line| line.contains("waiting for") && line.contains(".journal"));

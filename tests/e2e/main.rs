@@ -17,6 +17,7 @@ mod forbidden;
 mod forgetting;
 mod golden;
 mod histories;
+mod http;
 mod idle;
 mod journal;
 mod kill;

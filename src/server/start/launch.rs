@@ -1,6 +1,7 @@
 //! From a recovered store to threads that serve it.
 
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -20,11 +21,13 @@ use crate::access::{RootFile, Tokens, TokensParts, audit};
 use crate::catalog::Catalog;
 use crate::collection::{Collector, CollectorParts};
 use crate::config::Config;
+use crate::gateway::{self, Gateway};
 use crate::loader::{Loader, LoaderParts};
 use crate::names::{Names, NamesParts};
 use crate::publish::{Encoder, Offload, Publisher, StepBack, random_id};
 use crate::recovery::{Epoch, Summary};
 use crate::server::Broker;
+use crate::server::Reception;
 use crate::server::audit_writer::{self, AuditWriter};
 use crate::server::clock::Clock;
 use crate::server::collector::{BrokerStreams, collect};
@@ -66,6 +69,7 @@ pub(super) fn launch(
     runtime: Runtime,
     addr: SocketAddr,
     listeners: Vec<OwnedFd>,
+    http_listener: Option<TcpListener>,
 ) -> Result<Broker, StartError> {
     let journals = NewJournals::begin(config, clock, &mut taken)?;
     let facts = facts(config, &taken, journals.sync_method());
@@ -134,6 +138,13 @@ pub(super) fn launch(
         shards: wiring.postboxes.clone(),
         shared: wiring.shared.clone(),
     };
+    let reception = Reception {
+        door: facts.http_door,
+        tokens: side.tokens.clone(),
+        shards: wiring.postboxes.clone(),
+        clock,
+        audit: side.audit.clone(),
+    };
     runtime.spawn(side.run(queue));
     let collector = Collector::new(CollectorParts {
         objects: taken.store.objects(),
@@ -147,7 +158,8 @@ pub(super) fn launch(
     runtime.spawn(collect(collector, config.collect_interval, wiring.shared.clone()));
     runtime.spawn(names.reap());
     let watching = watch(&runtime, &taken.store, &taken.catalog, &wiring.failure);
-    let threads = start_shards(clock, shards, mailboxes, listeners, &orders, &wiring, config.uring_features)?;
+    let threads = start_shards(clock, shards, mailboxes, listeners, &orders, &wiring, config)?;
+    let gateway = http_listener.map(|listener| Gateway::start(listener, reception, http_settings(config)));
     Ok(Broker {
         addr,
         facts,
@@ -159,8 +171,13 @@ pub(super) fn launch(
         drained,
         failure: wiring.failure,
         ownership: Ownership { epoch: wiring.epoch, inherited, catalog: taken.catalog, clock, watching },
+        gateway: gateway.transpose().map_err(system)?,
         runtime: Some(runtime),
     })
+}
+
+fn http_settings(config: &Config) -> gateway::Settings {
+    gateway::Settings { zone: config.http_zone.clone(), is_guarded: config.http_door().is_guarded() }
 }
 
 /// A thread of each kind for each core: they have the cores that no shard wants, and all of them while the shards wait for room.
@@ -179,6 +196,7 @@ fn facts(config: &Config, taken: &Taken, sync_method: Option<SyncMethod>) -> Fac
         data: config.data.clone(),
         sync_method,
         door: config.door(),
+        http_door: config.http_door(),
     }
 }
 
@@ -279,9 +297,9 @@ fn start_shards(
     listeners: Vec<OwnedFd>,
     side: &SideOrders,
     wiring: &Wiring,
-    features: Features,
+    config: &Config,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let room = Room::of_process(shards.len());
+    let (features, room) = (config.uring_features, Room::of_process(shards.len(), config.http.is_some()));
     let parts = shards.into_iter().zip(mailboxes).zip(listeners).enumerate();
     parts
         .map(|(n, ((shard, mailbox), listener))| {

@@ -58,7 +58,7 @@ impl Peer for Riverrun {
         let port = free_port()?;
         let addr = format!("127.0.0.1:{port}");
         let mut command = Command::new(&self.binary);
-        command.args(["serve", "--listen", &addr, "--journal-prepare", "--default-storage-class", "express"]);
+        command.env("RIVERRUN_HTTP", "off").args(["serve", "--listen", &addr, "--journal-prepare", "--default-storage-class", "express"]);
         command.arg("--unpublished-bytes-max").arg(UNPUBLISHED_BYTES_MAX.to_string());
         command.arg("--data").arg(folder.join("data"));
         let mut process = Process::start(&mut command, folder)?;

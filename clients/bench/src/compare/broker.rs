@@ -46,6 +46,8 @@ impl Broker {
         let log_path = folder.path().join("log");
         let log = File::create(&log_path).into_diagnostic().wrap_err("cannot write a broker's log")?;
         let child = Command::new(binary)
+            // By its variable: the older of two releases may not know the option.
+            .env("RIVERRUN_HTTP", "off")
             .args(["serve", "--listen", "127.0.0.1:0", "--journal-prepare", "--data"])
             .arg(folder.path().join("data"))
             .stdout(Stdio::piped())

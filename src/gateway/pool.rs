@@ -1,0 +1,142 @@
+//! Connections into the broker, one for each call or session that is in progress, and a few that wait for the next call of the same
+//! visitor. One that is alive proves that its token is: whoever takes a token away ends its connections. So a call costs no look-up.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::inner::{self, Inner};
+use super::limits::Places;
+use crate::server::Reception;
+
+/// Who a connection speaks for, and on which shard it began. A token is kept as its hash; `None` is everybody who needs none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Whose {
+    token: Option<[u8; 32]>,
+    shard: u16,
+}
+
+#[derive(Debug)]
+pub struct Pool {
+    reception: Reception,
+    permits: Arc<Semaphore>,
+    idle_max: usize,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    next: u64,
+    by_visitor: HashMap<Whose, VecDeque<(u64, Inner)>>,
+    /// Whose was put back when: the oldest goes first. Those that were taken meanwhile are skipped.
+    oldest_first: VecDeque<(u64, Whose)>,
+}
+
+/// A connection in use. Dropped, it ends, and with it whatever is in progress on it.
+#[derive(Debug)]
+pub struct Held {
+    pub inner: Inner,
+    permit: OwnedSemaphorePermit,
+    whose: Whose,
+}
+
+/// The hearing half of one in use: keeps its place.
+#[derive(Debug)]
+pub struct Hearing {
+    pub hearing: inner::Hearing,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Held {
+    /// For a session, whose connection nobody else gets.
+    pub fn split(self) -> (inner::Asking, Hearing) {
+        (self.inner.asking, Hearing { hearing: self.inner.hearing, _permit: self.permit })
+    }
+}
+
+impl Pool {
+    pub fn new(reception: Reception, places: Places) -> Self {
+        Self {
+            reception,
+            permits: Arc::new(Semaphore::new(places.inner_max)),
+            idle_max: places.idle_max,
+            idle: Mutex::default(),
+        }
+    }
+
+    pub fn reception(&self) -> &Reception {
+        &self.reception
+    }
+
+    /// A connection for this visitor that has nothing in progress.
+    ///
+    /// # Errors
+    /// `Overloaded`, `Authn`, or what the look-up of the token says: nothing was done.
+    pub async fn take(&self, token: &str, address: &str, shard: u16) -> Result<Held, ErrorFrame> {
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| full())?;
+        let everybody = self.reception.is_open_to(token.as_bytes());
+        let token_hash = (!everybody).then(|| Sha256::digest(token.as_bytes()).into());
+        let whose = Whose { token: token_hash, shard };
+        let idle = self.idle().take(whose);
+        let inner = match idle {
+            Some(inner) => inner,
+            None => {
+                let socket = self.reception.admit(token.as_bytes(), address, shard).await?;
+                Inner::new(socket).map_err(|error| refused(ErrorCode::Unavailable, &error.to_string()))?
+            }
+        };
+        Ok(Held { inner, permit, whose })
+    }
+
+    /// For the next call: nothing may be in progress on it.
+    pub fn put_back(&self, held: Held) {
+        if !held.inner.hearing.is_draining() {
+            self.idle().put(held.whose, held.inner, self.idle_max);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Idle {
+    /// The one that was used last; those that have ended meanwhile are dropped.
+    fn take(&mut self, whose: Whose) -> Option<Inner> {
+        let waiting = self.by_visitor.get_mut(&whose)?;
+        let found = std::iter::from_fn(|| waiting.pop_back()).map(|(_, inner)| inner).find(|i| i.hearing.is_silent());
+        if waiting.is_empty() {
+            self.by_visitor.remove(&whose);
+        }
+        found
+    }
+
+    fn put(&mut self, whose: Whose, inner: Inner, idle_max: usize) {
+        self.next += 1;
+        self.by_visitor.entry(whose).or_default().push_back((self.next, inner));
+        self.oldest_first.push_back((self.next, whose));
+        while self.oldest_first.len() > idle_max {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some((number, whose)) = self.oldest_first.pop_front() else { return };
+        let Some(waiting) = self.by_visitor.get_mut(&whose) else { return };
+        waiting.retain(|(waits, _)| *waits != number);
+        if waiting.is_empty() {
+            self.by_visitor.remove(&whose);
+        }
+    }
+}
+
+fn full() -> ErrorFrame {
+    refused(ErrorCode::Overloaded, "too many calls and sessions are in progress over HTTP: try again later")
+}
+
+fn refused(code: ErrorCode, why: &str) -> ErrorFrame {
+    ErrorFrame { outcome: Outcome::NotDone, ..ErrorFrame::new(code, why) }
+}

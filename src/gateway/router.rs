@@ -1,0 +1,68 @@
+//! From a request to its handler. Every route of S2's has one; what is not one is 404 or 405 without a body (`s2-semantics.md` H2).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use riverrun_gateway_wire::HttpError;
+use riverrun_gateway_wire::path::{Route, route};
+use tower::service_fn;
+
+use super::answer::{self, Answer};
+use super::call::Call;
+use super::{App, host};
+
+pub fn router(app: App) -> Router {
+    let app = Arc::new(app);
+    Router::new().fallback_service(service_fn(move |request: Request<Body>| {
+        let app = app.clone();
+        async move { Ok::<_, Infallible>(handle(&app, request).await) }
+    }))
+}
+
+async fn handle(app: &App, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let route = match route(&parts.method, parts.uri.path()) {
+        Ok(route) => route,
+        Err(none) => return answer::no_route(none),
+    };
+    let call = Call { app, parts: &parts };
+    let answer = match host::check(&parts, &app.settings) {
+        Ok(()) => carry_out(&call, route, body).await,
+        Err(refused) => Err(refused),
+    };
+    answer.unwrap_or_else(|error| answer::error(&error))
+}
+
+async fn carry_out(call: &Call<'_>, route: Route, body: Body) -> Answer {
+    match route {
+        Route::Health => Ok(answer::plain("OK")),
+        Route::ListBasins => call.list_basins().await,
+        Route::CreateBasin => call.create_basin(body).await,
+        Route::EnsureBasin(basin) => call.ensure_basin(basin, body).await,
+        Route::GetBasinConfig(basin) => call.basin_config(basin).await,
+        Route::ReconfigureBasin(basin) => call.reconfigure_basin(basin, body).await,
+        Route::DeleteBasin(basin) => call.delete_basin(basin).await,
+        Route::ListStreams => call.list_streams().await,
+        Route::CreateStream => call.create_stream(body).await,
+        Route::EnsureStream(stream) => call.ensure_stream(stream, body).await,
+        Route::GetStreamConfig(stream) => call.stream_config(stream).await,
+        Route::ReconfigureStream(stream) => call.reconfigure_stream(stream, body).await,
+        Route::DeleteStream(stream) => call.delete_stream(stream).await,
+        Route::CheckTail(stream) => call.check_tail(stream).await,
+        Route::Read(stream) => call.read(stream).await,
+        Route::Append(stream) => call.append(stream, body).await,
+        Route::ListAccessTokens => call.list_access_tokens().await,
+        Route::IssueAccessToken => call.issue_access_token(body).await,
+        Route::RevokeAccessToken(id) => call.revoke_access_token(id).await,
+        Route::PrometheusMetrics => Err(HttpError::unknown_path()),
+        Route::ListLocations | Route::GetDefaultLocation | Route::SetDefaultLocation => {
+            Err(HttpError::not_implemented("this server has no locations yet"))
+        }
+        Route::AccountMetrics | Route::BasinMetrics(_) | Route::StreamMetrics(..) => {
+            Err(HttpError::not_implemented("this server keeps no usage metrics yet"))
+        }
+    }
+}

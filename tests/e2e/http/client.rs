@@ -1,0 +1,157 @@
+//! HTTP/1.1 by hand: what is sent and what is received are the bytes themselves.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use serde_json::Value;
+
+use super::BASIN;
+use crate::support::PATIENCE;
+
+/// Where to, and with which headers.
+#[derive(Clone, Debug)]
+pub struct Http {
+    pub addr: String,
+    headers: String,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// An answer whose body is still coming, and the socket that its request goes on over.
+#[derive(Debug)]
+pub struct Open {
+    pub answer: Answer,
+    reader: BufReader<TcpStream>,
+}
+
+impl Http {
+    pub fn new(addr: &str) -> Self {
+        Self { addr: addr.to_owned(), headers: format!("host: {addr}\r\ns2-basin: {BASIN}\r\n") }
+    }
+
+    /// With one more header.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        Self { headers: format!("{}{name}: {value}\r\n", self.headers), ..self.clone() }
+    }
+
+    /// Without any but the host's.
+    pub fn bare(&self) -> Self {
+        Self { headers: format!("host: {}\r\n", self.addr), ..self.clone() }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, b"")
+    }
+
+    pub fn json(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.with("content-type", "application/json").send(method, path, body.as_bytes())
+    }
+
+    pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+        let head = format!("{method} {path} HTTP/1.1\r\n{}{length}connection: close\r\n\r\n", self.headers);
+        let mut socket = self.connect();
+        // An answer may come, and the socket close, before the whole body was taken.
+        let _ = socket.write_all(&[head.as_bytes(), body].concat());
+        let mut open = Open::receive(socket);
+        open.read_rest();
+        open.answer
+    }
+
+    /// Sends a request's head and, for POST, leaves its body open: chunks follow.
+    pub fn open(&self, method: &str, path: &str) -> Open {
+        let chunked = if method == "POST" { "transfer-encoding: chunked\r\n" } else { "" };
+        let mut socket = self.connect();
+        write!(socket, "{method} {path} HTTP/1.1\r\n{}{chunked}\r\n", self.headers).expect("sent");
+        Open::receive(socket)
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let socket = TcpStream::connect(&self.addr).expect("it listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("set");
+        socket
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The code of an error.
+    pub fn code(&self) -> String {
+        self.value()["code"].as_str().expect("a code").to_owned()
+    }
+}
+
+impl Open {
+    /// Up to the end of the head.
+    fn receive(socket: TcpStream) -> Self {
+        let mut reader = BufReader::new(socket);
+        let status = line(&mut reader);
+        let status =
+            status.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{status}"));
+        let mut headers = Vec::new();
+        loop {
+            let line = line(&mut reader);
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        Self { answer: Answer { status, headers, body: Vec::new() }, reader }
+    }
+
+    fn read_rest(&mut self) {
+        if self.answer.header("transfer-encoding") == Some("chunked") {
+            while let Some(chunk) = self.chunk() {
+                self.answer.body.extend(chunk);
+            }
+        } else if let Some(length) = self.answer.header("content-length") {
+            self.answer.body.resize(length.parse().expect("a length"), 0);
+            self.reader.read_exact(&mut self.answer.body).expect("the whole body");
+        }
+    }
+
+    /// What the server sent next; `None` at the body's end.
+    pub fn chunk(&mut self) -> Option<Vec<u8>> {
+        let length = line(&mut self.reader);
+        let mut chunk =
+            vec![0; usize::from_str_radix(&length, 16).unwrap_or_else(|_| panic!("a chunk, not `{length}`"))];
+        self.reader.read_exact(&mut chunk).expect("the whole chunk");
+        assert_eq!(line(&mut self.reader), "");
+        (!chunk.is_empty()).then_some(chunk)
+    }
+
+    pub fn send_chunk(&mut self, bytes: &[u8]) {
+        let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+        self.reader.get_mut().write_all(&chunk).expect("sent");
+    }
+
+    pub fn end_body(&mut self) {
+        self.reader.get_mut().write_all(b"0\r\n\r\n").expect("sent");
+    }
+
+    pub fn hang_up(self) {
+        self.reader.get_ref().shutdown(Shutdown::Both).expect("shut down");
+    }
+}
+
+fn line(reader: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a line");
+    line.trim_end().to_owned()
+}

@@ -64,8 +64,8 @@ impl Call<'_> {
     /// `authn`, `rate_limited`.
     pub async fn enter(&self, shard: u16) -> Result<Held, HttpError> {
         let token = headers::bearer_token(&self.parts.headers)?.unwrap_or("");
-        let peer = self.parts.extensions.get::<Peer>().map_or_else(String::new, |peer| peer.0.to_string());
-        Ok(self.app.pool.take(token, &peer, shard).await?)
+        let address = self.parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        Ok(self.app.pool.take(token, address, shard).await?)
     }
 
     /// As [`Self::enter`], on the shard of a stream.

@@ -2,6 +2,7 @@
 //! visitor. One that is alive proves that its token is: whoever takes a token away ends its connections. So a call costs no look-up.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use riverrun_protocol::error::{ErrorCode, ErrorFrame, Outcome};
@@ -12,10 +13,12 @@ use super::inner::{self, Inner};
 use super::limits::Places;
 use crate::server::Reception;
 
-/// Who a connection speaks for, and on which shard it began. A token is kept as its hash; `None` is everybody who needs none.
+/// Who a connection speaks for, and on which shard it began. A token is kept as its hash; `None` is everybody who needs none. The audit
+/// stream names the machine a call came from, so nobody uses a connection that began for another's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Whose {
     token: Option<[u8; 32]>,
+    address: Option<IpAddr>,
     shard: u16,
 }
 
@@ -75,16 +78,17 @@ impl Pool {
     ///
     /// # Errors
     /// `Overloaded`, `Authn`, or what the look-up of the token says: nothing was done.
-    pub async fn take(&self, token: &str, address: &str, shard: u16) -> Result<Held, ErrorFrame> {
+    pub async fn take(&self, token: &str, address: Option<IpAddr>, shard: u16) -> Result<Held, ErrorFrame> {
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| full())?;
         let everybody = self.reception.is_open_to(token.as_bytes());
         let token_hash = (!everybody).then(|| Sha256::digest(token.as_bytes()).into());
-        let whose = Whose { token: token_hash, shard };
+        let whose = Whose { token: token_hash, address, shard };
         let idle = self.idle().take(whose);
         let inner = match idle {
             Some(inner) => inner,
             None => {
-                let socket = self.reception.admit(token.as_bytes(), address, shard).await?;
+                let from = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+                let socket = self.reception.admit(token.as_bytes(), &from, shard).await?;
                 Inner::new(socket).map_err(|error| refused(ErrorCode::Unavailable, &error.to_string()))?
             }
         };

@@ -49,7 +49,7 @@ fn assert_chained(records: &[String]) {
 }
 
 /// Waits for a record that says all of this.
-fn recorded(raw: &mut Raw, words: &[&str]) {
+pub fn recorded(raw: &mut Raw, words: &[&str]) {
     until(&format!("a record of {words:?}"), || {
         records(raw).iter().any(|record| words.iter().all(|word| record.contains(word)))
     });

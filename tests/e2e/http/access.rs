@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::client::Http;
 use super::{BASIN, http_addr, serve, with_basin};
+use crate::audit::recorded;
+use crate::raw::Raw;
 use crate::support::{Data, until};
 
 fn root_token(data: &Data) -> String {
@@ -62,6 +64,20 @@ fn f_a_token_is_issued_held_to_its_scope_and_taken_away() {
     let last = std::iter::from_fn(|| follower.chunk()).last().expect("a last word");
     assert!(String::from_utf8_lossy(&last).contains("\"code\":\"authn\""), "{last:?}");
     assert_eq!(reader.get("/v1/streams/s/records?seq_num=0").code(), "authn");
+}
+
+/// Calls of one token share connections into the broker, and each is noted with the address that it came from.
+#[test]
+fn f_the_audit_stream_names_who_asked_over_http() {
+    let data = Data::new();
+    let server = serve(&data, &[]);
+    let http = Http::new(&http_addr(&server));
+    let mut raw = Raw::connect(&server.addr, "").expect("open");
+    for (last, basin) in [(2, "first-basin"), (3, "second-basin"), (2, "third-basin")] {
+        let from = http.from(std::net::Ipv4Addr::new(127, 0, 0, last));
+        assert_eq!(from.json("POST", "/v1/basins", &format!(r#"{{"basin":"{basin}"}}"#)).status, 201);
+        recorded(&mut raw, &[r#""operation":"create-basin""#, basin, &format!("127.0.0.{last}")]);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! HTTP/1.1 by hand: what is sent and what is received are the bytes themselves.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ use crate::support::PATIENCE;
 #[derive(Clone, Debug)]
 pub struct Http {
     pub addr: String,
+    /// The address of this machine that it connects from.
+    from: Ipv4Addr,
     headers: String,
 }
 
@@ -33,12 +35,20 @@ pub struct Open {
 
 impl Http {
     pub fn new(addr: &str) -> Self {
-        Self { addr: addr.to_owned(), headers: format!("host: {addr}\r\ns2-basin: {BASIN}\r\n") }
+        Self {
+            addr: addr.to_owned(),
+            from: Ipv4Addr::LOCALHOST,
+            headers: format!("host: {addr}\r\ns2-basin: {BASIN}\r\n"),
+        }
     }
 
     /// With one more header.
     pub fn with(&self, name: &str, value: &str) -> Self {
         Self { headers: format!("{}{name}: {value}\r\n", self.headers), ..self.clone() }
+    }
+
+    pub fn from(&self, from: Ipv4Addr) -> Self {
+        Self { from, ..self.clone() }
     }
 
     /// Without any but the host's.
@@ -74,7 +84,11 @@ impl Http {
     }
 
     pub fn connect(&self) -> TcpStream {
-        let socket = TcpStream::connect(&self.addr).expect("it listens");
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((self.from, 0)).into()).expect("an address of this machine");
+        let addr: SocketAddr = self.addr.parse().expect("an address");
+        socket.connect(&addr.into()).expect("it listens");
+        let socket = TcpStream::from(socket);
         socket.set_read_timeout(Some(PATIENCE)).expect("set");
         socket
     }

@@ -1,12 +1,13 @@
 //! Where a process meets what lies outside, and what may happen there: at the k-th point of a run, at the next one of a kind, or
 //! at a share of all of a kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tokio::time::Instant;
 
 /// Longer than any of the broker's deadlines for one attempt.
 pub const HANG: Duration = Duration::from_secs(40);
@@ -84,6 +85,8 @@ struct State {
     struck: Vec<(Point, Trouble)>,
     is_killed: bool,
     is_suspended: bool,
+    /// When what hangs goes on, in order; what is over is forgotten when somebody asks.
+    hangs_until: VecDeque<Instant>,
     random: StdRng,
 }
 
@@ -100,6 +103,7 @@ impl Points {
             struck: Vec::new(),
             is_killed: false,
             is_suspended: false,
+            hangs_until: VecDeque::new(),
             random,
         }))
     }
@@ -111,7 +115,7 @@ impl Points {
     /// What happens at this point, if anything does.
     pub fn pass(&self, point: Point) -> Option<Trouble> {
         let mut state = self.state();
-        let State { passed, armed, in_a_row, struck, is_killed, is_suspended, random } = &mut *state;
+        let State { passed, armed, in_a_row, struck, is_killed, is_suspended, hangs_until, random } = &mut *state;
         let at = *passed;
         *passed += 1;
         if *is_suspended {
@@ -138,8 +142,20 @@ impl Points {
             armed.remove(hit);
         }
         struck.push((point, trouble));
+        if matches!(trouble, Trouble::Hang | Trouble::LateAnswer) {
+            hangs_until.push_back(Instant::now() + HANG);
+        }
         *is_killed |= trouble == Trouble::Kill;
         Some(trouble)
+    }
+
+    /// How long the first of what hangs will go on doing so; `None` where nothing hangs.
+    pub fn hangs_for(&self) -> Option<Duration> {
+        let (mut state, now) = (self.state(), Instant::now());
+        while state.hangs_until.front().is_some_and(|until| *until <= now) {
+            state.hangs_until.pop_front();
+        }
+        state.hangs_until.front().map(|until| until.saturating_duration_since(now))
     }
 
     /// How many were passed since the beginning.

@@ -41,6 +41,7 @@ use std::thread::JoinHandle;
 
 use tokio::runtime::Runtime;
 
+pub(crate) use clock::Clock;
 pub(crate) use reception::Reception;
 pub use shared::Facts;
 pub use start::StartError;

@@ -1,7 +1,7 @@
 //! Connections into the broker, one for each call or session that is in progress, and a few that wait for the next call of the same
 //! visitor. One that is alive proves that its token is: whoever takes a token away ends its connections. So a call costs no look-up.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,8 +34,8 @@ pub struct Pool {
 struct Idle {
     next: u64,
     by_visitor: HashMap<Whose, VecDeque<(u64, Inner)>>,
-    /// Whose was put back when: the oldest goes first. Those that were taken meanwhile are skipped.
-    oldest_first: VecDeque<(u64, Whose)>,
+    /// Whose was put back when: the oldest goes first. One entry for each that waits.
+    oldest_first: BTreeMap<u64, Whose>,
 }
 
 /// A connection in use. Dropped, it ends, and with it whatever is in progress on it.
@@ -111,7 +111,11 @@ impl Idle {
     /// The one that was used last; those that have ended meanwhile are dropped.
     fn take(&mut self, whose: Whose) -> Option<Inner> {
         let waiting = self.by_visitor.get_mut(&whose)?;
-        let found = std::iter::from_fn(|| waiting.pop_back()).map(|(_, inner)| inner).find(|i| i.hearing.is_silent());
+        let mut found = None;
+        while let (None, Some((number, inner))) = (&found, waiting.pop_back()) {
+            self.oldest_first.remove(&number);
+            found = Some(inner).filter(|inner| inner.hearing.is_silent());
+        }
         if waiting.is_empty() {
             self.by_visitor.remove(&whose);
         }
@@ -121,14 +125,14 @@ impl Idle {
     fn put(&mut self, whose: Whose, inner: Inner, idle_max: usize) {
         self.next += 1;
         self.by_visitor.entry(whose).or_default().push_back((self.next, inner));
-        self.oldest_first.push_back((self.next, whose));
+        self.oldest_first.insert(self.next, whose);
         while self.oldest_first.len() > idle_max {
             self.drop_oldest();
         }
     }
 
     fn drop_oldest(&mut self) {
-        let Some((number, whose)) = self.oldest_first.pop_front() else { return };
+        let Some((number, whose)) = self.oldest_first.pop_first() else { return };
         let Some(waiting) = self.by_visitor.get_mut(&whose) else { return };
         waiting.retain(|(waits, _)| *waits != number);
         if waiting.is_empty() {
@@ -143,4 +147,56 @@ fn full() -> ErrorFrame {
 
 fn refused(code: ErrorCode, why: &str) -> ErrorFrame {
     ErrorFrame { outcome: Outcome::NotDone, ..ErrorFrame::new(code, why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn whose(shard: u16) -> Whose {
+        Whose { token: None, address: None, shard }
+    }
+
+    /// The broker's end keeps it alive.
+    fn connection() -> (UnixStream, Inner) {
+        let (broker, ours) = UnixStream::pair().expect("descriptors");
+        (broker, Inner::new(ours).expect("a runtime"))
+    }
+
+    #[tokio::test]
+    async fn one_that_is_used_again_and_again_drives_nobody_else_out() {
+        let (quiet, busy) = (connection(), connection());
+        let mut idle = Idle::default();
+        idle.put(whose(0), quiet.1, 2);
+        let mut inner = busy.1;
+        for _ in 0..100 {
+            idle.put(whose(1), inner, 2);
+            inner = idle.take(whose(1)).expect("it waits");
+        }
+        assert!(idle.take(whose(0)).is_some());
+        assert!(idle.oldest_first.is_empty() && idle.by_visitor.is_empty());
+    }
+
+    #[tokio::test]
+    async fn no_more_wait_than_may_and_the_oldest_goes() {
+        let connections: Vec<_> = (0..5).map(|_| connection()).collect();
+        let mut idle = Idle::default();
+        let (_brokers, inners): (Vec<_>, Vec<_>) = connections.into_iter().unzip();
+        inners.into_iter().zip(0..).for_each(|(inner, shard)| idle.put(whose(shard), inner, 3));
+        let waits: Vec<bool> = (0..5).map(|shard| idle.take(whose(shard)).is_some()).collect();
+        assert_eq!(waits, [false, false, true, true, true]);
+    }
+
+    #[tokio::test]
+    async fn one_that_has_ended_is_nobody_s() {
+        let (broker, inner) = connection();
+        let mut idle = Idle::default();
+        idle.put(whose(0), inner, 2);
+        drop(broker);
+        let waiting = &idle.by_visitor[&whose(0)][0].1;
+        waiting.hearing.readable().await;
+        assert!(idle.take(whose(0)).is_none() && idle.oldest_first.is_empty());
+    }
 }

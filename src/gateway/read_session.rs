@@ -22,12 +22,12 @@ use super::call::{Call, unexpected};
 use super::inner::Asking;
 use super::limits::READ_CREDIT_BYTES;
 use super::session::{self, Listening, Next};
-use crate::server::Reception;
+use crate::server::Clock;
 
 /// How a session's events are written.
 enum Form {
     S2s(FrameOptions),
-    Sse { format: RecordFormat, counters: EventCounters, reception: Reception },
+    Sse { format: RecordFormat, counters: EventCounters, clock: Clock },
 }
 
 /// One session on its way out.
@@ -50,8 +50,8 @@ impl Call<'_> {
         let format = record_format(&self.parts.headers)?;
         let resumed = LastEventId::from_headers(&self.parts.headers)?;
         let params = resumed.map_or_else(|| query.params(), |last| last.resume(query))?;
-        let reception = self.app.pool.reception().clone();
-        let form = Form::Sse { format, counters: EventCounters::new(resumed), reception };
+        let clock = self.app.pool.reception().clock();
+        let form = Form::Sse { format, counters: EventCounters::new(resumed), clock };
         self.session(target, params, form, SSE_CONTENT_TYPE).await
     }
 
@@ -126,9 +126,9 @@ impl Form {
                 options.reconnect_advised = is_draining;
                 s2s::put_read_batch(out, *options, batch)
             }
-            Self::Sse { format, counters, reception } => {
+            Self::Sse { format, counters, clock } => {
                 if let (true, Some(tail)) = (batch.is_empty(), batch.tail) {
-                    sse::put_ping(out, reception.now_ms(), tail);
+                    sse::put_ping(out, clock.now().wall_ms, tail);
                 }
                 sse::put_batch(out, batch, *format, counters)
             }

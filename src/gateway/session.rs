@@ -34,8 +34,11 @@ pub struct Listening {
 /// # Errors
 /// The broker's refusal: an answer like that of any call (`s2-semantics.md` B10).
 pub async fn open(held: Held, request: &Request<'_>) -> Result<(Asking, Listening), HttpError> {
-    let (mut asking, held) = held.split();
-    let id = asking.begin(request).await.map_err(|_| gone())?;
+    let (mut asking, mut held) = held.split();
+    let id = match asking.begin(request).await {
+        Ok(id) => id,
+        Err(_) => return Err(held.hearing.last_word().await.into()),
+    };
     let mut listening = Listening { held, id };
     match listening.next().await {
         Next::Answer(Response::AppendSessionOpened(_) | Response::ReadSessionOpened(_)) => Ok((asking, listening)),

@@ -34,9 +34,8 @@ impl Reception {
         self.door.lets_in(token).is_some()
     }
 
-    /// Milliseconds since the Unix epoch.
-    pub fn now_ms(&self) -> u64 {
-        self.clock.now().wall_ms
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// The shard that owns a stream: a connection that begins there need not move.

@@ -125,6 +125,12 @@ impl World {
         }
     }
 
+    /// Half of all faults are power cuts, and there are more of all of them.
+    pub fn cut_often(&mut self) {
+        self.armed.extend(vec![Fault::PowerCut; self.armed.len().max(1)]);
+        self.fault_share = self.random.random_range(0.002..0.01);
+    }
+
     fn has_no_occasion(&self, fault: Fault) -> bool {
         fault == Fault::WriteError && !self.lasting.disk.is_writing()
     }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use riverrun_core::Shard;
+use riverrun_core::buffer::slabs::SlabMemory;
 use riverrun_core::control::{placement, shard_of};
 use riverrun_core::event::RecoveredStream;
 use riverrun_core::shard::ShardConfig;
@@ -239,7 +240,7 @@ fn new_shards(
         shard.output_bytes_max = read_memory.output_bytes_max;
         shard.loaded_bytes_max = read_memory.loaded_bytes_max;
         shard.wall_floor_ms = wall_floor_ms;
-        shard.allocate = uring::huge;
+        shard.slab_memory = SlabMemory { allocate: uring::huge, give_back: uring::give_back };
         let memory_bytes = if config.memory_prepare { shard.unpublished_bytes_max as usize } else { 0 };
         let mut shard = Shard::new(shard, streams, random_u64()?);
         shard.prepare_memory(memory_bytes);

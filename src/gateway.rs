@@ -19,23 +19,29 @@ mod inner;
 mod limits;
 mod listener;
 mod pool;
+mod probes;
 mod read_session;
 mod records;
 mod router;
 mod session;
 mod streams;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::metrics::Metrics;
 use crate::server::Reception;
 use crate::server::room::descriptors;
 use limits::Places;
 use pool::Pool;
+
+pub use tls::{Tls, TlsError, TlsFiles, own as own_certificate};
 
 /// Threads of the HTTP side.
 const THREADS: usize = 2;
@@ -49,17 +55,29 @@ pub struct Settings {
     pub is_guarded: bool,
 }
 
+/// Where the HTTP side listens, and what it shows of itself there.
+#[derive(Debug)]
+pub struct Front {
+    pub listener: std::net::TcpListener,
+    /// `None`: in the clear.
+    pub tls: Option<Tls>,
+}
+
 /// What every handler sees.
 #[derive(Debug)]
 pub struct App {
     pool: Pool,
     settings: Settings,
+    metrics: Metrics,
+    /// Cancelled once no new work is taken.
+    stop: CancellationToken,
 }
 
 /// The running HTTP side.
 #[derive(Debug)]
 pub struct Gateway {
     addr: SocketAddr,
+    is_encrypted: bool,
     stop: CancellationToken,
     connections: TaskTracker,
     /// `None` once stopped.
@@ -71,31 +89,37 @@ impl Gateway {
     ///
     /// # Errors
     /// No threads, or the listener cannot be used.
-    pub fn start(listener: std::net::TcpListener, reception: Reception, settings: Settings) -> io::Result<Self> {
+    pub fn start(front: Front, reception: Reception, settings: Settings, metrics: Metrics) -> io::Result<Self> {
+        let Front { listener, tls } = front;
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(THREADS).thread_name("http").enable_all().build()?;
         let addr = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
         let places = Places::new(descriptors());
-        let app = App { pool: Pool::new(reception, places), settings };
+        let pool = Pool::new(reception, places, metrics.http().clone());
+        let app = Arc::new(App { pool, settings, metrics, stop: stop.clone() });
         let listener = {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        runtime.spawn(listener::accept(
-            listener,
-            places.sockets_max,
-            router::router(app),
-            connections.clone(),
-            stop.clone(),
-        ));
-        Ok(Self { addr, stop, connections, runtime: Some(runtime) })
+        let tls = tls.map(Arc::new);
+        let is_encrypted = tls.is_some();
+        if let Some(tls) = tls.clone() {
+            let stop = stop.clone();
+            runtime.spawn(async move { stop.run_until_cancelled(tls.follow_files()).await });
+        }
+        runtime.spawn(listener::accept(listener, places.sockets_max, app, tls, connections.clone(), stop.clone()));
+        Ok(Self { addr, is_encrypted, stop, connections, runtime: Some(runtime) })
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
     }
 
     /// No connection is accepted any more, and those that are here end with what they have in progress.

@@ -19,6 +19,7 @@ pub mod demo;
 pub mod entropy;
 mod gateway;
 pub mod loader;
+pub mod metrics;
 pub mod names;
 pub mod publish;
 pub mod recovery;

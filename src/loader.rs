@@ -21,6 +21,7 @@ use crate::names::Names;
 use crate::publish::Offload;
 use crate::store::Objects;
 
+pub use cache::CacheUse;
 pub(crate) use footers::{FetchError, fetch_footer};
 pub use index::ChunkIndex;
 pub use pages::PAGE_CACHE_BYTES;
@@ -45,10 +46,10 @@ pub struct LoaderParts {
 }
 
 /// Pages are counted decompressed, footers encoded: these take about twice as much.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CachedBytes {
-    pub pages: usize,
-    pub footers: usize,
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Caches {
+    pub pages: CacheUse,
+    pub footers: CacheUse,
 }
 
 /// Shared by all shards.
@@ -72,8 +73,8 @@ impl Loader {
     }
 
     /// What its caches hold now.
-    pub fn cached_bytes(&self) -> CachedBytes {
-        CachedBytes { pages: self.pages.cached_bytes(), footers: self.index.recent().bytes() }
+    pub fn caches(&self) -> Caches {
+        Caches { pages: self.pages.cache_usage(), footers: self.index.recent().usage() }
     }
 
     /// Carries out one `LoadStream`. A stream that is created here is durable in the catalog when this returns.

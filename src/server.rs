@@ -20,13 +20,16 @@ mod mailbox;
 mod output;
 mod ownership;
 mod pause;
+mod process;
 mod reception;
+mod requests;
 pub(crate) mod room;
 mod send_marks;
 #[doc(hidden)]
 pub mod shard_calls;
 mod shared;
 mod side;
+mod snapshot;
 #[doc(hidden)]
 pub mod sorting;
 mod start;
@@ -104,6 +107,11 @@ impl Broker {
     /// Where it listens for HTTP, if it does.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.gateway.as_ref().map(Gateway::addr)
+    }
+
+    /// `http` or `https`.
+    pub fn http_scheme(&self) -> &'static str {
+        if self.gateway.as_ref().is_some_and(Gateway::is_encrypted) { "https" } else { "http" }
     }
 
     pub fn facts(&self) -> &Facts {

@@ -11,6 +11,8 @@ use hdrhistogram::serialization::{Serializer, V2Serializer};
 use riverrun_core::shard::ShardStage;
 use riverrun_protocol::response::{StageHistogram, StageHistograms};
 
+use crate::metrics::durations::Counted;
+
 /// Longer is told as this.
 const STAGE_US_MAX: u64 = 60_000_000;
 /// Within 1 %, in 20 KiB: a set stays in a core's own cache.
@@ -99,6 +101,15 @@ impl Stages {
         self.histograms[stage as usize].len()
     }
 
+    /// In the buckets of metrics: within the hundredth that a value is known to.
+    pub fn counted(&self, stage: Stage) -> Counted {
+        let mut counted = Counted::default();
+        for value in self.histograms[stage as usize].iter_recorded() {
+            counted.record(value.value_iterated_to(), value.count_since_last_iteration());
+        }
+        counted
+    }
+
     pub fn encode(&self) -> StageHistograms {
         let mut serializer = V2Serializer::new();
         let stage = |stage: Stage| {
@@ -176,6 +187,10 @@ mod tests {
         assert!(decoded.equivalent(decoded.value_at_quantile(0.5), 1234));
         assert!(decoded.equivalent(decoded.max(), STAGE_US_MAX));
         assert_eq!(one.count(Stage::Turn), 0);
+        let counted = one.counted(Stage::AckSend).in_seconds().map(|(_, count)| count);
+        let expected =
+            |n: usize| [(0, 1), (5, 3), (17, 1)].into_iter().find(|(at, _)| *at == n).map_or(0, |(_, count)| count);
+        assert_eq!(counted, std::array::from_fn(expected));
     }
 
     /// A reader makes room for no more than that.

@@ -20,6 +20,7 @@ mod error;
 mod fs;
 mod fs_layer;
 mod fs_lock;
+mod measured;
 pub mod model;
 mod objects;
 mod self_test;
@@ -34,9 +35,11 @@ use opendal::Operator;
 use riverrun_core::plan::put::PutOutcome;
 
 pub use error::StoreError;
+pub use measured::{StoreCall, StoreCalls};
 pub use store_url::{StoreKind, StoreUrl};
 
 use fs::LocalStore;
+use measured::Measured;
 
 /// Named, immutable objects. Names are `/`-separated paths below the store's prefix.
 ///
@@ -74,6 +77,7 @@ pub struct Store {
     url: StoreUrl,
     operator: Operator,
     local: Option<Arc<LocalStore>>,
+    calls: Arc<StoreCalls>,
 }
 
 impl Store {
@@ -94,7 +98,7 @@ impl Store {
     fn memory(url: &StoreUrl) -> Result<Self, StoreError> {
         let operator = Operator::new(opendal::services::Memory::default())
             .map_err(|error| StoreError::open(url, error.to_string()))?;
-        Ok(Self { url: url.clone(), operator, local: None })
+        Ok(Self { url: url.clone(), operator, local: None, calls: Arc::default() })
     }
 
     async fn fs(url: &StoreUrl, root: std::path::PathBuf, lock_wait: std::time::Duration) -> Result<Self, StoreError> {
@@ -104,7 +108,7 @@ impl Store {
         let operator = Operator::new(service)
             .map_err(|error| StoreError::open(url, error.to_string()))?
             .layer(fs_layer::PublishLayer::new(Arc::clone(&local)));
-        Ok(Self { url: url.clone(), operator, local: Some(local) })
+        Ok(Self { url: url.clone(), operator, local: Some(local), calls: Arc::default() })
     }
 
     pub fn url(&self) -> &StoreUrl {
@@ -113,7 +117,13 @@ impl Store {
 
     /// The store as chunks see it.
     pub fn objects(&self) -> Arc<dyn Objects> {
-        Arc::new(objects::OpendalObjects::new(self.operator.clone(), self.local.clone()))
+        let objects = objects::OpendalObjects::new(self.operator.clone(), self.local.clone());
+        Arc::new(Measured::new(objects, self.calls.clone()))
+    }
+
+    /// What is counted of [`Self::objects`].
+    pub fn calls(&self) -> &Arc<StoreCalls> {
+        &self.calls
     }
 
     /// The store as the catalog's engine sees it.

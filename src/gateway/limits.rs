@@ -32,6 +32,8 @@ impl Places {
 
 /// From a socket's first moment to its first request: not reset by more bytes.
 pub const FIRST_REQUEST_DEADLINE: Duration = Duration::from_secs(10);
+/// From a socket's first moment to the end of its TLS handshake.
+pub const TLS_DEADLINE: Duration = Duration::from_secs(10);
 /// From a request's first byte to the end of its headers (HTTP/1.1), and how long a socket may be idle between two requests.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long the body of a single call may take to come.

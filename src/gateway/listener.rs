@@ -14,20 +14,24 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::server::listener::notice_the_gone;
 
+use super::App;
 use super::limits::{
     FIRST_REQUEST_DEADLINE, HEAD_BYTES_MAX, HEADER_DEADLINE, HEADERS_MAX, HTTP2_CONNECTION_WINDOW_BYTES,
     HTTP2_PING_DEADLINE, HTTP2_PING_INTERVAL, HTTP2_RESETS_MAX, HTTP2_SEND_BYTES_MAX, HTTP2_STREAM_WINDOW_BYTES,
-    HTTP2_STREAMS_MAX,
+    HTTP2_STREAMS_MAX, TLS_DEADLINE,
 };
+use super::router::router;
+use super::tls::Tls;
 
 /// After the system ran out of descriptors, how long no connection is accepted (reliability.md F28).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -40,12 +44,13 @@ pub struct Peer(pub SocketAddr);
 pub async fn accept(
     listener: TcpListener,
     sockets_max: usize,
-    router: Router,
+    app: Arc<App>,
+    tls: Option<Arc<Tls>>,
     connections: TaskTracker,
     stop: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(sockets_max));
-    let protocol = protocol();
+    let (protocol, router) = (protocol(), router(app.clone()));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -61,16 +66,18 @@ pub async fn accept(
         };
         // Closed at once: whoever comes hears of it, and those who are here are not harmed.
         let Ok(place) = places.clone().try_acquire_owned() else { continue };
-        let serving = serve(protocol.clone(), socket, peer, router.clone(), stop.clone());
+        let counted = app.metrics.http().socket();
+        let serving = greet(tls.clone(), protocol.clone(), socket, peer, router.clone(), stop.clone());
         connections.spawn(async move {
             serving.await;
-            drop(place);
+            drop((place, counted));
         });
     }
 }
 
 /// One connection, to its end.
-async fn serve(
+async fn greet(
+    tls: Option<Arc<Tls>>,
     protocol: auto::Builder<TokioExecutor>,
     socket: TcpStream,
     peer: SocketAddr,
@@ -78,6 +85,25 @@ async fn serve(
     stop: CancellationToken,
 ) {
     notice_the_gone(&SockRef::from(&socket));
+    let Some(tls) = tls else { return serve(protocol, socket, peer, router, stop).await };
+    let shaken = timeout(TLS_DEADLINE, tls.acceptor().accept(socket));
+    let shaken = tokio::select! {
+        shaken = shaken => shaken,
+        () = stop.cancelled() => return,
+    };
+    // Whoever speaks no TLS has been told so by an alert, as far as it can be told.
+    if let Ok(Ok(socket)) = shaken {
+        serve(protocol, socket, peer, router, stop).await;
+    }
+}
+
+async fn serve(
+    protocol: auto::Builder<TokioExecutor>,
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
     let has_asked = Arc::new(AtomicBool::new(false));
     let asked = has_asked.clone();
     let service = service_fn(move |mut request: http::Request<Incoming>| {

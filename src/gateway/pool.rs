@@ -11,6 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::inner::{self, Inner};
 use super::limits::Places;
+use crate::metrics::HttpMetrics;
+use crate::metrics::http::Present;
 use crate::server::Reception;
 
 /// Who a connection speaks for, and on which shard it began. A token is kept as its hash; `None` is everybody who needs none. The audit
@@ -25,6 +27,7 @@ struct Whose {
 #[derive(Debug)]
 pub struct Pool {
     reception: Reception,
+    metrics: HttpMetrics,
     permits: Arc<Semaphore>,
     idle_max: usize,
     idle: Mutex<Idle>,
@@ -42,7 +45,7 @@ struct Idle {
 #[derive(Debug)]
 pub struct Held {
     pub inner: Inner,
-    permit: OwnedSemaphorePermit,
+    place: Place,
     whose: Whose,
 }
 
@@ -50,20 +53,28 @@ pub struct Held {
 #[derive(Debug)]
 pub struct Hearing {
     pub hearing: inner::Hearing,
+    _place: Place,
+}
+
+/// One of the calls and sessions that there may be.
+#[derive(Debug)]
+struct Place {
     _permit: OwnedSemaphorePermit,
+    _counted: Present,
 }
 
 impl Held {
     /// For a session, whose connection nobody else gets.
     pub fn split(self) -> (inner::Asking, Hearing) {
-        (self.inner.asking, Hearing { hearing: self.inner.hearing, _permit: self.permit })
+        (self.inner.asking, Hearing { hearing: self.inner.hearing, _place: self.place })
     }
 }
 
 impl Pool {
-    pub fn new(reception: Reception, places: Places) -> Self {
+    pub fn new(reception: Reception, places: Places, metrics: HttpMetrics) -> Self {
         Self {
             reception,
+            metrics,
             permits: Arc::new(Semaphore::new(places.inner_max)),
             idle_max: places.idle_max,
             idle: Mutex::default(),
@@ -80,6 +91,7 @@ impl Pool {
     /// `Overloaded`, `Authn`, or what the look-up of the token says: nothing was done.
     pub async fn take(&self, token: &str, address: Option<IpAddr>, shard: u16) -> Result<Held, ErrorFrame> {
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| full())?;
+        let place = Place { _permit: permit, _counted: self.metrics.call() };
         let everybody = self.reception.is_open_to(token.as_bytes());
         let token_hash = (!everybody).then(|| Sha256::digest(token.as_bytes()).into());
         let whose = Whose { token: token_hash, address, shard };
@@ -92,7 +104,7 @@ impl Pool {
                 Inner::new(socket).map_err(|error| refused(ErrorCode::Unavailable, &error.to_string()))?
             }
         };
-        Ok(Held { inner, permit, whose })
+        Ok(Held { inner, place, whose })
     }
 
     /// For the next call: nothing may be in progress on it.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,8 +15,10 @@ use super::answer::{self, Answer};
 use super::call::Call;
 use super::{App, host};
 
-pub fn router(app: App) -> Router {
-    let app = Arc::new(app);
+/// As a label of metrics: what no route is.
+const NO_OPERATION: &str = "none";
+
+pub fn router(app: Arc<App>) -> Router {
     Router::new().fallback_service(service_fn(move |request: Request<Body>| {
         let app = app.clone();
         async move { Ok::<_, Infallible>(handle(&app, request).await) }
@@ -23,14 +26,19 @@ pub fn router(app: App) -> Router {
 }
 
 async fn handle(app: &App, request: Request<Body>) -> Response<Body> {
+    let begun = Instant::now();
     let (parts, body) = request.into_parts();
-    let route = match route(&parts.method, parts.uri.path()) {
-        Ok(route) => route,
-        Err(none) => return answer::no_route(none),
+    let (operation, response) = match route(&parts.method, parts.uri.path()) {
+        Ok(route) => (route.operation(), answer(&Call { app, parts: &parts }, route, body).await),
+        Err(none) => (NO_OPERATION, answer::no_route(none)),
     };
-    let call = Call { app, parts: &parts };
-    let answer = match host::check(&parts, &app.settings) {
-        Ok(()) => carry_out(&call, route, body).await,
+    app.metrics.http().answered(operation, response.status().as_u16(), begun.elapsed());
+    response
+}
+
+async fn answer(call: &Call<'_>, route: Route, body: Body) -> Response<Body> {
+    let answer = match host::check(call.parts, &call.app.settings) {
+        Ok(()) => carry_out(call, route, body).await,
         Err(refused) => Err(refused),
     };
     answer.unwrap_or_else(|error| answer::error(&error))
@@ -39,6 +47,8 @@ async fn handle(app: &App, request: Request<Body>) -> Response<Body> {
 async fn carry_out(call: &Call<'_>, route: Route, body: Body) -> Answer {
     match route {
         Route::Health => Ok(answer::plain("OK")),
+        Route::Ready => Ok(call.ready().await),
+        Route::PrometheusMetrics => call.prometheus().await,
         Route::ListBasins => call.list_basins().await,
         Route::CreateBasin => call.create_basin(body).await,
         Route::EnsureBasin(basin) => call.ensure_basin(basin, body).await,
@@ -57,7 +67,6 @@ async fn carry_out(call: &Call<'_>, route: Route, body: Body) -> Answer {
         Route::ListAccessTokens => call.list_access_tokens().await,
         Route::IssueAccessToken => call.issue_access_token(body).await,
         Route::RevokeAccessToken(id) => call.revoke_access_token(id).await,
-        Route::PrometheusMetrics => Err(HttpError::unknown_path()),
         Route::ListLocations | Route::GetDefaultLocation | Route::SetDefaultLocation => {
             Err(HttpError::not_implemented("this server has no locations yet"))
         }

@@ -4,6 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Mutex;
 
+/// How much a cache holds, and whether it helps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CacheUse {
+    /// As its values were inserted with.
+    pub bytes: u64,
+    pub hits: u64,
+    pub misses: u64,
+}
+
 #[derive(Debug)]
 pub struct Cache<K, V> {
     bytes_max: usize,
@@ -17,6 +26,8 @@ struct Inner<K, V> {
     by_use: BTreeMap<u64, K>,
     bytes: usize,
     uses: u64,
+    hits: u64,
+    misses: u64,
 }
 
 #[derive(Debug)]
@@ -28,13 +39,17 @@ struct Entry<V> {
 
 impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
     pub fn new(bytes_max: usize) -> Self {
-        let inner = Inner { entries: HashMap::new(), by_use: BTreeMap::new(), bytes: 0, uses: 0 };
+        let inner = Inner { entries: HashMap::new(), by_use: BTreeMap::new(), bytes: 0, uses: 0, hits: 0, misses: 0 };
         Self { bytes_max, inner: Mutex::new(inner) }
     }
 
     pub fn get(&self, key: &K) -> Option<V> {
         let inner = &mut *self.inner.lock().expect("no panic while held");
-        let entry = inner.entries.get_mut(key)?;
+        let Some(entry) = inner.entries.get_mut(key) else {
+            inner.misses += 1;
+            return None;
+        };
+        inner.hits += 1;
         inner.uses += 1;
         inner.by_use.remove(&entry.used);
         inner.by_use.insert(inner.uses, *key);
@@ -42,9 +57,14 @@ impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
         Some(entry.value.clone())
     }
 
-    /// As its values were inserted with.
-    pub fn bytes(&self) -> usize {
-        self.inner.lock().expect("no panic while held").bytes
+    /// Nobody will ask for it any more.
+    pub fn remove(&self, key: &K) {
+        self.inner.lock().expect("no panic while held").remove(key);
+    }
+
+    pub fn usage(&self) -> CacheUse {
+        let inner = self.inner.lock().expect("no panic while held");
+        CacheUse { bytes: inner.bytes as u64, hits: inner.hits, misses: inner.misses }
     }
 
     /// A value larger than the whole cache is not kept.
@@ -103,6 +123,6 @@ mod tests {
         cache.insert(2, 'b', 10);
         cache.insert(3, 'c', 11);
         assert_eq!((cache.get(&2), cache.get(&3)), (Some('b'), None));
-        assert_eq!(cache.bytes(), 10);
+        assert_eq!(cache.usage(), CacheUse { bytes: 10, hits: 1, misses: 1 });
     }
 }

@@ -10,7 +10,7 @@ use riverrun_core::event::LoadFailure;
 use riverrun_core::stored::StoredError;
 
 use super::ChunkIndex;
-use super::cache::Cache;
+use super::cache::{Cache, CacheUse};
 use crate::catalog::{Catalog, CatalogError};
 use crate::store::{Objects, StoreError};
 
@@ -36,9 +36,14 @@ impl RecentFooters {
         self.0.get(&id)
     }
 
-    /// Encoded.
-    pub fn bytes(&self) -> usize {
-        self.0.bytes()
+    /// Its chunk is gone.
+    pub fn remove(&self, id: ChunkId) {
+        self.0.remove(&id);
+    }
+
+    /// In encoded bytes.
+    pub fn usage(&self) -> CacheUse {
+        self.0.usage()
     }
 }
 

@@ -70,6 +70,7 @@ impl ChunkIndex {
         let mut known = self.write();
         known.dead.remove(&id);
         known.shares.remove(&id);
+        self.recent.remove(id);
     }
 
     /// What the store knows of a stream; one without chunks is empty.

@@ -14,7 +14,7 @@ use riverrun_protocol::limits::PAGE_STORED_BYTES_MAX;
 use riverrun_protocol::response::CompressedPage;
 use tokio::sync::Semaphore;
 
-use super::cache::Cache;
+use super::cache::{Cache, CacheUse};
 use super::footers::{FetchError, Footers, read_range};
 use crate::publish::Offload;
 use crate::store::Objects;
@@ -48,8 +48,8 @@ impl Pages {
     }
 
     /// Decompressed pages that are kept.
-    pub fn cached_bytes(&self) -> usize {
-        self.cache.bytes()
+    pub fn cache_usage(&self) -> CacheUse {
+        self.cache.usage()
     }
 
     /// See [`super::Loader::load_pages`].

@@ -14,6 +14,7 @@ use riverrun_protocol::limits::{self, FRAME_HEADER_BYTES, HELLO_BODY_BYTES_MAX};
 use super::large_frame::LargeFrame;
 use super::output::Output;
 use super::pause::Pause;
+use super::requests::Asked;
 use crate::access::Rated;
 use crate::uring::{OperationId, Socket};
 
@@ -37,7 +38,7 @@ pub const CONTROL_BODY_BYTES_MAX: u32 = limits::CONTROL_BODY_BYTES_MAX as u32;
 /// Where the answer to a request comes from, and whether the id lives on as a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Route {
-    Once(Target),
+    Once(Target, Asked),
     AppendSession {
         shard: u16,
         closing: bool,

@@ -12,6 +12,7 @@ use riverrun_protocol::access::Operation;
 use riverrun_protocol::error::ErrorFrame;
 use riverrun_protocol::request::StreamRef;
 use riverrun_protocol::response::{Push, Response};
+use tokio::sync::oneshot;
 
 use super::send_marks::Timed;
 use crate::access::Admitted;
@@ -60,6 +61,8 @@ pub enum Mail {
     },
     /// An access token is dead.
     TokenGone(PublicId),
+    /// Somebody looks at metrics, and may have gone when the answer comes.
+    MeasureReaderLag(oneshot::Sender<u64>),
     /// A connection comes to live here.
     Moved(Box<MovedConnection>),
     /// Say goodbye to connections and end the thread.

@@ -13,10 +13,13 @@ use super::clock::Clock;
 use super::internal::Answers;
 use super::journal_files::{JournalOrder, SyncMethod};
 use super::mail::Output;
+use super::process;
+use super::requests::RequestsCounted;
 use crate::access::Door;
 use crate::access::audit::AuditSender;
 use crate::collection::Swept;
-use crate::loader::Loader;
+use crate::loader::{Caches, Loader};
+use crate::metrics::snapshot::{RequestTimes, ShardSnapshot};
 use crate::stages::{SharedStages, Stages};
 use crate::uring::RingCounters;
 
@@ -68,6 +71,7 @@ struct Published {
     connections_moved: AtomicU64,
     is_output_short: AtomicBool,
     stages: SharedStages,
+    requests: RequestsCounted,
 }
 
 impl Shared {
@@ -187,6 +191,45 @@ impl Shared {
         sum.streams_deleted += swept.streams_deleted;
     }
 
+    /// Nothing before the broker is put together.
+    pub fn caches(&self) -> Caches {
+        self.loader.get().map(|loader| loader.caches()).unwrap_or_default()
+    }
+
+    /// How often collection looked, and what it did in all.
+    pub fn collected(&self) -> (u64, Swept) {
+        let Collected { sweeps, sum } = *self.collected.lock().expect("no holder panics");
+        (sweeps, sum)
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.facts.epoch
+    }
+
+    /// As of its last turn; how far behind its readers are, only it can tell.
+    pub fn shard_snapshot(&self, shard: u16) -> ShardSnapshot {
+        let published = &self.shards[usize::from(shard)];
+        let (counters, ring, connections) = *published.counters.lock().expect("no holder panics");
+        ShardSnapshot {
+            counters,
+            ring,
+            connections: connections as u64,
+            connections_moved: published.connections_moved.load(Ordering::Relaxed),
+            received_copied_bytes: published.received_copied_bytes.load(Ordering::Relaxed),
+            reader_lag_records_max: None,
+        }
+    }
+
+    /// Recorded into by this shard alone.
+    pub fn requests_of(&self, shard: u16) -> &RequestsCounted {
+        &self.shards[usize::from(shard)].requests
+    }
+
+    /// Over all shards.
+    pub fn request_times(&self) -> Vec<RequestTimes> {
+        RequestsCounted::sum(self.shards.iter().map(|shard| &shard.requests))
+    }
+
     /// One of the named counters, over all shards.
     pub fn counter(&self, name: &str) -> u64 {
         self.sum().get(name)
@@ -195,17 +238,16 @@ impl Shared {
     fn sum(&self) -> Sum {
         let mut sum = Sum::default();
         self.shards.iter().for_each(|shard| sum.add(shard));
-        sum.count("cpu_ms_total", process_cpu_ms());
-        let Collected { sweeps, sum: swept } = *self.collected.lock().expect("no holder panics");
+        sum.count("cpu_ms_total", process::cpu_ms());
+        let (sweeps, swept) = self.collected();
         sum.count("collection_sweeps_total", sweeps);
         sum.count("collection_streams_expired_total", swept.streams_expired);
         sum.count("collection_chunks_died_total", swept.chunks_died);
         sum.count("collection_chunks_deleted_total", swept.chunks_deleted);
         sum.count("collection_streams_deleted_total", swept.streams_deleted);
-        if let Some(cached) = self.loader.get().map(|loader| loader.cached_bytes()) {
-            sum.count("page_cache_bytes", cached.pages as u64);
-            sum.count("footer_cache_bytes", cached.footers as u64);
-        }
+        let Caches { pages, footers } = self.caches();
+        sum.count("page_cache_bytes", pages.bytes);
+        sum.count("footer_cache_bytes", footers.bytes);
         // Each shard counts those that it knows: one with streams on two shards would count twice, one without any not at all.
         sum.counters.insert("connections", sum.connections);
         sum
@@ -218,7 +260,7 @@ impl Shared {
 
     pub fn status(&self) -> StatusReport {
         let mut sum = self.sum();
-        sum.count("ring_workers", ring_workers());
+        sum.count("ring_workers", process::ring_workers());
         self.report(sum, self.facts.store.clone())
     }
 
@@ -248,7 +290,7 @@ impl Sum {
     fn add(&mut self, shard: &Published) {
         let (counters, ring, connections) = *shard.counters.lock().expect("no holder panics");
         self.connections += connections as u64;
-        counters.named().into_iter().for_each(|(name, value)| self.count(name, value));
+        counters.named().for_each(|(name, value)| self.count(name, value));
         self.count("ring_enters_total", ring.enters);
         self.count("ring_submissions_total", ring.submissions);
         self.count("ring_completions_total", ring.completions);
@@ -264,20 +306,4 @@ impl Sum {
     fn get(&self, name: &str) -> u64 {
         self.counters.get(name).copied().unwrap_or(0)
     }
-}
-
-/// User and system time of this process, its kernel workers included.
-fn process_cpu_ms() -> u64 {
-    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    spent.tv_sec as u64 * 1000 + spent.tv_nsec as u64 / 1_000_000
-}
-
-/// Threads that the kernel has made to carry out what a ring's submission could not do at once. How often it did so only a
-/// tracepoint tells.
-fn ring_workers() -> u64 {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return 0 };
-    let is_worker = |thread: &std::fs::DirEntry| {
-        std::fs::read(thread.path().join("comm")).is_ok_and(|name| name.starts_with(b"iou-wrk-"))
-    };
-    threads.flatten().filter(is_worker).count() as u64
 }

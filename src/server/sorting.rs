@@ -14,6 +14,7 @@ use riverrun_protocol::request::{
 use riverrun_protocol::types::{BasinName, TokenId};
 
 use super::connection::{Route, Target};
+use super::requests::Asked;
 
 /// The bytes of one whole frame.
 #[derive(Debug)]
@@ -163,11 +164,11 @@ impl StreamRequest {
         }
     }
 
-    pub fn route(&self, shard: u16) -> Route {
+    pub fn route(&self, shard: u16, asked: Asked) -> Route {
         match self {
             Self::OpenAppendSession { .. } => Route::AppendSession { shard, closing: false, failed: false },
             Self::OpenReadSession(_) => Route::ReadSession { shard },
-            _ => Route::Once(Target::Shard(shard)),
+            _ => Route::Once(Target::Shard(shard), asked),
         }
     }
 

@@ -15,7 +15,8 @@ use super::journal_files::{JournalFiles, JournalFilesError, Settings};
 use super::listener;
 use crate::access::{self, RootFile, RootTokenError, RootTokenPolicy};
 use crate::catalog::{CatalogError, SlateCatalog};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, HttpTls};
+use crate::gateway::{self, Front, Tls, TlsError, TlsFiles};
 use crate::publish::{Offload, Writer, random_id};
 use crate::recovery::{
     JournalSource, Recovered, RecoveryConfig, RecoveryError, RecoveryParts, recover, store_identity,
@@ -41,6 +42,8 @@ pub enum StartError {
     #[error("cannot listen for HTTP on {addr}: {source}")]
     ListenHttp { addr: SocketAddr, source: std::io::Error },
     #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -63,6 +66,7 @@ impl StartError {
             Self::ListenHttp { .. } => {
                 "choose another address with --http, or `--http off` where nobody needs HTTP".to_owned()
             }
+            Self::Tls(error) => error.what_to_do().to_owned(),
             Self::Store(error) => error.what_to_do().to_owned(),
             Self::Catalog(error) => error.what_to_do().to_owned(),
             Self::Journal(error) => error.what_to_do(),
@@ -103,16 +107,24 @@ pub(super) fn start(config: Config) -> Result<Broker, StartError> {
     let shard_count = config.shard_count();
     let (addr, listeners) = listener::listen(config.listen, shard_count)
         .map_err(|source| StartError::Listen { addr: config.listen, source })?;
-    let http_listener = config.http.map(listen_for_http).transpose()?;
+    let front = config.http.map(|address| open_front(&config, address)).transpose()?;
     let runtime = side_runtime()?;
     let clock = Clock::start();
     let taken = runtime.block_on(take_store(&config, clock))?;
-    launch::launch(&config, clock, taken, runtime, addr, listeners, http_listener)
+    launch::launch(&config, clock, taken, runtime, addr, listeners, front)
 }
 
-/// Before anything is touched: whoever asked for HTTP does not want a broker without it.
-fn listen_for_http(addr: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(addr).map_err(|source| StartError::ListenHttp { addr, source })
+/// Before the store is touched: whoever asked for HTTP does not want a broker without it.
+fn open_front(config: &Config, addr: SocketAddr) -> Result<Front, StartError> {
+    let tls = match config.http_tls.clone() {
+        Some(HttpTls::Files { certificate, key }) => Some(Tls::load(TlsFiles { certificate, key })?),
+        Some(HttpTls::SelfSigned) => {
+            Some(Tls::load(gateway::own_certificate(&config.data, config.http_zone.as_deref())?)?)
+        }
+        None => None,
+    };
+    let listener = TcpListener::bind(addr).map_err(|source| StartError::ListenHttp { addr, source })?;
+    Ok(Front { listener, tls })
 }
 
 /// Fails for what no later step could mend, before anything is touched.

@@ -254,6 +254,8 @@ impl Worker {
             Mail::Authenticated { connection, id, outcome } => self.on_authenticated(connection, id, outcome),
             Mail::Denied { connection, operation, target } => self.note_denied(connection, operation, &target),
             Mail::TokenGone(public_id) => self.on_token_gone(public_id),
+            // Whoever asked may have gone.
+            Mail::MeasureReaderLag(answer) => drop(answer.send(self.shard.reader_lag_records_max())),
             Mail::Moved(moved) => self.adopt(*moved),
             Mail::Stop => self.stop(),
         }

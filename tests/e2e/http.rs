@@ -5,9 +5,11 @@ mod client;
 mod control;
 mod events;
 mod multiplexed;
+mod prometheus;
 mod records;
 mod sessions;
 mod strangers;
+mod tls;
 
 use client::Http;
 
@@ -22,7 +24,7 @@ fn serve(data: &Data, arguments: &[&str]) -> Server {
 
 fn http_addr(server: &Server) -> String {
     let line = server.says("http");
-    let rest = line.split("http://").nth(1).expect("an address");
+    let rest = line.split("://").nth(1).expect("an address");
     rest.split('/').next().expect("an address").to_owned()
 }
 

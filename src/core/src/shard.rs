@@ -19,7 +19,7 @@ use crate::limits::CHUNK_RAW_BYTES_MAX;
 use crate::time::Now;
 
 pub use config::{JournalConfig, ShardConfig};
-pub use counters::ShardCounters;
+pub use counters::{Counter, CounterKind, ShardCounters};
 pub use stage_times::{ShardStage, StageTime};
 
 mod config;
@@ -54,6 +54,7 @@ mod writer;
 
 mod follow;
 mod history;
+mod lag;
 mod read;
 mod read_session;
 mod reader;

@@ -97,8 +97,10 @@ fn a_chunk_is_dead_when_its_last_stream_is() {
     index.forget(entry(2, "t").id);
     assert_eq!(index.dead_chunks(), [chunk_id(1, 0)]);
     assert!(index.is_dead(chunk_id(1, 0)) && !index.is_dead(chunk_id(1, 1)));
+    assert!(index.recent().get(chunk_id(1, 0)).is_some());
     index.remove_chunk(chunk_id(1, 0));
     assert_eq!(index.dead_chunks(), []);
+    assert!(index.recent().get(chunk_id(1, 0)).is_none(), "its footer is kept for nobody");
 }
 
 /// E8: what lies behind a record that stays, stays.

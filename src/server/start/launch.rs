@@ -1,12 +1,12 @@
 //! From a recovered store to threads that serve it.
 
 use std::net::SocketAddr;
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use riverrun_core::Shard;
 use riverrun_core::buffer::slabs::SlabMemory;
@@ -22,8 +22,9 @@ use crate::access::{RootFile, Tokens, TokensParts, audit};
 use crate::catalog::Catalog;
 use crate::collection::{Collector, CollectorParts};
 use crate::config::Config;
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Front, Gateway};
 use crate::loader::{Loader, LoaderParts};
+use crate::metrics::Metrics;
 use crate::names::{Names, NamesParts};
 use crate::publish::{Encoder, Offload, Publisher, StepBack, random_id};
 use crate::recovery::{Epoch, Summary};
@@ -43,6 +44,7 @@ use crate::server::room::Room;
 use crate::server::shard_calls::ShardCalls;
 use crate::server::shared::{Facts, Shared};
 use crate::server::side::{Side, SideOrders, side_orders};
+use crate::server::snapshot::Counts;
 use crate::server::steady_clock::steady;
 use crate::server::worker::{Worker, WorkerParts};
 use crate::uring::{self, Features, Ring};
@@ -70,7 +72,7 @@ pub(super) fn launch(
     runtime: Runtime,
     addr: SocketAddr,
     listeners: Vec<OwnedFd>,
-    http_listener: Option<TcpListener>,
+    front: Option<Front>,
 ) -> Result<Broker, StartError> {
     let journals = NewJournals::begin(config, clock, &mut taken)?;
     let facts = facts(config, &taken, journals.sync_method());
@@ -128,8 +130,16 @@ pub(super) fn launch(
     let Wiring { epoch, journal_orders, failure, .. } = &wiring;
     let inherited = Inherited::new(epoch.clone(), facts.shards, files, journal_orders.clone(), failure.clone());
     let inherited = Arc::new(inherited);
+    let publisher = Arc::new(publisher);
+    let counts = Counts {
+        shared: wiring.shared.clone(),
+        publisher: publisher.clone(),
+        store_calls: taken.store.calls().clone(),
+        shards: wiring.postboxes.clone(),
+        started_at: SystemTime::now(),
+    };
     let side = Side {
-        publisher: Arc::new(publisher),
+        publisher,
         loader,
         names: names.clone(),
         inherited: inherited.clone(),
@@ -160,7 +170,8 @@ pub(super) fn launch(
     runtime.spawn(names.reap());
     let watching = watch(&runtime, &taken.store, &taken.catalog, &wiring.failure);
     let threads = start_shards(clock, shards, mailboxes, listeners, &orders, &wiring, config)?;
-    let gateway = http_listener.map(|listener| Gateway::start(listener, reception, http_settings(config)));
+    let gateway =
+        front.map(|front| Gateway::start(front, reception, http_settings(config), Metrics::new(Arc::new(counts))));
     Ok(Broker {
         addr,
         facts,

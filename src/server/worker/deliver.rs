@@ -12,6 +12,7 @@ use super::Worker;
 use super::admission::Note;
 use crate::server::connection::{Route, Target};
 use crate::server::mail::{Flow, ForwardedRequest, Mail, Output};
+use crate::server::requests::Asked;
 use crate::server::shared::AGENT;
 use crate::server::side::SideOrder;
 use crate::server::sorting::{ControlRequest, FrameBytes, SessionRequest, Sorted, StreamRequest};
@@ -35,11 +36,12 @@ impl Worker {
         self.frames += 1;
         let Some(rights) = self.admit(id, header.id, &mut request) else { return true };
         let note = Note::of_control_call(&request);
+        let asked = Asked { kind: request.kind(), at: self.now.monotonic };
         match Sorted::new(request, bytes.body(), rights) {
             Sorted::Ping { nonce } => self.reply_here(id, header.id, &Response::Pong { nonce }),
             Sorted::Status => self.reply_here(id, header.id, &Response::Status(self.status_for(id))),
-            Sorted::Control(request) => self.ask_control(id, header.id, request, note),
-            Sorted::Stream(request) => return self.on_stream_request(id, header, request, bytes),
+            Sorted::Control(request) => self.ask_control(id, header.id, asked, request, note),
+            Sorted::Stream(request) => return self.on_stream_request(id, header.id, asked, request, bytes),
             Sorted::Session(request) => {
                 if let SessionRequest::Append { batch, .. } = &request
                     && !self.may_take_input(id, header.id, &bytes.body()[batch.clone()])
@@ -56,7 +58,8 @@ impl Worker {
     fn on_stream_request(
         &mut self,
         id: ConnectionId,
-        header: FrameHeader,
+        frame_id: u64,
+        asked: Asked,
         request: StreamRequest,
         bytes: FrameBytes<'_>,
     ) -> bool {
@@ -69,11 +72,11 @@ impl Worker {
             self.keep_own(id, bytes);
             return false;
         }
-        if !self.has_room(id, header.id, is_session, batch) {
+        if !self.has_room(id, frame_id, is_session, batch) {
             return true;
         }
-        if self.take_route(id, header.id, request.route(shard)) {
-            self.deliver(id, header.id, shard, request.for_shard(bytes));
+        if self.take_route(id, frame_id, request.route(shard, asked)) {
+            self.deliver(id, frame_id, shard, request.for_shard(bytes));
         }
         true
     }
@@ -137,12 +140,19 @@ impl Worker {
         }
     }
 
-    fn ask_control(&mut self, id: ConnectionId, frame_id: u64, request: ControlRequest, note: Option<Note>) {
+    fn ask_control(
+        &mut self,
+        id: ConnectionId,
+        frame_id: u64,
+        asked: Asked,
+        request: ControlRequest,
+        note: Option<Note>,
+    ) {
         if !self.has_room(id, frame_id, false, &[]) {
             return;
         }
         let Some(principal) = self.connections.get(&id.0).and_then(|c| c.principal.clone()) else { return };
-        if self.take_route(id, frame_id, Route::Once(Target::Control)) {
+        if self.take_route(id, frame_id, Route::Once(Target::Control, asked)) {
             if let Some(connection) = self.connections.get_mut(&id.0) {
                 connection.control_calls += 1;
             }
@@ -222,7 +232,7 @@ impl Worker {
         sessions.sort_unstable_by_key(|(id, _)| *id);
         for (frame_id, route) in sessions {
             let (shard, request) = match route {
-                Route::Once(_) | Route::AppendSession { closing: true, .. } => continue,
+                Route::Once(..) | Route::AppendSession { closing: true, .. } => continue,
                 Route::Refused => {
                     self.connections.get_mut(&id.0).map(|c| c.routes.remove(&frame_id));
                     continue;

@@ -57,7 +57,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&id.0) else { return };
         let over = match (connection.routes.get_mut(&frame_id), output) {
             (None | Some(Route::Refused), _) | (_, Output::Push(_)) => false,
-            (Some(Route::Once(_)), _) | (Some(_), Output::Reply(Response::SessionEnded)) => true,
+            (Some(Route::Once(..)), _) | (Some(_), Output::Reply(Response::SessionEnded)) => true,
             (Some(Route::ReadSession { .. }), output) => matches!(output, Output::Fail(_)),
             (Some(Route::AppendSession { closing, failed, .. }), Output::Fail(_)) => {
                 *failed = true;
@@ -71,8 +71,12 @@ impl Worker {
         }
         if over {
             let route = connection.routes.remove(&frame_id);
-            if route == Some(Route::Once(Target::Control)) {
-                self.end_control_call(id);
+            if let Some(Route::Once(target, asked)) = route {
+                let is_refusal = matches!(output, Output::Fail(_));
+                self.shared.requests_of(self.index).answered(asked, self.now.monotonic, is_refusal);
+                if target == Target::Control {
+                    self.end_control_call(id);
+                }
             }
         }
     }

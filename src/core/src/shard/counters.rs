@@ -1,113 +1,87 @@
 //! What a shard counts, for status reports and metrics.
 
-/// Totals since the start, and gauges (marked). All bytes are of batches as encoded, unless said otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ShardCounters {
-    /// Batches accepted.
-    pub appends: u64,
-    pub appended_records: u64,
-    pub appended_bytes: u64,
-    /// Batches refused, whatever the reason.
-    pub appends_refused: u64,
-    /// Batches acknowledged.
-    pub acks: u64,
-    /// Bytes of batches copied between the socket's buffer and the journal's (design.md 5, copies of payload).
-    pub copied_bytes: u64,
-    /// Journal writes that carried records, and watermark blocks.
-    pub blocks: u64,
-    pub watermark_blocks: u64,
-    /// Bytes written to the journal: batches, directories, headers, padding.
-    pub block_bytes: u64,
-    pub chunks_stored: u64,
-    /// Before and after compression.
-    pub chunk_raw_bytes: u64,
-    pub chunk_object_bytes: u64,
-    /// Failed attempts to store a chunk that were, or will be, repeated.
-    pub chunk_retries: u64,
-    /// Single-batch reads answered and read sessions opened.
-    pub reads: u64,
-    pub read_sessions: u64,
-    /// Batches or slices of batches sent to readers, and their records and bytes.
-    pub pushes: u64,
-    pub read_records: u64,
-    /// Decompressed.
-    pub read_bytes: u64,
-    /// Pushed as they are stored.
-    pub read_pages: u64,
-    /// Loads of pages from the store.
-    pub page_loads: u64,
-    pub heartbeats: u64,
-    /// Times a connection's socket was left unread to hold its client up.
-    pub receive_stops: u64,
-    /// Connections closed because they took nothing while memory for reads was short.
-    pub stalled_closed: u64,
-    /// Gauge: frames given to connections whose sockets have not taken them yet.
-    pub output_bytes: u64,
-    /// Gauge: pages of history that wait for their readers.
-    pub loaded_bytes: u64,
-    /// Gauge: slabs that records and frames lie in, or will.
-    pub slab_bytes: u64,
-    pub streams_loaded: u64,
-    pub streams_evicted: u64,
-    /// Gauge: journal space (or memory) behind records that no chunk has yet.
-    pub unpublished_bytes: u64,
-    /// Gauge: bytes accepted and waiting for a journal write.
-    pub journal_waiting_bytes: u64,
-    /// Gauge: appends that wait for room or for their stream to be loaded, in bytes.
-    pub waiting_bytes: u64,
-    /// Gauge: published records held for readers.
-    pub tail_cache_bytes: u64,
-    /// Gauges.
-    pub streams_open: u64,
-    pub connections: u64,
-    pub append_sessions: u64,
-    /// Read sessions and waiting single reads, and those of them that are at the tail.
-    pub readers: u64,
-    pub followers: u64,
+/// Whether a number only grows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CounterKind {
+    /// Since the start.
+    Total,
+    /// As it is now.
+    Gauge,
+}
+
+/// One of the numbers of [`ShardCounters`].
+#[derive(Clone, Copy, Debug)]
+pub struct Counter {
+    pub name: &'static str,
+    pub help: &'static str,
+    pub kind: CounterKind,
+    pub value: fn(&ShardCounters) -> u64,
+}
+
+macro_rules! counters {
+    ($($kind:ident $name:ident $help:literal;)+) => {
+        /// Totals since the start, and gauges.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        pub struct ShardCounters {
+            $(#[doc = $help] pub $name: u64),+
+        }
+
+        impl ShardCounters {
+            /// All of them, sorted by name.
+            pub const ALL: &'static [Counter] = &[$(Counter {
+                name: stringify!($name),
+                help: $help,
+                kind: CounterKind::$kind,
+                value: |counters| counters.$name,
+            }),+];
+        }
+    };
+}
+
+counters! {
+    Total acks "Batches acknowledged";
+    Gauge append_sessions "Append sessions that are open";
+    Total appended_bytes "Bytes of the batches accepted, as encoded";
+    Total appended_records "Records of the batches accepted";
+    Total appends "Batches accepted";
+    Total appends_refused "Batches refused, whatever the reason";
+    Total block_bytes "Bytes written to the journal: batches, directories, headers, padding";
+    Total blocks "Journal writes that carried records";
+    Total chunk_object_bytes "Bytes of the chunks stored, after compression";
+    Total chunk_raw_bytes "Bytes of the chunks stored, before compression";
+    Total chunk_retries "Failed attempts to store a chunk that were, or will be, repeated";
+    Total chunks_stored "Chunks that the store has";
+    Gauge connections "Connections that the shard knows";
+    Total copied_bytes "Bytes of batches copied between the socket's buffer and the journal's";
+    Gauge followers "Readers that are at the tail";
+    Total heartbeats "Heartbeats sent to followers";
+    Gauge journal_waiting_bytes "Bytes accepted that wait for a journal write";
+    Gauge loaded_bytes "Pages of history that wait for their readers, in bytes";
+    Gauge output_bytes "Bytes of frames given to connections whose sockets have not taken them yet";
+    Total page_loads "Loads of pages from the store";
+    Total pushes "Batches, or slices of batches, sent to readers";
+    Total read_bytes "Bytes of records sent to readers, decompressed";
+    Total read_pages "Pages sent to readers as they are stored";
+    Total read_records "Records sent to readers";
+    Total read_sessions "Read sessions opened";
+    Gauge readers "Read sessions, and single reads that wait";
+    Total reads "Single reads answered";
+    Total receive_stops "Times that a connection's socket was left unread to hold its client up";
+    Gauge slab_bytes "Bytes of the slabs that records and frames lie in, or will";
+    Total stalled_closed "Connections closed because they took nothing while memory for reads was short";
+    Total streams_evicted "Streams whose state was let go of";
+    Total streams_loaded "Streams whose state was loaded";
+    Gauge streams_open "Streams whose state is in memory";
+    Gauge tail_cache_bytes "Bytes of published records held for readers";
+    Gauge unpublished_bytes "Bytes of journal (or memory) behind records that no chunk has yet";
+    Gauge waiting_bytes "Bytes of appends that wait for room, or for their stream to be loaded";
+    Total watermark_blocks "Journal writes that carried a watermark only";
 }
 
 impl ShardCounters {
     /// By name, sorted by name, as in a status report.
-    pub fn named(&self) -> Vec<(&'static str, u64)> {
-        vec![
-            ("acks", self.acks),
-            ("append_sessions", self.append_sessions),
-            ("appended_bytes", self.appended_bytes),
-            ("appended_records", self.appended_records),
-            ("appends", self.appends),
-            ("appends_refused", self.appends_refused),
-            ("block_bytes", self.block_bytes),
-            ("blocks", self.blocks),
-            ("chunk_object_bytes", self.chunk_object_bytes),
-            ("chunk_raw_bytes", self.chunk_raw_bytes),
-            ("chunk_retries", self.chunk_retries),
-            ("chunks_stored", self.chunks_stored),
-            ("connections", self.connections),
-            ("copied_bytes", self.copied_bytes),
-            ("followers", self.followers),
-            ("heartbeats", self.heartbeats),
-            ("journal_waiting_bytes", self.journal_waiting_bytes),
-            ("loaded_bytes", self.loaded_bytes),
-            ("output_bytes", self.output_bytes),
-            ("page_loads", self.page_loads),
-            ("pushes", self.pushes),
-            ("read_bytes", self.read_bytes),
-            ("read_pages", self.read_pages),
-            ("read_records", self.read_records),
-            ("read_sessions", self.read_sessions),
-            ("readers", self.readers),
-            ("reads", self.reads),
-            ("receive_stops", self.receive_stops),
-            ("slab_bytes", self.slab_bytes),
-            ("stalled_closed", self.stalled_closed),
-            ("streams_evicted", self.streams_evicted),
-            ("streams_loaded", self.streams_loaded),
-            ("streams_open", self.streams_open),
-            ("tail_cache_bytes", self.tail_cache_bytes),
-            ("unpublished_bytes", self.unpublished_bytes),
-            ("waiting_bytes", self.waiting_bytes),
-            ("watermark_blocks", self.watermark_blocks),
-        ]
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        Self::ALL.iter().map(|counter| (counter.name, (counter.value)(self)))
     }
 }
 
@@ -117,7 +91,13 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_distinct() {
-        let names: Vec<_> = ShardCounters::default().named().into_iter().map(|(name, _)| name).collect();
-        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        assert!(ShardCounters::ALL.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn each_name_has_its_own_value() {
+        let counters = ShardCounters { acks: 7, ..ShardCounters::default() };
+        let others: Vec<_> = counters.named().filter(|(_, value)| *value != 0).collect();
+        assert_eq!(others, [("acks", 7)]);
     }
 }

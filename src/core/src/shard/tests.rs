@@ -24,6 +24,7 @@ mod held_refusals;
 mod history;
 mod interleavings;
 mod journal;
+mod lag;
 mod load;
 mod memory;
 mod pacing;

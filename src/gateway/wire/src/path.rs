@@ -12,6 +12,8 @@ use crate::percent;
 pub enum Route {
     /// GET `/health` and `/ping`.
     Health,
+    /// GET `/ready`: whether new work is taken.
+    Ready,
     /// GET `/metrics` at the root: the server's own, as Prometheus reads them.
     PrometheusMetrics,
     ListBasins,
@@ -38,6 +40,41 @@ pub enum Route {
     AccountMetrics,
     BasinMetrics(BasinName),
     StreamMetrics(BasinName, StreamName),
+}
+
+impl Route {
+    /// As a label of metrics: one of a fixed set, whatever the request names.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Ready => "ready",
+            Self::PrometheusMetrics => "metrics",
+            Self::ListBasins => "list_basins",
+            Self::CreateBasin => "create_basin",
+            Self::EnsureBasin(_) => "ensure_basin",
+            Self::GetBasinConfig(_) => "get_basin_config",
+            Self::ReconfigureBasin(_) => "reconfigure_basin",
+            Self::DeleteBasin(_) => "delete_basin",
+            Self::ListStreams => "list_streams",
+            Self::CreateStream => "create_stream",
+            Self::EnsureStream(_) => "ensure_stream",
+            Self::GetStreamConfig(_) => "get_stream_config",
+            Self::ReconfigureStream(_) => "reconfigure_stream",
+            Self::DeleteStream(_) => "delete_stream",
+            Self::CheckTail(_) => "check_tail",
+            Self::Read(_) => "read",
+            Self::Append(_) => "append",
+            Self::ListAccessTokens => "list_access_tokens",
+            Self::IssueAccessToken => "issue_access_token",
+            Self::RevokeAccessToken(_) => "revoke_access_token",
+            Self::ListLocations => "list_locations",
+            Self::GetDefaultLocation => "get_default_location",
+            Self::SetDefaultLocation => "set_default_location",
+            Self::AccountMetrics => "account_metrics",
+            Self::BasinMetrics(_) => "basin_metrics",
+            Self::StreamMetrics(..) => "stream_metrics",
+        }
+    }
 }
 
 /// Why a request is none.
@@ -74,6 +111,7 @@ pub fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
 #[derive(Clone, Copy)]
 enum Place<'a> {
     Health,
+    Ready,
     RootMetrics,
     Basins,
     Basin(&'a str),
@@ -103,6 +141,7 @@ fn place(path: &str) -> Option<Place<'_>> {
     }
     match segments[..count] {
         ["health" | "ping"] => Some(Place::Health),
+        ["ready"] => Some(Place::Ready),
         ["metrics"] => Some(Place::RootMetrics),
         ["v1", "basins"] => Some(Place::Basins),
         ["v1", "basins", basin] => Some(Place::Basin(basin)),
@@ -125,6 +164,7 @@ fn place(path: &str) -> Option<Place<'_>> {
 fn resolve(method: &Method, place: Place<'_>) -> Result<Option<Route>, NoRoute> {
     Ok(Some(match (place, method.as_str()) {
         (Place::Health, "GET") => Route::Health,
+        (Place::Ready, "GET") => Route::Ready,
         (Place::RootMetrics, "GET") => Route::PrometheusMetrics,
         (Place::Basins, "GET") => Route::ListBasins,
         (Place::Basins, "POST") => Route::CreateBasin,
@@ -161,6 +201,7 @@ fn allowed(place: Place<'_>) -> &'static str {
         Place::AccessToken(_) => "DELETE",
         Place::DefaultLocation => "GET, PUT",
         Place::Health
+        | Place::Ready
         | Place::RootMetrics
         | Place::Tail(_)
         | Place::Locations

@@ -46,6 +46,15 @@ impl Default for ReadMemory {
     }
 }
 
+/// Where the HTTP side's certificate is from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HttpTls {
+    /// PEM files, read again when they change.
+    Files { certificate: PathBuf, key: PathBuf },
+    /// Made by the broker and kept under `data`, for development.
+    SelfSigned,
+}
+
 /// Everything a broker needs to know. `Config::default()` is a broker on an ephemeral loopback port whose data lie in
 /// `./riverrun-data`.
 #[derive(Clone, Debug)]
@@ -54,11 +63,13 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The HTTP side's address, under the same rules; `None` = there is none.
     pub http: Option<SocketAddr>,
+    /// HTTPS; `None` = HTTP in the clear.
+    pub http_tls: Option<HttpTls>,
     /// What follows the basin in the name of a host, for HTTP clients that name it so (`s2-semantics.md` H1).
     pub http_zone: Option<String>,
     /// Whether access tokens are asked for.
     pub auth: Auth,
-    /// Listen where others could read along: there is no TLS yet.
+    /// Listen where others could read along: the binary protocol has no TLS yet.
     pub insecure: bool,
     /// Replace the root token at start; the old one is dead.
     pub new_root_token: bool,
@@ -101,6 +112,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             http: None,
+            http_tls: None,
             http_zone: None,
             auth: Auth::Auto,
             insecure: false,
@@ -185,15 +197,21 @@ impl Config {
     /// The first setting that cannot be used, with what to do instead.
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |what: String, what_to_do: &str| Err(ConfigError { what, what_to_do: what_to_do.to_owned() });
-        let mut addresses = [Some(self.listen), self.http].into_iter().flatten();
+        let http_in_the_clear = self.http.filter(|_| self.http_tls.is_none());
+        let mut addresses = [Some(self.listen), http_in_the_clear].into_iter().flatten();
         if let Some(address) = addresses.find(|address| !address.ip().is_loopback() && !self.insecure) {
             let what = format!(
-                "{address} is reachable from other machines, and tokens and records would travel there in the clear: there \
-                 is no TLS yet"
+                "{address} is reachable from other machines, and tokens and records would travel there in the clear"
             );
             let instead = "listen on a loopback address, e.g. --listen 127.0.0.1:5252, or add --insecure where the \
-                           network is trusted";
+                           network is trusted; over HTTP, give it a certificate with --http-tls-cert and --http-tls-key";
             return refuse(what, instead);
+        }
+        if self.http_tls.is_some() && self.http.is_none() {
+            return refuse(
+                "there is a certificate for HTTPS, and HTTP is off".to_owned(),
+                "say where with --http HOST:PORT",
+            );
         }
         if self.shard_count() == 0 || self.shard_count() > SHARDS_MAX {
             return refuse(format!("{} shards cannot be run", self.shard_count()), "choose between 1 and 255");
@@ -260,9 +278,12 @@ mod tests {
     #[test]
     fn the_default_is_usable_and_each_bad_setting_says_what_to_do() {
         assert!(Config::default().check().is_ok());
+        let everywhere = Config { http: Some("0.0.0.0:5280".parse().unwrap()), ..Config::default() };
+        assert!(Config { http_tls: Some(HttpTls::SelfSigned), ..everywhere }.check().is_ok());
         let bad = [
             Config { listen: "0.0.0.0:5252".parse().unwrap(), ..Config::default() },
             Config { http: Some("0.0.0.0:5280".parse().unwrap()), ..Config::default() },
+            Config { http_tls: Some(HttpTls::SelfSigned), ..Config::default() },
             Config { shards: Some(0), ..Config::default() },
             Config { shards: Some(256), ..Config::default() },
             Config { journal_file_bytes: 1 << 20, ..Config::default() },

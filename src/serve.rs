@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Auth, Door, ROOT_TOKEN_FILE};
-use crate::config::{Config, JOURNAL_FILE_BYTES_DEFAULT};
+use crate::config::{Config, HttpTls, JOURNAL_FILE_BYTES_DEFAULT};
 use crate::server::journal_files::SyncMethod;
 use crate::server::{Broker, Facts, StartError};
 
@@ -30,13 +30,22 @@ pub struct ServeArgs {
     /// Address for HTTP, where S2's own clients, curl and browsers connect; `off` for none.
     #[arg(long, env = "RIVERRUN_HTTP", default_value = "127.0.0.1:5280", value_name = "ADDR|off")]
     pub http: HttpAddress,
+    /// Certificate chain for HTTPS, PEM; read again when it changes.
+    #[arg(long, value_name = "FILE", requires = "http_tls_key")]
+    pub http_tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    #[arg(long, value_name = "FILE", requires = "http_tls_cert")]
+    pub http_tls_key: Option<PathBuf>,
+    /// HTTPS with a certificate of the broker's own making, kept as `http-cert.pem` in the data folder: for development.
+    #[arg(long, conflicts_with = "http_tls_cert")]
+    pub http_tls_self_signed: bool,
     /// What follows the basin in the names of HTTP hosts: with `b.example`, `my-basin.b.example` is the basin my-basin.
     #[arg(long, value_name = "NAME")]
     pub http_zone: Option<String>,
     /// Whether access tokens are asked for.
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub auth: Auth,
-    /// Listen where others could read along: there is no TLS yet.
+    /// Listen where others could read along: the binary protocol has no TLS yet.
     #[arg(long)]
     pub insecure: bool,
     /// Replace the root token: the old one is dead, the new one is in the file `root-token` of the data folder.
@@ -114,10 +123,20 @@ impl From<StorageClassArg> for StorageClass {
 }
 
 impl ServeArgs {
+    fn http_tls(&self) -> Option<HttpTls> {
+        match (&self.http_tls_cert, &self.http_tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(HttpTls::Files { certificate: certificate.clone(), key: key.clone() })
+            }
+            _ => self.http_tls_self_signed.then_some(HttpTls::SelfSigned),
+        }
+    }
+
     fn config(&self) -> Config {
         Config {
             listen: self.listen,
             http: self.http.0,
+            http_tls: self.http_tls(),
             http_zone: self.http_zone.clone(),
             auth: self.auth,
             insecure: self.insecure,
@@ -243,7 +262,8 @@ pub(crate) fn print_banner(broker: &Broker) {
     println!("  recovered  {}", broker.recovered());
     println!("  access     {}", access(facts));
     if let Some(http) = broker.http_addr() {
-        println!("  http       http://{http}/v1: S2's own clients, curl; {}", broker.facts().http_door.describe());
+        let (scheme, door) = (broker.http_scheme(), facts.http_door.describe());
+        println!("  http       {scheme}://{http}/v1: S2's own clients, curl; {door}");
     }
     println!("try it in another terminal:");
     let addr = if broker.addr().port() == 5252 { String::new() } else { format!("--addr {} ", broker.addr()) };

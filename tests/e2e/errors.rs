@@ -116,7 +116,7 @@ fn the_data_folder_is_locked() {
 fn an_address_that_others_reach_is_refused() {
     let data = Data::new();
     let said = Server::try_start(&data.data(), &["--listen", "0.0.0.0:0"]).expect_err("refused");
-    insta::assert_snapshot!(tidy(&said, &[]), @"Error:   × 0.0.0.0:0 is reachable from other machines, and tokens and records would travel there in the clear: there is no TLS yet help: listen on a loopback address, e.g. --listen 127.0.0.1:5252, or add --insecure where the network is trusted");
+    insta::assert_snapshot!(tidy(&said, &[]), @"Error:   × 0.0.0.0:0 is reachable from other machines, and tokens and records would travel there in the clear help: listen on a loopback address, e.g. --listen 127.0.0.1:5252, or add --insecure where the network is trusted; over HTTP, give it a certificate with --http-tls-cert and --http-tls-key");
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod slots;
 mod tests;
 
 pub use features::Features;
-pub use memory::{give_back, huge};
+pub use memory::huge;
 pub use operation::{Completion, OperationId, Socket};
 pub use receive_pool::ReceivedBuffer;
 pub use refusal::RingRefused;

@@ -172,7 +172,7 @@ impl Shard {
             streams: streams::Streams::default(),
             loads: load::Loads::default(),
             writer: writer::Writer::new(&config),
-            slabs: Slabs::new(config.slab_memory),
+            slabs: Slabs::new(config.allocate),
             backlog: backlog::Backlog::new(config.unpublished_bytes_max),
             lanes: lanes::Lanes::new(&config),
             tail_cache: tail_cache::TailCache::new(config.tail_cache_bytes_max),

@@ -9,7 +9,6 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use riverrun_core::Shard;
-use riverrun_core::buffer::slabs::SlabMemory;
 use riverrun_core::control::{placement, shard_of};
 use riverrun_core::event::RecoveredStream;
 use riverrun_core::shard::ShardConfig;
@@ -251,7 +250,7 @@ fn new_shards(
         shard.output_bytes_max = read_memory.output_bytes_max;
         shard.loaded_bytes_max = read_memory.loaded_bytes_max;
         shard.wall_floor_ms = wall_floor_ms;
-        shard.slab_memory = SlabMemory { allocate: uring::huge, give_back: uring::give_back };
+        shard.allocate = uring::huge;
         let memory_bytes = if config.memory_prepare { shard.unpublished_bytes_max as usize } else { 0 };
         let mut shard = Shard::new(shard, streams, random_u64()?);
         shard.prepare_memory(memory_bytes);

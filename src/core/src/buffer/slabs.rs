@@ -3,8 +3,7 @@
 //! A page that a process has never touched costs more than everything else that is done with its bytes: the kernel clears it,
 //! and on a virtual machine the host may have to find it first. Measured on one (2 cores, no huge pages): 0.8 to 1.0 CPU-second
 //! per GiB for a first touch, 0.007 for the next one; with one frame's buffer allocated and freed at a time, 60 % of the CPU
-//! of an ingest went there. So slabs are kept, and given back only when they have not been wanted for a while: to the system, because an
-//! allocator may keep what is freed (mimalloc held all of twenty freed slabs for 25 s).
+//! of an ingest went there. So slabs are kept, and given back only when they have not been wanted for a while.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,24 +23,12 @@ const TRIM_SHARE: usize = 4;
 /// Slabs that are looked at, oldest first, when one is wanted. All of them are when some may be given back.
 const LOOKS_PER_SLAB: usize = 16;
 
-/// Where a slab's memory comes from, and where it goes.
-#[derive(Clone, Copy, Debug)]
-pub struct SlabMemory {
-    /// An empty buffer of at least that capacity.
-    pub allocate: fn(usize) -> BytesMut,
-    /// Takes one back that nobody else holds any part of.
-    pub give_back: fn(BytesMut),
-}
-
-impl Default for SlabMemory {
-    fn default() -> Self {
-        Self { allocate: BytesMut::with_capacity, give_back: drop }
-    }
-}
+/// Where a slab's memory comes from: an empty buffer of at least that capacity.
+pub type Allocate = fn(usize) -> BytesMut;
 
 #[derive(Debug)]
 pub struct Slabs {
-    memory: SlabMemory,
+    allocate: Allocate,
     /// What is left of the newest slab.
     rest: Option<BytesMut>,
     /// Slabs that are used up and may still be held, in about the order in which they were begun. Each handle is empty: it keeps
@@ -55,9 +42,9 @@ pub struct Slabs {
 }
 
 impl Slabs {
-    pub fn new(memory: SlabMemory) -> Self {
+    pub fn new(allocate: Allocate) -> Self {
         Self {
-            memory,
+            allocate,
             rest: None,
             used_up: VecDeque::new(),
             free: Vec::new(),
@@ -123,7 +110,7 @@ impl Slabs {
             return false;
         }
         let unwanted = self.unwanted.min(self.free.len().saturating_sub(self.kept));
-        self.free.drain(self.free.len() - unwanted.div_ceil(TRIM_SHARE)..).for_each(self.memory.give_back);
+        self.free.truncate(self.free.len() - unwanted.div_ceil(TRIM_SHARE));
         self.gather(usize::MAX);
         self.unwanted = self.free.len();
         self.trim_at = (self.free.len() > self.kept).then_some(now + TRIM_PAUSE);
@@ -159,7 +146,7 @@ impl Slabs {
     }
 
     fn fresh(&self) -> BytesMut {
-        aligned_start((self.memory.allocate)(SLAB_BYTES + ALIGN_BYTES))
+        aligned_start((self.allocate)(SLAB_BYTES + ALIGN_BYTES))
     }
 }
 
@@ -193,7 +180,7 @@ mod tests {
     }
 
     fn slabs() -> Slabs {
-        Slabs::new(SlabMemory::default())
+        Slabs::new(BytesMut::with_capacity)
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use riverrun_protocol::types::Level;
 
-use crate::buffer::slabs::SlabMemory;
+use crate::buffer::slabs::Allocate;
 use crate::limits::{CONNECTION_OUTPUT_BYTES_MAX, LOADED_BYTES_MAX, OUTPUT_SHARE, TAIL_CACHE_BYTES_MAX};
 use crate::time::Now;
 
@@ -42,7 +43,7 @@ pub struct ShardConfig {
     /// not make records expire early once it is right (`s2-semantics.md` E8, reliability.md D19).
     pub wall_floor_ms: u64,
     /// Where memory for what is received and written comes from.
-    pub slab_memory: SlabMemory,
+    pub allocate: Allocate,
 }
 
 /// This epoch's journal of this shard.
@@ -73,7 +74,7 @@ impl ShardConfig {
             loaded_bytes_max: LOADED_BYTES_MAX,
             streams_open_max: 64 << 10,
             wall_floor_ms: 0,
-            slab_memory: SlabMemory::default(),
+            allocate: BytesMut::with_capacity,
         }
     }
 

@@ -4,8 +4,8 @@
 //! durations   fixed buckets, written without a lock        snapshot   everything at one moment, plain data
 //! http        the HTTP side's own counters                  broker     a snapshot as series
 //! ```
-//! Shards write what they count once a turn, into memory of their own; whoever asks adds it up. Nothing is counted for metrics alone on
-//! the way of a record.
+//! Shards write what they count once a turn, into memory of their own; whoever asks adds it up. On the way of a
+//! record nothing is counted for metrics alone, but for three additions when a request of its own is answered.
 
 mod broker;
 pub mod durations;

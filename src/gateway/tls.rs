@@ -81,19 +81,22 @@ impl Tls {
 
     /// Reads the files again whenever they change, for ever. What cannot be used is told once, and changes nothing: while one file of the two
     /// is new the other may not be yet.
-    pub async fn follow_files(&self) {
+    pub async fn follow_files(self: Arc<Self>) {
         let mut seen = self.seen_first;
         loop {
             sleep(LOOK_PAUSE).await;
-            let files = self.files.clone();
-            let looked = tokio::task::spawn_blocking(move || stamps(&files)).await;
-            if let Ok(now) = looked
-                && now != seen
-            {
-                seen = now;
-                self.reload();
-            }
+            let tls = self.clone();
+            // A disk that hangs holds up none of those who serve.
+            seen = tokio::task::spawn_blocking(move || tls.look(seen)).await.unwrap_or(seen);
         }
+    }
+
+    fn look(&self, seen: [Stamp; 2]) -> [Stamp; 2] {
+        let now = stamps(&self.files);
+        if now != seen {
+            self.reload();
+        }
+        now
     }
 
     fn reload(&self) {
@@ -160,15 +163,18 @@ fn make_own(files: &TlsFiles, names: Vec<String>) -> Result<(), String> {
     let write = |path: &Path, text: String, mode: u32| {
         write_anew(path, &text, mode).map_err(|error| format!("{}: {error}", path.display()))
     };
-    // The key first: a certificate that is there has one.
+    // A certificate that is there is whole and has its key, whenever this was interrupted.
+    let _ = fs::remove_file(&files.certificate);
     write(&files.key, made.signing_key.serialize_pem(), 0o600)?;
     write(&files.certificate, made.cert.pem(), 0o644)
 }
 
 fn write_anew(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    let _ = fs::remove_file(path);
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(text.as_bytes())
+    let staged = path.with_extension("new");
+    let _ = fs::remove_file(&staged);
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(&staged)?.write_all(text.as_bytes())?;
+    fs::rename(staged, path)
 }
 
 #[cfg(test)]
@@ -190,6 +196,18 @@ mod tests {
         assert_eq!(own(folder.path(), None).expect("kept"), files);
         assert_eq!(fs::read(&files.certificate).expect("there"), before);
         assert_eq!(fs::metadata(&files.key).expect("there").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn where_making_it_was_interrupted_it_is_made_again() {
+        let folder = folder();
+        let files = own(folder.path(), None).expect("made");
+        for (lost, left) in [(&files.certificate, "http-cert.new"), (&files.key, "http-key.new")] {
+            fs::remove_file(lost).expect("removed");
+            fs::write(folder.path().join(left), "-----BEG").expect("written");
+            assert_eq!(own(folder.path(), None).expect("made"), files);
+            Tls::load(files.clone()).expect("they belong together");
+        }
     }
 
     #[test]
@@ -218,7 +236,7 @@ mod tests {
         fs::rename(&new.certificate, &files.certificate).expect("renamed");
         fs::rename(&new.key, &files.key).expect("renamed");
         let (first, follower) = (Arc::as_ptr(&tls.current.read().expect("no panic")), tls.clone());
-        tokio::spawn(async move { follower.follow_files().await });
+        tokio::spawn(follower.follow_files());
         sleep(LOOK_PAUSE * 3).await;
         assert_ne!(Arc::as_ptr(&tls.current.read().expect("no panic")), first);
     }
@@ -232,7 +250,7 @@ mod tests {
         let (first, follower) = (shown(), tls.clone());
         // Before anybody looks for the first time.
         fs::rename(&new.certificate, &files.certificate).expect("renamed");
-        let follower = tokio::spawn(async move { follower.follow_files().await });
+        let follower = tokio::spawn(follower.follow_files());
         sleep(LOOK_PAUSE * 3).await;
         assert_eq!(shown(), first, "it has no key yet");
         fs::rename(&new.key, &files.key).expect("renamed");

@@ -168,10 +168,11 @@ impl Shared {
         &self.shards[usize::from(shard)].stages
     }
 
-    /// Over all shards.
-    pub fn stages(&self) -> Stages {
+    /// Over all shards, and of making chunks.
+    pub fn stages(&self, chunks: &SharedStages) -> Stages {
         let mut sum = Stages::default();
         self.shards.iter().for_each(|shard| shard.stages.add_to(&mut sum));
+        chunks.add_to(&mut sum);
         sum
     }
 

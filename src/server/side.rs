@@ -23,7 +23,6 @@ use crate::access::{Admitted, Tokens};
 use crate::loader::Loader;
 use crate::names::Names;
 use crate::publish::Publisher;
-use crate::stages::Stages;
 
 /// Work for the tokio side. Bounded where it arises: by chunks in flight, loads in flight and requests per connection.
 #[derive(Debug)]
@@ -184,16 +183,11 @@ impl Side {
             // Whoever takes away its own token hears of it before it is cut off.
             ControlRequest::RevokeAccessToken(id) => return tokens.revoke(principal, id, answer).await,
             ControlRequest::RotateRootToken => return tokens.rotate_root(principal, answer).await,
-            ControlRequest::GetStages => Ok(Response::StageHistograms(self.stages().encode())),
+            ControlRequest::GetStages => {
+                Ok(Response::StageHistograms(self.shared.stages(self.publisher.stages()).encode()))
+            }
         };
         answer(outcome);
-    }
-
-    /// Of all shards, and of making chunks.
-    fn stages(&self) -> Stages {
-        let mut sum = self.shared.stages();
-        self.publisher.stages().add_to(&mut sum);
-        sum
     }
 
     fn happened(&self, shard: u16, event: Event<'static>) {

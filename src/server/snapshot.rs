@@ -15,7 +15,6 @@ use super::process;
 use super::shared::Shared;
 use crate::metrics::snapshot::{ShardSnapshot, Snapshot, Source, StoreTimes};
 use crate::publish::Publisher;
-use crate::stages::Stages;
 use crate::store::{StoreCall, StoreCalls};
 
 /// A core that says nothing for so long is left out: whoever scrapes gives up after 10 s by default.
@@ -49,12 +48,6 @@ impl Counts {
         (0..).zip(lags).map(snapshot).collect()
     }
 
-    fn stages(&self) -> Stages {
-        let mut sum = self.shared.stages();
-        self.publisher.stages().add_to(&mut sum);
-        sum
-    }
-
     fn store_times(&self, call: StoreCall) -> StoreTimes {
         let counted = self.store_calls.of(call);
         StoreTimes { call, times: counted.times.counted(), failed: counted.failed.load(Ordering::Relaxed) }
@@ -74,7 +67,7 @@ impl Source for Counts {
                 epoch: self.shared.epoch(),
                 started_at: self.started_at,
                 shards,
-                stages: self.stages(),
+                stages: self.shared.stages(self.publisher.stages()),
                 requests: self.shared.request_times(),
                 store_calls: StoreCall::ALL.into_iter().map(|call| self.store_times(call)).collect(),
                 caches: self.shared.caches(),

@@ -11,6 +11,7 @@ use riverrun_core::limits::{
 use riverrun_protocol::config::{StorageClass, StreamConfig};
 
 use crate::access::{Auth, Door};
+pub use crate::gateway::Origin;
 use crate::loader::PAGE_CACHE_BYTES;
 use crate::uring::Features;
 
@@ -67,6 +68,8 @@ pub struct Config {
     pub http_tls: Option<HttpTls>,
     /// What follows the basin in the name of a host, for HTTP clients that name it so (`s2-semantics.md` H1).
     pub http_zone: Option<String>,
+    /// Pages of these origins may use the HTTP side.
+    pub http_origins: Vec<Origin>,
     /// Whether access tokens are asked for.
     pub auth: Auth,
     /// Listen where others could read along: the binary protocol has no TLS yet.
@@ -114,6 +117,7 @@ impl Default for Config {
             http: None,
             http_tls: None,
             http_zone: None,
+            http_origins: Vec::new(),
             auth: Auth::Auto,
             insecure: false,
             new_root_token: false,

@@ -14,6 +14,7 @@ mod answer;
 mod append_session;
 mod basins;
 mod call;
+mod cors;
 mod host;
 mod inner;
 mod limits;
@@ -25,7 +26,9 @@ mod records;
 mod router;
 mod session;
 mod streams;
+mod tickets;
 mod tls;
+mod visits;
 
 use std::io;
 use std::net::SocketAddr;
@@ -40,7 +43,9 @@ use crate::server::Reception;
 use crate::server::room::descriptors;
 use limits::Places;
 use pool::Pool;
+use tickets::Tickets;
 
+pub use cors::Origin;
 pub use tls::{Tls, TlsError, TlsFiles, own as own_certificate};
 
 /// Threads of the HTTP side.
@@ -53,6 +58,8 @@ pub struct Settings {
     pub zone: Option<String>,
     /// Only visitors with a token come in.
     pub is_guarded: bool,
+    /// Pages of these may use it; no others.
+    pub origins: Vec<Origin>,
 }
 
 /// Where the HTTP side listens, and what it shows of itself there.
@@ -67,6 +74,7 @@ pub struct Front {
 #[derive(Debug)]
 pub struct App {
     pool: Pool,
+    tickets: Tickets,
     settings: Settings,
     metrics: Metrics,
     /// Cancelled once no new work is taken.
@@ -98,7 +106,7 @@ impl Gateway {
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
         let places = Places::new(descriptors());
         let pool = Pool::new(reception, places, metrics.http().clone());
-        let app = Arc::new(App { pool, settings, metrics, stop: stop.clone() });
+        let app = Arc::new(App { pool, tickets: Tickets::default(), settings, metrics, stop: stop.clone() });
         let listener = {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?

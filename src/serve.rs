@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Auth, Door, ROOT_TOKEN_FILE};
-use crate::config::{Config, HttpTls, JOURNAL_FILE_BYTES_DEFAULT};
+use crate::config::{Config, HttpTls, JOURNAL_FILE_BYTES_DEFAULT, Origin};
 use crate::server::journal_files::SyncMethod;
 use crate::server::{Broker, Facts, StartError};
 
@@ -42,6 +42,9 @@ pub struct ServeArgs {
     /// What follows the basin in the names of HTTP hosts: with `b.example`, `my-basin.b.example` is the basin my-basin.
     #[arg(long, value_name = "NAME")]
     pub http_zone: Option<String>,
+    /// Pages of this origin may use HTTP, e.g. `https://app.example`; may be given more than once. Without it no page of another origin may.
+    #[arg(long = "http-allow-origin", value_name = "ORIGIN")]
+    pub http_origins: Vec<Origin>,
     /// Whether access tokens are asked for.
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub auth: Auth,
@@ -138,6 +141,7 @@ impl ServeArgs {
             http: self.http.0,
             http_tls: self.http_tls(),
             http_zone: self.http_zone.clone(),
+            http_origins: self.http_origins.clone(),
             auth: self.auth,
             insecure: self.insecure,
             new_root_token: self.new_root_token,

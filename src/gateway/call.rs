@@ -63,7 +63,20 @@ impl Call<'_> {
     /// # Errors
     /// `authn`, `rate_limited`.
     pub async fn enter(&self, shard: u16) -> Result<Held, HttpError> {
-        let token = headers::bearer_token(&self.parts.headers)?.unwrap_or("");
+        self.enter_as(self.token()?, shard).await
+    }
+
+    /// The access token that was sent, or none.
+    ///
+    /// # Errors
+    /// `authn`.
+    pub fn token(&self) -> Result<&str, HttpError> {
+        Ok(headers::bearer_token(&self.parts.headers)?.unwrap_or(""))
+    }
+
+    /// # Errors
+    /// As [`Self::enter`].
+    pub async fn enter_as(&self, token: &str, shard: u16) -> Result<Held, HttpError> {
         let address = self.parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
         Ok(self.app.pool.take(token, address, shard).await?)
     }

@@ -19,7 +19,8 @@ pub fn of(parts: &Parts) -> Option<&str> {
 /// # Errors
 /// `permission_denied`: nothing was done.
 pub fn check(parts: &Parts, settings: &Settings) -> Result<(), HttpError> {
-    if let Some(origin) = parts.headers.get(ORIGIN) {
+    let origin = parts.headers.get(ORIGIN).filter(|named| !settings.origins.iter().any(|origin| origin.is(named)));
+    if let Some(origin) = origin {
         let origin = String::from_utf8_lossy(origin.as_bytes());
         let message = format!("requests from pages of {origin} are not allowed here");
         return Err(HttpError::new(S2Code::PermissionDenied, message));

@@ -22,6 +22,7 @@ use super::call::{Call, unexpected};
 use super::inner::Asking;
 use super::limits::READ_CREDIT_BYTES;
 use super::session::{self, Listening, Next};
+use super::tickets::Admission;
 use crate::server::Clock;
 
 /// How a session's events are written.
@@ -35,6 +36,7 @@ struct Reading {
     asking: Asking,
     listening: Listening,
     form: Form,
+    _admission: Option<Admission>,
     /// What was given to the client and is not granted again yet.
     taken_bytes: u64,
     is_over: bool,
@@ -43,23 +45,26 @@ struct Reading {
 impl Call<'_> {
     pub(super) async fn read_session(&self, target: StreamRef, query: &ReadQuery) -> Answer {
         let options = FrameOptions { compression: accepted_frames(&self.parts.headers), reconnect_advised: false };
-        self.session(target, query.params()?, Form::S2s(options), S2S_CONTENT_TYPE).await
+        self.session(target, query.params()?, Form::S2s(options), None).await
     }
 
-    pub(super) async fn events(&self, target: StreamRef, query: &ReadQuery) -> Answer {
+    /// `admission`: whose rights it has, where these are not the visitor's own.
+    pub(super) async fn events(&self, target: StreamRef, query: &ReadQuery, admission: Option<Admission>) -> Answer {
         let format = record_format(&self.parts.headers)?;
         let resumed = LastEventId::from_headers(&self.parts.headers)?;
         let params = resumed.map_or_else(|| query.params(), |last| last.resume(query))?;
         let clock = self.app.pool.reception().clock();
         let form = Form::Sse { format, counters: EventCounters::new(resumed), clock };
-        self.session(target, params, form, SSE_CONTENT_TYPE).await
+        self.session(target, params, form, admission).await
     }
 
-    async fn session(&self, target: StreamRef, params: ReadParams, form: Form, content_type: &'static str) -> Answer {
-        let held = self.enter_at(&target).await?;
+    async fn session(&self, target: StreamRef, params: ReadParams, form: Form, admission: Option<Admission>) -> Answer {
+        let token = admission.as_ref().map_or_else(|| self.token(), |admission| Ok(admission.token()))?;
+        let held = self.enter_as(token, self.app.pool.reception().owner(&target)).await?;
+        let content_type = form.content_type();
         let open = OpenReadSession { target, params, credit_bytes: READ_CREDIT_BYTES, takes_pages: false };
         let (asking, listening) = session::open(held, &Request::OpenReadSession(open)).await?;
-        let reading = Reading { asking, listening, form, taken_bytes: 0, is_over: false };
+        let reading = Reading { asking, listening, form, _admission: admission, taken_bytes: 0, is_over: false };
         let pieces = futures::stream::unfold(reading, |mut reading| async move {
             let piece = reading.next_piece().await?;
             Some((Ok::<Bytes, Infallible>(piece), reading))
@@ -119,6 +124,13 @@ impl Reading {
 }
 
 impl Form {
+    fn content_type(&self) -> &'static str {
+        match self {
+            Self::S2s(_) => S2S_CONTENT_TYPE,
+            Self::Sse { .. } => SSE_CONTENT_TYPE,
+        }
+    }
+
     /// Records, or a heartbeat.
     fn put_batch(&mut self, out: &mut BytesMut, batch: &ReadBatch, is_draining: bool) -> Result<(), HttpError> {
         match self {

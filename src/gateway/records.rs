@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::BytesMut;
 use riverrun_gateway_wire::headers::{AppendMode, ReadMode, append_mode, encryption_key, read_mode, record_format};
-use riverrun_gateway_wire::query::ReadQuery;
+use riverrun_gateway_wire::query::{self, ReadQuery};
 use riverrun_gateway_wire::{BodyFormat, ReadBatch, headers, json, limits, proto};
 use riverrun_protocol::request::{Read, Request, StreamRef};
 use riverrun_protocol::response::{AppendAck, Response};
@@ -63,12 +63,15 @@ impl Call<'_> {
     }
 
     pub async fn read(&self, stream: StreamName) -> Answer {
-        let target = self.target(stream)?;
         encryption_key(&self.parts.headers)?;
         let query = ReadQuery::parse(self.query())?;
+        if let Some(ticket) = query::ticket(self.query())? {
+            return self.visit(&ticket, stream, &query).await;
+        }
+        let target = self.target(stream)?;
         match read_mode(&self.parts.headers) {
             ReadMode::S2s => self.read_session(target, &query).await,
-            ReadMode::Sse => self.events(target, &query).await,
+            ReadMode::Sse => self.events(target, &query, None).await,
             ReadMode::Unary(format) => self.read_once(target, format, &query).await,
         }
     }

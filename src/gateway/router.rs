@@ -13,16 +13,18 @@ use tower::service_fn;
 
 use super::answer::{self, Answer};
 use super::call::Call;
-use super::{App, host};
+use super::{App, cors, host};
 
 /// As a label of metrics: what no route is.
 const NO_OPERATION: &str = "none";
 
 pub fn router(app: Arc<App>) -> Router {
-    Router::new().fallback_service(service_fn(move |request: Request<Body>| {
+    let cors = cors::layer(&app.settings.origins);
+    let router = Router::new().fallback_service(service_fn(move |request: Request<Body>| {
         let app = app.clone();
         async move { Ok::<_, Infallible>(handle(&app, request).await) }
-    }))
+    }));
+    router.layer(cors)
 }
 
 async fn handle(app: &App, request: Request<Body>) -> Response<Body> {
@@ -64,6 +66,7 @@ async fn carry_out(call: &Call<'_>, route: Route, body: Body) -> Answer {
         Route::CheckTail(stream) => call.check_tail(stream).await,
         Route::Read(stream) => call.read(stream).await,
         Route::Append(stream) => call.append(stream, body).await,
+        Route::IssueTicket(stream) => call.issue_ticket(stream).await,
         Route::ListAccessTokens => call.list_access_tokens().await,
         Route::IssueAccessToken => call.issue_access_token(body).await,
         Route::RevokeAccessToken(id) => call.revoke_access_token(id).await,

@@ -457,7 +457,7 @@ fn no_secret_is_in_any_log() {
             "--listen",
             "127.0.0.1:0",
             "--http",
-            "off",
+            "127.0.0.1:0",
             "--auth",
             "required",
             "--journal-file-bytes",
@@ -480,6 +480,9 @@ fn no_secret_is_in_any_log() {
         holder.create_basin(&format!("basin-number-{n}"));
         secrets.push(secret);
     }
+    let said = read("out");
+    let http = said.lines().find_map(|line| line.split("http://").nth(1)?.split('/').next()).expect("an address");
+    secrets.push(crate::http::pages::visited(http, &secrets[0]));
     root.ok(&Request::RotateRootToken);
     secrets.push(root_token(&data));
     crate::support::signal(child.id(), rustix::process::Signal::TERM);
@@ -487,7 +490,8 @@ fn no_secret_is_in_any_log() {
     let said = read("out") + &read("err");
     assert!(said.contains("hello"), "the log is as talkative as it gets");
     for secret in &secrets {
-        let shown = said.contains(&secret[4..40]);
+        // The whole of a ticket, the middle of a token.
+        let shown = said.contains(secret.get(4..40).unwrap_or(secret));
         assert!(!shown, "a secret is in the log");
     }
 }

@@ -1,10 +1,12 @@
 //! The HTTP side as S2's clients see it, byte by byte (`s2-semantics.md` H): the real binary, real sockets, both versions of HTTP.
 
 mod access;
+mod browser;
 mod client;
 mod control;
 mod events;
 mod multiplexed;
+pub mod pages;
 mod prometheus;
 mod records;
 mod sessions;

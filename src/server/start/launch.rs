@@ -188,7 +188,11 @@ pub(super) fn launch(
 }
 
 fn http_settings(config: &Config) -> gateway::Settings {
-    gateway::Settings { zone: config.http_zone.clone(), is_guarded: config.http_door().is_guarded() }
+    gateway::Settings {
+        zone: config.http_zone.clone(),
+        is_guarded: config.http_door().is_guarded(),
+        origins: config.http_origins.clone(),
+    }
 }
 
 /// A thread of each kind for each core: they have the cores that no shard wants, and all of them while the shards wait for room.

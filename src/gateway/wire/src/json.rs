@@ -18,6 +18,7 @@ pub(crate) use read::put_position;
 pub use read::put_read_batch;
 pub use stream::{create_stream, ensure_stream, stream_info, stream_list};
 pub use stream_config::{reconfigure_stream, stream_config};
+pub use ticket::ticket_issued;
 pub use time::rfc3339;
 
 use crate::error::HttpError;
@@ -40,6 +41,7 @@ mod stream;
 mod stream_config;
 mod stream_patch;
 pub(crate) mod text;
+mod ticket;
 mod time;
 
 /// A whole body as `T`.

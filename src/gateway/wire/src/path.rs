@@ -31,6 +31,8 @@ pub enum Route {
     CheckTail(StreamName),
     Read(StreamName),
     Append(StreamName),
+    /// Riverrun's own: what lets a page's `EventSource` in, which can send no header.
+    IssueTicket(StreamName),
     ListAccessTokens,
     IssueAccessToken,
     RevokeAccessToken(TokenId),
@@ -64,6 +66,7 @@ impl Route {
             Self::CheckTail(_) => "check_tail",
             Self::Read(_) => "read",
             Self::Append(_) => "append",
+            Self::IssueTicket(_) => "issue_ticket",
             Self::ListAccessTokens => "list_access_tokens",
             Self::IssueAccessToken => "issue_access_token",
             Self::RevokeAccessToken(_) => "revoke_access_token",
@@ -119,6 +122,7 @@ enum Place<'a> {
     Stream(&'a str),
     Records(&'a str),
     Tail(&'a str),
+    Tickets(&'a str),
     AccessTokens,
     AccessToken(&'a str),
     Locations,
@@ -149,6 +153,7 @@ fn place(path: &str) -> Option<Place<'_>> {
         ["v1", "streams", stream] => Some(Place::Stream(stream)),
         ["v1", "streams", stream, "records"] => Some(Place::Records(stream)),
         ["v1", "streams", stream, "records", "tail"] => Some(Place::Tail(stream)),
+        ["v1", "streams", stream, "tickets"] => Some(Place::Tickets(stream)),
         ["v1", "access-tokens"] => Some(Place::AccessTokens),
         ["v1", "access-tokens", id] => Some(Place::AccessToken(id)),
         ["v1", "locations"] => Some(Place::Locations),
@@ -181,6 +186,7 @@ fn resolve(method: &Method, place: Place<'_>) -> Result<Option<Route>, NoRoute> 
         (Place::Tail(name), "GET") => Route::CheckTail(stream(name)?),
         (Place::Records(name), "GET") => Route::Read(stream(name)?),
         (Place::Records(name), "POST") => Route::Append(stream(name)?),
+        (Place::Tickets(name), "POST") => Route::IssueTicket(stream(name)?),
         (Place::AccessTokens, "GET") => Route::ListAccessTokens,
         (Place::AccessTokens, "POST") => Route::IssueAccessToken,
         (Place::AccessToken(id), "DELETE") => Route::RevokeAccessToken(token_id(id)?),
@@ -199,6 +205,7 @@ fn allowed(place: Place<'_>) -> &'static str {
         Place::Basins | Place::Streams | Place::Records(_) | Place::AccessTokens => "GET, POST",
         Place::Basin(_) | Place::Stream(_) => "DELETE, GET, PATCH, PUT",
         Place::AccessToken(_) => "DELETE",
+        Place::Tickets(_) => "POST",
         Place::DefaultLocation => "GET, PUT",
         Place::Health
         | Place::Ready

@@ -13,6 +13,17 @@ mod list;
 mod metrics;
 mod read;
 
+/// The parameter that lets in who can send no header.
+const TICKET: &str = "ticket";
+
+/// The ticket that a read comes with, if any.
+///
+/// # Errors
+/// `bad_query`.
+pub fn ticket(query: &str) -> Result<Option<Cow<'_, str>>, HttpError> {
+    values(query, [TICKET]).map(|[ticket]| ticket)
+}
+
 /// The values of the parameters `names`, in their order; `query` is what stands behind the `?`, still percent-encoded.
 ///
 /// # Errors

@@ -36,6 +36,7 @@ fn h2_every_row() {
         ("GET", "/v1/streams/s/records/tail", Route::CheckTail(s())),
         ("GET", "/v1/streams/s/records", Route::Read(s())),
         ("POST", "/v1/streams/s/records", Route::Append(s())),
+        ("POST", "/v1/streams/s/tickets", Route::IssueTicket(s())),
         ("GET", "/v1/access-tokens", Route::ListAccessTokens),
         ("POST", "/v1/access-tokens", Route::IssueAccessToken),
         ("DELETE", "/v1/access-tokens/a%20b", Route::RevokeAccessToken(TokenId::new("a b").unwrap())),

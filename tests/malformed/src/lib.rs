@@ -17,6 +17,7 @@ pub mod seeds;
 mod catalog;
 mod chunk;
 mod dump;
+mod http;
 mod journal;
 mod operations;
 mod records;
@@ -25,6 +26,7 @@ mod wire;
 pub use catalog::catalog;
 pub use chunk::chunk;
 pub use dump::dump;
+pub use http::{http_bodies, http_heads, s2s};
 pub use journal::journal;
 pub use mutator::Mutator;
 pub use operations::operations;
@@ -56,4 +58,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "records", check: records, seeds: seeds::records, repair: repair::nothing },
     Target { name: "dump", check: dump, seeds: seeds::dump, repair: repair::nothing },
     Target { name: "operations", check: operations, seeds: seeds::operations, repair: repair::nothing },
+    Target { name: "http-heads", check: http_heads, seeds: seeds::http_heads, repair: repair::nothing },
+    Target { name: "http-bodies", check: http_bodies, seeds: seeds::http_bodies, repair: repair::nothing },
+    Target { name: "s2s", check: s2s, seeds: seeds::s2s, repair: repair::nothing },
 ];

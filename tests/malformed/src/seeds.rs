@@ -1,11 +1,13 @@
 //! Valid encodings to begin with: one of each kind at least. `corpus/` holds them as files.
 
+mod http;
 mod operations;
 mod stored;
 mod text;
 mod values;
 mod wire;
 
+pub use http::{http_bodies, http_heads, s2s};
 pub use operations::operations;
 pub use stored::{chunks, journals};
 pub use text::{dump, records};

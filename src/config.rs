@@ -249,7 +249,8 @@ fn disk_bytes(path: &std::path::Path) -> Option<u64> {
     Some(stat.f_blocks * stat.f_frsize)
 }
 
-fn memory_bytes() -> Option<u64> {
+/// Of the machine.
+pub(crate) fn memory_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib << 10)

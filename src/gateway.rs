@@ -13,6 +13,7 @@ mod access_tokens;
 mod answer;
 mod append_session;
 mod basins;
+mod body_room;
 mod call;
 mod cors;
 mod host;
@@ -38,10 +39,12 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::memory_bytes;
 use crate::metrics::Metrics;
 use crate::server::Reception;
 use crate::server::room::descriptors;
-use limits::Places;
+use body_room::BodyRoom;
+use limits::{BODIES_BYTES_MAX, Places};
 use pool::Pool;
 use tickets::Tickets;
 
@@ -74,6 +77,7 @@ pub struct Front {
 #[derive(Debug)]
 pub struct App {
     pool: Pool,
+    bodies: BodyRoom,
     tickets: Tickets,
     settings: Settings,
     metrics: Metrics,
@@ -104,9 +108,10 @@ impl Gateway {
         let addr = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
-        let places = Places::new(descriptors());
+        let places = Places::new(descriptors(), memory_bytes().unwrap_or(u64::MAX));
         let pool = Pool::new(reception, places, metrics.http().clone());
-        let app = Arc::new(App { pool, tickets: Tickets::default(), settings, metrics, stop: stop.clone() });
+        let (bodies, tickets) = (BodyRoom::new(BODIES_BYTES_MAX), Tickets::default());
+        let app = Arc::new(App { pool, bodies, tickets, settings, metrics, stop: stop.clone() });
         let listener = {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?

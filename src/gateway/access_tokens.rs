@@ -26,7 +26,7 @@ impl Call<'_> {
     pub async fn issue_access_token(&self, body: Body) -> Answer {
         require_json(&self.parts.headers)?;
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        match self.ask(&Request::IssueAccessToken(json::issue_access_token(&body)?)).await? {
+        match self.ask(&Request::IssueAccessToken(json::issue_access_token(&body.bytes)?)).await? {
             Response::AccessTokenIssued(issued) => {
                 Ok(answer::created(json::access_token_issued(&issued), &self.parts.headers))
             }

@@ -1,6 +1,6 @@
 //! Answers as HTTP has them (`s2-semantics.md` H3 to H6).
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
 use http::{Response, StatusCode};
@@ -49,6 +49,15 @@ pub fn empty(status: StatusCode) -> Response<Body> {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     response
+}
+
+/// The answer to HEAD. A session ends with its body.
+pub fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(bytes) = body.size_hint().exact() {
+        parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| bytes.into());
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 /// Of a session: its headers go at once, its body as it comes.

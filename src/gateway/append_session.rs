@@ -19,6 +19,7 @@ use riverrun_protocol::response::Response;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::answer::{self, Answer};
+use super::body_room::Share;
 use super::call::{Call, unexpected};
 use super::inner::Asking;
 use super::session::{self, Listening, Next};
@@ -37,6 +38,8 @@ struct Inputs {
     asking: Asking,
     session: u64,
     shared: Arc<Shared>,
+    /// For the input that has begun.
+    share: Share,
 }
 
 /// The half that answers.
@@ -55,7 +58,8 @@ impl Call<'_> {
         let held = self.enter_at(&target).await?;
         let (asking, listening) = session::open(held, &Request::OpenAppendSession(target)).await?;
         let shared = Arc::<Shared>::default();
-        let inputs = Inputs { asking, session: listening.id(), shared: shared.clone() };
+        let share = self.app.bodies.share();
+        let inputs = Inputs { asking, session: listening.id(), shared: shared.clone(), share };
         let inputs = AbortOnDropHandle::new(tokio::spawn(inputs.pass_on(body.into_data_stream())));
         let compression = accepted_frames(&self.parts.headers);
         let options = FrameOptions { compression, reconnect_advised: false };
@@ -82,7 +86,10 @@ impl Inputs {
                         // The broker has ended the connection: the other half says why.
                         let Ok(()) = self.send(&Request::SessionAppend(input.session_append())).await else { return };
                     }
-                    Ok(None) => break,
+                    Ok(None) => match self.share.hold(decoder.buffered_bytes()) {
+                        Ok(()) => break,
+                        Err(error) => return self.end_with(error).await,
+                    },
                     Err(error) => return self.end_with(error).await,
                 }
             }

@@ -26,13 +26,13 @@ impl Call<'_> {
         let token = request_token(&self.parts.headers)?;
         require_json(&self.parts.headers)?;
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        let create = json::create_basin(&body, token)?;
+        let create = json::create_basin(&body.bytes, token)?;
         self.provision_basin(Provisioning::Create, &Request::CreateBasin(create)).await
     }
 
     pub async fn ensure_basin(&self, basin: BasinName, body: Body) -> Answer {
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        let ensure = json::ensure_basin(basin, optional_json(&self.parts.headers, &body)?)?;
+        let ensure = json::ensure_basin(basin, optional_json(&self.parts.headers, &body.bytes)?)?;
         self.provision_basin(Provisioning::Ensure, &Request::EnsureBasin(ensure)).await
     }
 
@@ -52,7 +52,7 @@ impl Call<'_> {
     pub async fn reconfigure_basin(&self, basin: BasinName, body: Body) -> Answer {
         require_json(&self.parts.headers)?;
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        self.configured_basin(&Request::ReconfigureBasin(json::reconfigure_basin(basin, &body)?)).await
+        self.configured_basin(&Request::ReconfigureBasin(json::reconfigure_basin(basin, &body.bytes)?)).await
     }
 
     async fn configured_basin(&self, request: &Request<'_>) -> Answer {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use riverrun_gateway_wire::{BodyFormat, HttpError, S2Code, compress, headers};
@@ -13,6 +13,7 @@ use riverrun_protocol::response::Response;
 use riverrun_protocol::types::{BasinName, StreamName};
 use tokio::time::timeout;
 
+use super::body_room::Share;
 use super::limits::{BODY_DEADLINE, CALL_DEADLINE};
 use super::listener::Peer;
 use super::pool::Held;
@@ -47,15 +48,21 @@ impl Call<'_> {
     /// A whole body, decompressed (`s2-semantics.md` H6).
     ///
     /// # Errors
-    /// `bad_json` or `bad_proto` where it is too long or damaged, `request_timeout` where it does not come, 415.
-    pub async fn body(&self, body: Body, format: BodyFormat, bytes_max: usize) -> Result<Bytes, HttpError> {
-        let whole = timeout(BODY_DEADLINE, Limited::new(body, bytes_max).collect()).await;
-        let whole = whole.map_err(|_| HttpError::new(S2Code::RequestTimeout, "the body did not come in time"))?;
-        let whole = whole.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => format.bad_body(format!("the body exceeds {bytes_max} bytes")),
-            None => format.bad_body("the body broke off"),
+    /// `bad_json` or `bad_proto` where it is too long or damaged, `request_timeout` where it does not come, `rate_limited` where there is
+    /// no room for it, 415.
+    pub async fn body(&self, body: Body, format: BodyFormat, bytes_max: usize) -> Result<Whole, HttpError> {
+        let mut share = self.app.bodies.share();
+        let received = timeout(BODY_DEADLINE, receive(Limited::new(body, bytes_max), &mut share)).await;
+        let received = received.map_err(|_| HttpError::new(S2Code::RequestTimeout, "the body did not come in time"))?;
+        let received = received.map_err(|error| match error {
+            Broken::Length => format.bad_body(format!("the body exceeds {bytes_max} bytes")),
+            Broken::Off => format.bad_body("the body broke off"),
+            Broken::Room(error) => error,
         })?;
-        compress::request_body(&self.parts.headers, &whole.to_bytes(), format, bytes_max)
+        let bytes = compress::request_body(&self.parts.headers, &received, format, bytes_max)?;
+        drop(received);
+        share.hold(bytes.len())?;
+        Ok(Whole { bytes, _share: share })
     }
 
     /// A connection into the broker that speaks for whoever asks.
@@ -120,6 +127,34 @@ impl Call<'_> {
         self.app.pool.put_back(held);
         Ok(answer?)
     }
+}
+
+/// A body that is here, and its room.
+#[derive(Debug)]
+pub struct Whole {
+    pub bytes: Bytes,
+    _share: Share,
+}
+
+enum Broken {
+    Length,
+    Off,
+    Room(HttpError),
+}
+
+async fn receive(mut body: Limited<Body>, share: &mut Share) -> Result<Bytes, Broken> {
+    let mut received = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => Broken::Length,
+            None => Broken::Off,
+        })?;
+        // Trailers say nothing here.
+        let Ok(piece) = frame.into_data() else { continue };
+        share.hold_more(piece.len()).map_err(Broken::Room)?;
+        received.extend_from_slice(&piece);
+    }
+    Ok(received.freeze())
 }
 
 /// An answer that this request does not have: what became of it is not known.

@@ -52,15 +52,16 @@ fn as_sent(text: &str) -> Option<String> {
     })
 }
 
-/// Answers preflights, and tells browsers who may see the answers. A header that a page may not send, S2's clients do not need.
-pub fn layer(origins: &[Origin]) -> CorsLayer {
-    CorsLayer::new()
+/// Answers preflights, and tells browsers who may see the answers. `None`: nobody is named, and browsers are told nothing.
+pub fn layer(origins: &[Origin]) -> Option<CorsLayer> {
+    let layer = CorsLayer::new()
         .allow_origin(origins.iter().map(|origin| origin.0.clone()).collect::<Vec<_>>())
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([PROVISION_RESULT, RETRY_AFTER_MS].map(HeaderName::from_static))
         .allow_private_network(true)
-        .max_age(PREFLIGHT_AGE)
+        .max_age(PREFLIGHT_AGE);
+    (!origins.is_empty()).then_some(layer)
 }
 
 #[cfg(test)]

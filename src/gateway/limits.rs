@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How many sockets are served at the same time, and how many calls and sessions are in progress: each of these holds a pair of sockets
-/// into the broker. All together take a quarter of the process's descriptors, which is left to them (reliability.md F28).
+/// into the broker. All together take half of the process's descriptors, which is left to them (reliability.md F28).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Places {
     /// Further ones are accepted and closed at once, so that a client hears of it.
@@ -18,10 +18,17 @@ pub struct Places {
 const SOCKETS_MAX: usize = 16_384;
 const INNER_MAX: usize = 8_192;
 const IDLE_MAX: usize = 256;
+/// What a session holds whose client takes nothing: one push of a whole batch in the client's form, and the buffers around it. Measured with
+/// batches of 0.9 MiB, as server-sent events and as S2S: 1.0 MiB.
+const SESSION_BYTES_MAX: u64 = 3 << 19;
+/// The part of memory that all sessions may hold then.
+const SESSIONS_MEMORY_SHARE: u64 = 4;
 
 impl Places {
-    pub fn new(descriptors: usize) -> Self {
-        let inner_max = (descriptors / 20).clamp(2, INNER_MAX);
+    pub fn new(descriptors: usize, memory_bytes: u64) -> Self {
+        let sessions_max = memory_bytes / SESSIONS_MEMORY_SHARE / SESSION_BYTES_MAX;
+        let sessions_max = usize::try_from(sessions_max).unwrap_or(usize::MAX);
+        let inner_max = (descriptors / 8).min(sessions_max).clamp(2, INNER_MAX);
         Self {
             sockets_max: (descriptors / 8).clamp(2, SOCKETS_MAX),
             inner_max,
@@ -45,6 +52,8 @@ pub const HEAD_BYTES_MAX: usize = 32 << 10;
 pub const HEADERS_MAX: usize = 64;
 /// The body of a call that is no append.
 pub const CONTROL_BODY_BYTES_MAX: usize = 64 << 10;
+/// Bodies that are on their way in or being answered, and inputs of append sessions that have begun, over all clients.
+pub const BODIES_BYTES_MAX: usize = 256 << 20;
 /// Streams of one HTTP/2 connection: official clients open up to 100 (`s2-semantics.md` H9).
 pub const HTTP2_STREAMS_MAX: u32 = 250;
 /// Windows of several MiB: 1 MiB batches are pipelined 5 MiB deep by default (`s2-semantics.md` H9).
@@ -58,7 +67,7 @@ pub const HTTP2_RESETS_MAX: usize = 20;
 pub const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(15);
 pub const HTTP2_PING_DEADLINE: Duration = Duration::from_secs(15);
 /// Credit that a read session has: what is on its way from a shard to the HTTP side, in bytes.
-pub const READ_CREDIT_BYTES: u64 = 2 << 20;
+pub const READ_CREDIT_BYTES: u64 = 512 << 10;
 /// How long sessions may take to say goodbye when the broker stops.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -67,11 +76,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f28_the_http_side_keeps_to_its_quarter() {
+    fn f28_the_http_side_keeps_to_its_half() {
         for descriptors in [100, 256, 1024, 20_000, 1 << 20, usize::MAX] {
-            let Places { sockets_max, inner_max, idle_max } = Places::new(descriptors);
+            let Places { sockets_max, inner_max, idle_max } = Places::new(descriptors, u64::MAX);
             let held = sockets_max + 2 * (inner_max + idle_max);
-            assert!(held <= descriptors / 4 + 1, "{held} of {descriptors}");
+            assert!(held <= descriptors / 2 + 1, "{held} of {descriptors}");
+        }
+    }
+
+    #[test]
+    fn f44_clients_that_take_nothing_hold_a_quarter_of_memory_at_most() {
+        for memory_bytes in [1 << 28, 1 << 30, 1 << 34, 1 << 40] {
+            let held = Places::new(usize::MAX, memory_bytes).inner_max as u64 * SESSION_BYTES_MAX;
+            assert!(held <= memory_bytes / 4, "{held} of {memory_bytes}");
         }
     }
 }

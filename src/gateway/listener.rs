@@ -113,12 +113,16 @@ async fn serve(
     });
     let mut connection = pin!(protocol.serve_connection(TokioIo::new(socket), service));
     let mut deadline = pin!(sleep(FIRST_REQUEST_DEADLINE));
-    let mut is_stopping = false;
+    let (mut is_stopping, mut is_due) = (false, false);
     loop {
         tokio::select! {
             // Whatever ended it: the peer knows, and there is nobody else to tell.
             _ = connection.as_mut() => return,
-            () = deadline.as_mut(), if !has_asked.load(Ordering::Relaxed) => return,
+            // Looked at when the time has come: a guard is only evaluated when the wait begins, which is before the first request.
+            () = deadline.as_mut(), if !is_due => match has_asked.load(Ordering::Relaxed) {
+                true => is_due = true,
+                false => return,
+            },
             () = stop.cancelled(), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();

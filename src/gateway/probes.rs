@@ -10,17 +10,10 @@ use super::call::Call;
 use crate::metrics;
 
 impl Call<'_> {
-    /// Whether new work would be done: 503 where a shard does not answer, or the broker is about to stop. It needs no token: a load balancer
-    /// has none.
+    /// It needs no token: a load balancer has none.
     pub async fn ready(&self) -> Response<Body> {
-        let why = match self.app.stop.is_cancelled() {
-            true => "the server is stopping",
-            false if self.app.metrics.is_answering().await => return answer::plain("OK"),
-            false => "a shard does not answer",
-        };
-        let mut response = answer::plain(why);
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        response
+        let is_stopping = self.app.stop.is_cancelled();
+        readiness(is_stopping, is_stopping || self.app.metrics.is_answering().await)
     }
 
     /// Where tokens are asked for, only those see it who may see the server's stages (`riverrun status --stages`): how much others send is
@@ -35,5 +28,31 @@ impl Call<'_> {
         let mut response = Response::new(Body::from(self.app.metrics.text().await));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
         Ok(response)
+    }
+}
+
+/// Whether new work would be done: 503 where a shard does not answer, or the broker is about to stop.
+fn readiness(is_stopping: bool, is_answering: bool) -> Response<Body> {
+    let why = match (is_stopping, is_answering) {
+        (false, true) => return answer::plain("OK"),
+        (true, _) => "the server is stopping",
+        (false, false) => "a shard does not answer",
+    };
+    let mut response = answer::plain(why);
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_a_broker_that_would_do_no_work_is_sent_elsewhere() {
+        for (is_stopping, is_answering, status) in
+            [(false, true, 200), (false, false, 503), (true, true, 503), (true, false, 503)]
+        {
+            assert_eq!(readiness(is_stopping, is_answering).status(), status);
+        }
     }
 }

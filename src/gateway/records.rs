@@ -39,8 +39,8 @@ impl Call<'_> {
         let records = record_format(&self.parts.headers)?;
         let body = self.body(body, format, limits::UNARY_BODY_BYTES_MAX).await?;
         let input = match format {
-            BodyFormat::Json => json::append_input(&body, records)?,
-            BodyFormat::Protobuf => proto::append_input(body)?,
+            BodyFormat::Json => json::append_input(&body.bytes, records)?,
+            BodyFormat::Protobuf => proto::append_input(body.bytes.clone())?,
         };
         let encoded = input.encode()?;
         match self.ask_stream(&target, &Request::Append(encoded.append(target.clone())), Duration::ZERO).await? {

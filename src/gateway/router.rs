@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use riverrun_gateway_wire::HttpError;
 use riverrun_gateway_wire::path::{Route, route};
 use tower::service_fn;
@@ -24,7 +24,10 @@ pub fn router(app: Arc<App>) -> Router {
         let app = app.clone();
         async move { Ok::<_, Infallible>(handle(&app, request).await) }
     }));
-    router.layer(cors)
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
 
 async fn handle(app: &App, request: Request<Body>) -> Response<Body> {
@@ -35,7 +38,7 @@ async fn handle(app: &App, request: Request<Body>) -> Response<Body> {
         Err(none) => (NO_OPERATION, answer::no_route(none)),
     };
     app.metrics.http().answered(operation, response.status().as_u16(), begun.elapsed());
-    response
+    if parts.method == Method::HEAD { answer::without_body(response) } else { response }
 }
 
 async fn answer(call: &Call<'_>, route: Route, body: Body) -> Response<Body> {

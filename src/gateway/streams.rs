@@ -26,14 +26,14 @@ impl Call<'_> {
         let (basin, token) = (self.basin()?, request_token(&self.parts.headers)?);
         require_json(&self.parts.headers)?;
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        let create = json::create_stream(basin, &body, token)?;
+        let create = json::create_stream(basin, &body.bytes, token)?;
         self.provision_stream(Provisioning::Create, &Request::CreateStream(create)).await
     }
 
     pub async fn ensure_stream(&self, stream: StreamName, body: Body) -> Answer {
         let target = self.target(stream)?;
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        let ensure = json::ensure_stream(target, optional_json(&self.parts.headers, &body)?)?;
+        let ensure = json::ensure_stream(target, optional_json(&self.parts.headers, &body.bytes)?)?;
         self.provision_stream(Provisioning::Ensure, &Request::EnsureStream(ensure)).await
     }
 
@@ -54,7 +54,7 @@ impl Call<'_> {
         let target = self.target(stream)?;
         require_json(&self.parts.headers)?;
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        self.configured_stream(&Request::ReconfigureStream(json::reconfigure_stream(target, &body)?)).await
+        self.configured_stream(&Request::ReconfigureStream(json::reconfigure_stream(target, &body.bytes)?)).await
     }
 
     async fn configured_stream(&self, request: &Request<'_>) -> Answer {

@@ -20,10 +20,10 @@ pub struct Room {
 }
 
 impl Room {
-    /// As this process may have, of which a quarter is the HTTP side's where there is one.
+    /// As this process may have, of which half is the HTTP side's where there is one.
     pub fn of_process(shards: usize, has_http: bool) -> Self {
         let descriptors = descriptors();
-        Self::new(if has_http { descriptors - descriptors / 4 } else { descriptors }, shards)
+        Self::new(if has_http { descriptors - descriptors / 2 } else { descriptors }, shards)
     }
 
     fn new(descriptors: usize, shards: usize) -> Self {

@@ -4,6 +4,7 @@ mod access;
 mod browser;
 mod client;
 mod control;
+mod crowds;
 mod events;
 mod multiplexed;
 pub mod pages;

@@ -19,7 +19,7 @@ use riverrun_protocol::response::{Push, ReadBatches, Response};
 use riverrun_protocol::{ErrorCode, ErrorFrame};
 
 use crate::raw::{Raw, target};
-use crate::support::{Data, Server, counter, until};
+use crate::support::{Data, Server, counter, setting, until};
 
 const SHARDS: u64 = 2;
 const INPUTS: u64 = 5_000;
@@ -51,10 +51,6 @@ const OTHER_PROTOCOLS: [&[u8]; 5] = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"hello?\r\n",
 ];
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
 
 /// What a hostile client sends, and how it goes about it.
 struct Input {
@@ -382,7 +378,7 @@ fn slabs_are_bounded(server: &Server) -> bool {
 
 #[test]
 fn s15_malformed_inputs_get_an_answer_or_a_close() {
-    let (inputs, seed) = (number("RIVERRUN_MALFORMED_INPUTS", INPUTS), number("RIVERRUN_MALFORMED_SEED", SEED));
+    let (inputs, seed) = (setting("RIVERRUN_MALFORMED_INPUTS", INPUTS), setting("RIVERRUN_MALFORMED_SEED", SEED));
     println!("S15 seed {seed}: RIVERRUN_MALFORMED_SEED={seed} RIVERRUN_MALFORMED_INPUTS={inputs} repeats this");
     let data = Data::new();
     let (shards, prepared) = (SHARDS.to_string(), (SHARDS * PREPARED_BYTES).to_string());
@@ -419,7 +415,7 @@ fn s15_malformed_inputs_get_an_answer_or_a_close() {
 #[test]
 fn s15_slabs_of_malformed_inputs_are_bounded() {
     let (inputs, seed) =
-        (number("RIVERRUN_MALFORMED_INPUTS", INPUTS).div_ceil(4), number("RIVERRUN_MALFORMED_SEED", SEED));
+        (setting("RIVERRUN_MALFORMED_INPUTS", INPUTS).div_ceil(4), setting("RIVERRUN_MALFORMED_SEED", SEED));
     let data = Data::new();
     let server: Server = data.serve(&["--shards", &SHARDS.to_string()]);
     let (progress, progressed) = channel();

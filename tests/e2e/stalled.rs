@@ -10,11 +10,10 @@ use std::time::Instant;
 
 use futures::StreamExt;
 use riverrun_client::{AckTicket, AppendSession, Client, ClientConfig, ReadOptions, ReadSession, Record, StreamHandle};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 
 use crate::raw::{Raw, Said, follow_with, target};
-use crate::support::{Data, Random, Server, counter, setting, until};
+use crate::support::{Data, Random, Server, counter, raise_descriptors, setting, until};
 
 const BASIN: &str = "stalled-basin";
 const HISTORIES: u64 = 4;
@@ -32,15 +31,6 @@ const LITTLE_READ_MEMORY: u64 = 96 << 20;
 const OUTPUT_BYTES_MAX: u64 = (64 << 20) + (2 << 20);
 /// Each of one small record and 2.4 megabytes.
 const STOPPED_ROUNDS: u64 = 60;
-
-/// # Panics
-/// Where the system allows too few.
-fn raise_descriptors(wanted: u64) {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
-    let allowed = limit.maximum.unwrap_or(u64::MAX);
-    assert!(allowed >= wanted, "{wanted} descriptors are needed and {allowed} allowed: ulimit -Hn {wanted}");
-}
 
 /// A kibibyte that hardly compresses.
 fn record(random: &mut Random) -> Record {

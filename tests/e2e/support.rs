@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure, never a wait for luck.
@@ -282,6 +282,17 @@ pub fn counter(server: &Server, name: &str) -> u64 {
 /// A setting of a long form.
 pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |n| n.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// Lets this process have as many descriptors as it may.
+///
+/// # Panics
+/// Where the system allows too few.
+pub fn raise_descriptors(wanted: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    assert!(allowed >= wanted, "{wanted} descriptors are needed and {allowed} allowed: ulimit -Hn {wanted}");
 }
 
 /// Numbers from a seed.

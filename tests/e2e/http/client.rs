@@ -71,7 +71,9 @@ impl Http {
         // An answer may come, and the socket close, before the whole body was taken.
         let _ = socket.write_all(&[head.as_bytes(), body].concat());
         let mut open = Open::receive(socket);
-        open.read_rest();
+        if method != "HEAD" {
+            open.read_rest();
+        }
         open.answer
     }
 

@@ -58,6 +58,23 @@ fn e3_a_stream_from_its_creation_to_its_end() {
     until("it is gone", || http.get("/v1/streams/a%2Fb").status == 404);
 }
 
+/// RFC 9110 9.3.2: as GET, without the body. Load balancers ask so.
+#[test]
+fn h2_head_is_get_without_a_body() {
+    let data = Data::new();
+    let (_server, http) = with_basin(&data);
+    for path in ["/health", "/v1/basins", "/v1/streams/missing", "/v1/nothing"] {
+        let (get, head) = (http.get(path), http.send("HEAD", path, b""));
+        assert_eq!((head.status, head.header("content-length")), (get.status, get.header("content-length")), "{path}");
+    }
+    let mut socket = http.connect();
+    let both = "HEAD /health HTTP/1.1\r\nhost: a.localhost\r\n\r\nGET /health HTTP/1.1\r\nhost: a.localhost\r\nconnection: close\r\n\r\n";
+    std::io::Write::write_all(&mut socket, both.as_bytes()).expect("sent");
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut socket, &mut said).expect("answers");
+    assert_eq!((said.matches("HTTP/1.1 200").count(), said.matches("\r\n\r\nOK").count()), (2, 1), "{said}");
+}
+
 #[test]
 fn h2_what_is_no_route_has_no_body() {
     let data = Data::new();

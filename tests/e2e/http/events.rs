@@ -110,3 +110,18 @@ fn c16_a_deleted_stream_ends_its_followers_with_an_error() {
     assert_eq!(last.name, "error", "{last:?}");
     assert!(last.data.contains("\"code\":\"unavailable\""), "{last:?}");
 }
+
+/// Whoever has asked in time may take what it asked for at leisure: a session that is quiet for longer than a socket may be goes on.
+#[test]
+fn h9_a_session_outlives_the_time_for_a_first_request() {
+    let data = Data::new();
+    let (_server, http) = with_basin(&data);
+    append(&http, "one");
+    let mut events = Events::open(&http, "/v1/streams/s/records?seq_num=1");
+    // The first one comes at once, the others 5 to 15 s apart (C10): the third is behind the 10 s.
+    for _ in 0..4 {
+        assert_eq!(events.next().expect("it goes on").name, "ping");
+    }
+    append(&http, "two");
+    assert_eq!(events.batch().1, vec!["two".to_owned()]);
+}

@@ -107,6 +107,8 @@ impl From<NoRoute> for HttpError {
 /// In this order: a path that there is not, a method that it has not, a name that cannot be.
 pub fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
     let place = place(path).ok_or(NoRoute::UnknownPath)?;
+    // Its answer is that of GET without the body (RFC 9110 9.3.2).
+    let method = if method == Method::HEAD { &Method::GET } else { method };
     resolve(method, place)?.ok_or(NoRoute::WrongMethod { allow: allowed(place) })
 }
 
@@ -202,11 +204,11 @@ fn resolve(method: &Method, place: Place<'_>) -> Result<Option<Route>, NoRoute> 
 
 fn allowed(place: Place<'_>) -> &'static str {
     match place {
-        Place::Basins | Place::Streams | Place::Records(_) | Place::AccessTokens => "GET, POST",
-        Place::Basin(_) | Place::Stream(_) => "DELETE, GET, PATCH, PUT",
+        Place::Basins | Place::Streams | Place::Records(_) | Place::AccessTokens => "GET, HEAD, POST",
+        Place::Basin(_) | Place::Stream(_) => "DELETE, GET, HEAD, PATCH, PUT",
         Place::AccessToken(_) => "DELETE",
         Place::Tickets(_) => "POST",
-        Place::DefaultLocation => "GET, PUT",
+        Place::DefaultLocation => "GET, HEAD, PUT",
         Place::Health
         | Place::Ready
         | Place::RootMetrics
@@ -214,7 +216,7 @@ fn allowed(place: Place<'_>) -> &'static str {
         | Place::Locations
         | Place::AccountMetrics
         | Place::BasinMetrics(_)
-        | Place::StreamMetrics(..) => "GET",
+        | Place::StreamMetrics(..) => "GET, HEAD",
     }
 }
 

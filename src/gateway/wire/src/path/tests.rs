@@ -96,16 +96,22 @@ fn h2_unknown_paths() {
 #[test]
 fn h2_wrong_methods() {
     for (method, path, allow) in [
-        (Method::DELETE, "/v1/basins", "GET, POST"),
-        (Method::POST, "/v1/basins/my-basin", "DELETE, GET, PATCH, PUT"),
-        (Method::POST, "/v1/streams/s/records/tail", "GET"),
+        (Method::DELETE, "/v1/basins", "GET, HEAD, POST"),
+        (Method::POST, "/v1/basins/my-basin", "DELETE, GET, HEAD, PATCH, PUT"),
+        (Method::POST, "/v1/streams/s/records/tail", "GET, HEAD"),
         (Method::GET, "/v1/access-tokens/x", "DELETE"),
-        (Method::OPTIONS, "/v1/locations/default", "GET, PUT"),
-        (Method::POST, "/v1/streams/..", "DELETE, GET, PATCH, PUT"),
+        (Method::OPTIONS, "/v1/locations/default", "GET, HEAD, PUT"),
+        (Method::HEAD, "/v1/access-tokens/x", "DELETE"),
+        (Method::POST, "/v1/streams/..", "DELETE, GET, HEAD, PATCH, PUT"),
     ] {
         assert_eq!(route(&method, path), Err(NoRoute::WrongMethod { allow }), "{method} {path}");
     }
     assert_eq!(HttpError::from(NoRoute::WrongMethod { allow: "" }).status, 405);
+}
+
+#[test]
+fn h2_head_is_get() {
+    assert_eq!(route(&Method::HEAD, "/v1/streams/s/records"), Ok(Route::Read(stream("s"))));
 }
 
 #[test]

@@ -17,14 +17,10 @@ use crate::support::{Data, Server, until};
 /// A second is promised; the rest is for a busy machine to say so.
 const CUT_WITHIN: Duration = Duration::from_secs(1);
 
-fn root_token(data: &Data) -> String {
-    std::fs::read_to_string(data.data().join("root-token")).expect("a root token").trim().to_owned()
-}
-
 /// A broker that asks for tokens, and root's connection to it.
 fn guarded(data: &Data) -> (Server, Raw) {
     let server = data.serve(&["--auth", "required"]);
-    let root = Raw::connect(&server.addr, &root_token(data)).expect("root gets in");
+    let root = Raw::connect(&server.addr, &data.root_token()).expect("root gets in");
     (server, root)
 }
 
@@ -51,7 +47,7 @@ fn on_loopback_everybody_gets_in_but_a_token_that_is_shown_counts() {
     }
     assert_eq!(refused(&server, "rrt_typo"), ErrorCode::Authn);
     assert_eq!(refused(&server, &forged()), ErrorCode::Authn);
-    Raw::connect(&server.addr, &root_token(&data)).expect("root's token is good here too");
+    Raw::connect(&server.addr, &data.root_token()).expect("root's token is good here too");
 }
 
 #[test]
@@ -60,7 +56,7 @@ fn where_tokens_are_required_nothing_else_gets_in() {
     let (server, mut root) = guarded(&data);
     let banner = server.says("access").to_owned();
     assert!(banner.contains("with an access token only") && banner.contains("root-token"), "{banner}");
-    let valid = root_token(&data);
+    let valid = data.root_token();
     for token in ["", "s2-token", &valid[..valid.len() - 1], &forged()] {
         assert_eq!(refused(&server, token), ErrorCode::Authn, "{} characters", token.len());
     }
@@ -76,7 +72,7 @@ fn a_public_address_needs_a_word_and_then_a_token() {
     assert!(said.contains("--insecure"), "{said}");
     let server = data.serve(&["--listen", "0.0.0.0:0", "--insecure"]);
     assert_eq!(refused(&server, ""), ErrorCode::Authn);
-    Raw::connect(&server.addr, &root_token(&data)).expect("root gets in");
+    Raw::connect(&server.addr, &data.root_token()).expect("root gets in");
 }
 
 #[test]
@@ -401,7 +397,7 @@ fn f_a_client_outwaits_its_tokens_rate() {
 fn whoever_shares_a_rate_gets_a_share() {
     let data = Data::new();
     let server = data.serve(&["--auth", "required", "--shards", "1"]);
-    let mut root = Raw::connect(&server.addr, &root_token(&data)).expect("root gets in");
+    let mut root = Raw::connect(&server.addr, &data.root_token()).expect("root gets in");
     root.create_basin("demo-basin");
     let (secret, one) = a_debt(&server, &mut root);
     let mut other = Raw::connect(&server.addr, &secret).expect("issued");
@@ -472,7 +468,7 @@ fn no_secret_is_in_any_log() {
     let read = |name: &str| String::from_utf8_lossy(&std::fs::read(log.join(name)).expect("readable")).into_owned();
     until("it listens", || read("out").contains("try it"));
     let addr = read("out").lines().next().and_then(|l| l.split("listening on ").nth(1)).expect("an address").to_owned();
-    let mut secrets = vec![root_token(&data)];
+    let mut secrets = vec![data.root_token()];
     let mut root = Raw::connect(&addr, &secrets[0]).expect("root gets in");
     for n in 0..3 {
         let secret = root.issue(&token(&format!("t{n}"), ""));
@@ -484,7 +480,7 @@ fn no_secret_is_in_any_log() {
     let http = said.lines().find_map(|line| line.split("http://").nth(1)?.split('/').next()).expect("an address");
     secrets.push(crate::http::pages::visited(http, &secrets[0]));
     root.ok(&Request::RotateRootToken);
-    secrets.push(root_token(&data));
+    secrets.push(data.root_token());
     crate::support::signal(child.id(), rustix::process::Signal::TERM);
     assert!(child.wait().expect("it ends").success());
     let said = read("out") + &read("err");

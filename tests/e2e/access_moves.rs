@@ -21,8 +21,7 @@ const FLOOD: u64 = 10_000;
 /// A broker with two shards, and root's connection to it.
 fn two_shards(data: &Data) -> (Server, Raw) {
     let server = data.serve(&["--auth", "required", "--shards", "2"]);
-    let secret = std::fs::read_to_string(data.data().join("root-token")).expect("a root token");
-    let mut root = Raw::connect(&server.addr, secret.trim()).expect("root gets in");
+    let mut root = Raw::connect(&server.addr, &data.root_token()).expect("root gets in");
     root.create_basin("demo-basin");
     // An answer that waits for a stream to be made would keep a connection where it is.
     one_of_each().iter().for_each(|stream| drop(root.append(stream, "x").expect("appended")));

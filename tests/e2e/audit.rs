@@ -17,8 +17,7 @@ fn stream() -> StreamRef {
 }
 
 fn root(data: &Data, server: &Server) -> Raw {
-    let secret = std::fs::read_to_string(data.data().join("root-token")).expect("a root token");
-    Raw::connect(&server.addr, secret.trim()).expect("root gets in")
+    Raw::connect(&server.addr, &data.root_token()).expect("root gets in")
 }
 
 /// Every record so far, as text.

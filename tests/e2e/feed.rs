@@ -61,7 +61,7 @@ fn timestamp(server: &Server, root: &str, n: u64) -> u64 {
 fn a_public_reader_of_one_stream_until_its_token_is_revoked() {
     let data = Data::new();
     let server = data.serve(&["--auth", "required"]);
-    let root = std::fs::read_to_string(data.data().join("root-token")).expect("made at first start").trim().to_owned();
+    let root = data.root_token();
     let as_root = |arguments: &[&str]| with_token(&server, &root, arguments).output().expect("the binary runs");
     assert!(as_root(&["create-basin", "my-basin", "--create-stream-on-append"]).status.success());
     assert!(as_root(&["create-stream", "s2://my-basin/prod/other"]).status.success());

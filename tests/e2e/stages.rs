@@ -82,8 +82,7 @@ fn is_measured(told: &StageHistograms, name: &str) -> bool {
 fn the_holder_of_an_issued_token_may_not_see_it() {
     let data = Data::new();
     let server = data.serve(&["--auth", "required"]);
-    let secret = std::fs::read_to_string(data.data().join("root-token")).expect("a root token");
-    let mut root = Raw::connect(&server.addr, secret.trim()).expect("root gets in");
+    let mut root = Raw::connect(&server.addr, &data.root_token()).expect("root gets in");
     assert!(root.call(&Request::GetStages).is_ok());
     let secret = root.issue(&token("team", ""));
     let mut holder = Raw::connect(&server.addr, &secret).expect("issued");

@@ -56,6 +56,11 @@ impl Data {
         files_below(&self.data().join("objects").join("chunks"))
     }
 
+    /// Of the broker that has been started here.
+    pub fn root_token(&self) -> String {
+        std::fs::read_to_string(self.data().join("root-token")).expect("a root token").trim().to_owned()
+    }
+
     /// Starts a broker here with small journal files.
     pub fn serve(&self, arguments: &[&str]) -> Server {
         Server::start(&self.data(), arguments)

@@ -8,10 +8,6 @@ use crate::audit::recorded;
 use crate::raw::Raw;
 use crate::support::{Data, until};
 
-fn root_token(data: &Data) -> String {
-    std::fs::read_to_string(data.data().join("root-token")).expect("a root token").trim().to_owned()
-}
-
 fn bearing(http: &Http, token: &str) -> Http {
     http.with("authorization", &format!("Bearer {token}"))
 }
@@ -27,7 +23,7 @@ fn f54_where_tokens_are_required_nothing_else_gets_in() {
         let refused = visitor.get("/v1/basins");
         assert_eq!((refused.status, refused.code().as_str()), (401, "authn"));
     }
-    assert_eq!(bearing(&http, &root_token(&data)).get("/v1/basins").status, 200);
+    assert_eq!(bearing(&http, &data.root_token()).get("/v1/basins").status, 200);
     assert_eq!(http.get("/health").status, 200, "whether it lives is nobody's secret");
 }
 
@@ -36,7 +32,7 @@ fn f_a_token_is_issued_held_to_its_scope_and_taken_away() {
     let data = Data::new();
     let server = serve(&data, &["--auth", "required"]);
     let http = Http::new(&http_addr(&server));
-    let root = bearing(&http, &root_token(&data));
+    let root = bearing(&http, &data.root_token());
     let body = format!(r#"{{"basin":"{BASIN}","config":{{"create_stream_on_append":true}}}}"#);
     assert_eq!(root.json("POST", "/v1/basins", &body).status, 201);
     let scope = json!({"id": "reader/1", "scope": {"basins": {"exact": BASIN}, "streams": {"prefix": "s"}, "ops": ["read", "check-tail"]}});

@@ -149,8 +149,8 @@ fn a_page_follows_one_stream_by_ticket_and_by_token_and_can_do_nothing_else() {
     let origin = format!("http://{}", pages.local_addr().expect("bound"));
     let server = serve(&data, &["--auth", "required", "--http-allow-origin", &origin]);
     let http = Http::new(&http_addr(&server));
-    let token = std::fs::read_to_string(data.data().join("root-token")).expect("a root token");
-    let root = http.with("authorization", &format!("Bearer {}", token.trim()));
+    let token = data.root_token();
+    let root = http.with("authorization", &format!("Bearer {}", token));
     let body = format!(r#"{{"basin":"{BASIN}","config":{{"create_stream_on_append":true}}}}"#);
     assert_eq!(root.json("POST", "/v1/basins", &body).status, 201);
     append(&root, 0, RECORDS[0]);

@@ -14,8 +14,8 @@ const TICKETS: &str = "/v1/streams/a%2Fb/tickets";
 fn guarded(data: &Data) -> (Server, Http, Http) {
     let server = serve(data, &["--auth", "required", "--http-allow-origin", ORIGIN]);
     let http = Http::new(&http_addr(&server));
-    let token = std::fs::read_to_string(data.data().join("root-token")).expect("a root token");
-    let root = http.with("authorization", &format!("Bearer {}", token.trim()));
+    let token = data.root_token();
+    let root = http.with("authorization", &format!("Bearer {}", token));
     let body = format!(r#"{{"basin":"{BASIN}","config":{{"create_stream_on_append":true}}}}"#);
     assert_eq!(root.json("POST", "/v1/basins", &body).status, 201);
     assert_eq!(root.json("POST", RECORDS, r#"{"records":[{"body":"one"},{"body":"two"}]}"#).status, 200);

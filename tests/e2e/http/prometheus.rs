@@ -154,7 +154,7 @@ fn f62_where_tokens_are_required_a_guest_sees_no_metrics() {
     let data = Data::new();
     let server = serve(&data, &["--auth", "required"]);
     let http = Http::new(&http_addr(&server));
-    let root = std::fs::read_to_string(data.data().join("root-token")).expect("a root token").trim().to_owned();
+    let root = data.root_token();
     let bearing = |token: &str| http.with("authorization", &format!("Bearer {token}"));
     let scope = json!({"id": "guest", "scope": {"basins": {"prefix": ""}, "streams": {"prefix": ""}, "op_groups": {"account": {"read": true, "write": true}}}});
     let issued = bearing(&root).json("POST", "/v1/access-tokens", &scope.to_string());

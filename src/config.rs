@@ -9,6 +9,7 @@ use riverrun_core::limits::{
     BLOCK_BYTES_MAX, CONNECTION_OUTPUT_BYTES_MAX, LOADED_BYTES_MAX, OUTPUT_SHARE, TAIL_CACHE_BYTES_MAX,
 };
 use riverrun_protocol::config::{StorageClass, StreamConfig};
+use riverrun_protocol::types::LocationName;
 
 use crate::access::{Auth, Door};
 pub use crate::gateway::Origin;
@@ -21,6 +22,8 @@ pub const JOURNAL_FILE_BYTES_MAX: u64 = 256 << 20;
 pub const JOURNAL_FILE_BYTES_DEFAULT: u64 = 64 << 20;
 /// A connection's home shard travels in 8 bits of a ring tag.
 pub const SHARDS_MAX: usize = 255;
+/// What the place is called where nobody names it.
+pub const LOCATION_DEFAULT: &str = "local";
 /// Below this the backlog could not hold one block per shard and one chunk.
 pub const UNPUBLISHED_BYTES_MIN: u64 = 16 << 20;
 
@@ -70,6 +73,8 @@ pub struct Config {
     pub http_zone: Option<String>,
     /// Pages of these origins may use the HTTP side.
     pub http_origins: Vec<Origin>,
+    /// The name of the place where all basins are (`s2-semantics.md` E10).
+    pub location: LocationName,
     /// Whether access tokens are asked for.
     pub auth: Auth,
     /// Listen where others could read along: the binary protocol has no TLS yet.
@@ -118,6 +123,7 @@ impl Default for Config {
             http_tls: None,
             http_zone: None,
             http_origins: Vec::new(),
+            location: LocationName::new(LOCATION_DEFAULT).expect("a name"),
             auth: Auth::Auto,
             insecure: false,
             new_root_token: false,

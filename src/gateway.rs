@@ -20,6 +20,7 @@ mod host;
 mod inner;
 mod limits;
 mod listener;
+mod locations;
 mod pool;
 mod probes;
 mod read_session;
@@ -35,6 +36,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use riverrun_protocol::types::LocationName;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub zone: Option<String>,
     /// Only visitors with a token come in.
     pub is_guarded: bool,
+    /// Where all basins are.
+    pub location: LocationName,
     /// Pages of these may use it; no others.
     pub origins: Vec<Origin>,
 }

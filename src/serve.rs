@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use miette::miette;
 use riverrun_protocol::config::StorageClass;
-use riverrun_protocol::types::Level;
+use riverrun_protocol::types::{Level, LocationName};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Auth, Door, ROOT_TOKEN_FILE};
-use crate::config::{Config, HttpTls, JOURNAL_FILE_BYTES_DEFAULT, Origin};
+use crate::config::{Config, HttpTls, JOURNAL_FILE_BYTES_DEFAULT, LOCATION_DEFAULT, Origin};
 use crate::server::journal_files::SyncMethod;
 use crate::server::{Broker, Facts, StartError};
 
@@ -45,6 +45,9 @@ pub struct ServeArgs {
     /// Pages of this origin may use HTTP, e.g. `https://app.example`; may be given more than once. Without it no page of another origin may.
     #[arg(long = "http-allow-origin", value_name = "ORIGIN")]
     pub http_origins: Vec<Origin>,
+    /// Name of the place where all basins of this broker are.
+    #[arg(long, default_value = LOCATION_DEFAULT, value_name = "NAME")]
+    pub location: LocationName,
     /// Whether access tokens are asked for.
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub auth: Auth,
@@ -142,6 +145,7 @@ impl ServeArgs {
             http_tls: self.http_tls(),
             http_zone: self.http_zone.clone(),
             http_origins: self.http_origins.clone(),
+            location: self.location.clone(),
             auth: self.auth,
             insecure: self.insecure,
             new_root_token: self.new_root_token,

@@ -15,6 +15,7 @@ pub mod journal_files;
 mod journal_source;
 mod large_frame;
 pub(crate) mod listener;
+mod location;
 mod mail;
 mod mailbox;
 mod output;

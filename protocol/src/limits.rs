@@ -25,6 +25,10 @@ pub const STREAM_NAME_BYTES_MAX: usize = 512;
 pub const LIST_ENTRIES_MAX: usize = 1000;
 /// Access token ids, fencing tokens and request tokens (`s2-semantics.md` A2).
 pub const TOKEN_ID_BYTES_MAX: usize = 96;
+/// Location names (`s2-semantics.md` A2).
+pub const LOCATION_NAME_BYTES_MAX: usize = 64;
+/// Locations that a server may tell of.
+pub const LOCATIONS_MAX: usize = 100;
 pub const FENCING_TOKEN_BYTES_MAX: usize = 36;
 pub const REQUEST_TOKEN_BYTES_MAX: usize = 36;
 /// A name or prefix in an access token's scope: as long as the longest name.

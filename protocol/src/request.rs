@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use crate::error::DecodeError;
 use crate::frame::{FrameKind, write_frame};
-use crate::types::{BasinName, TokenId};
+use crate::types::{BasinName, LocationName, TokenId};
 use crate::wire::whole;
 
 pub use append::Append;
@@ -40,12 +40,14 @@ mod create_basin;
 mod create_stream;
 mod ensure_basin;
 mod ensure_stream;
+mod get_default_location;
 mod get_stages;
 mod grant_credit;
 pub(crate) mod hello;
 mod issue_access_token;
 mod list_access_tokens;
 mod list_basins;
+mod list_locations;
 mod list_streams;
 mod open_append_session;
 mod open_read_session;
@@ -56,6 +58,7 @@ mod reconfigure_stream;
 mod revoke_access_token;
 mod rotate_root_token;
 mod session_append;
+mod set_default_location;
 mod status;
 mod stream_ref;
 
@@ -67,6 +70,9 @@ pub enum Request<'a> {
     Status,
     /// How long the stages of the server's work take. Answered by `StageHistograms`.
     GetStages,
+    ListLocations,
+    GetDefaultLocation,
+    SetDefaultLocation(LocationName),
     CreateBasin(CreateBasin),
     ListBasins(ListBasins),
     GetBasinConfig(BasinName),
@@ -111,6 +117,13 @@ impl<'a> Request<'a> {
             Some(FrameKind::Ping) => whole(name, body, ping::parse).map(Self::Ping),
             Some(FrameKind::Status) => whole(name, body, status::parse).map(|()| Self::Status),
             Some(FrameKind::GetStages) => whole(name, body, get_stages::parse).map(|()| Self::GetStages),
+            Some(FrameKind::ListLocations) => whole(name, body, list_locations::parse).map(|()| Self::ListLocations),
+            Some(FrameKind::GetDefaultLocation) => {
+                whole(name, body, get_default_location::parse).map(|()| Self::GetDefaultLocation)
+            }
+            Some(FrameKind::SetDefaultLocation) => {
+                whole(name, body, set_default_location::parse).map(Self::SetDefaultLocation)
+            }
             Some(FrameKind::CreateBasin) => whole(name, body, create_basin::parse).map(Self::CreateBasin),
             Some(FrameKind::ListBasins) => whole(name, body, list_basins::parse).map(Self::ListBasins),
             Some(FrameKind::GetBasinConfig) => whole(name, body, basin_alone::parse).map(Self::GetBasinConfig),
@@ -164,6 +177,9 @@ impl<'a> Request<'a> {
             Self::Ping(_) => FrameKind::Ping,
             Self::Status => FrameKind::Status,
             Self::GetStages => FrameKind::GetStages,
+            Self::ListLocations => FrameKind::ListLocations,
+            Self::GetDefaultLocation => FrameKind::GetDefaultLocation,
+            Self::SetDefaultLocation(_) => FrameKind::SetDefaultLocation,
             Self::CreateBasin(_) => FrameKind::CreateBasin,
             Self::ListBasins(_) => FrameKind::ListBasins,
             Self::GetBasinConfig(_) => FrameKind::GetBasinConfig,
@@ -204,6 +220,9 @@ impl<'a> Request<'a> {
             Self::Ping(ping) => ping.write_body(out),
             Self::Status => status::write_body(out),
             Self::GetStages => get_stages::write_body(out),
+            Self::ListLocations => list_locations::write_body(out),
+            Self::GetDefaultLocation => get_default_location::write_body(out),
+            Self::SetDefaultLocation(name) => set_default_location::write_body(name, out),
             Self::CreateBasin(create) => create.write_body(out),
             Self::ListBasins(list) => list.write_body(out),
             Self::GetBasinConfig(basin) | Self::DeleteBasin(basin) => basin_alone::write_body(basin, out),

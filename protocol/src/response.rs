@@ -14,6 +14,7 @@ pub use append_ack::AppendAck;
 pub use basin_list::BasinList;
 pub use basin_provisioned::BasinInfo;
 pub use hello_accepted::HelloAccepted;
+pub use location::LocationInfo;
 pub use page::CompressedPage;
 pub use provisioned::{ProvisionResult, Provisioned};
 pub use read_batches::ReadBatches;
@@ -34,6 +35,8 @@ mod done;
 mod draining;
 mod heartbeat;
 mod hello_accepted;
+mod location;
+mod location_list;
 mod page;
 mod pong;
 mod provisioned;
@@ -57,6 +60,9 @@ pub enum Response {
     },
     Status(StatusReport),
     StageHistograms(StageHistograms),
+    /// At most `LOCATIONS_MAX` are written.
+    LocationList(Vec<LocationInfo>),
+    Location(LocationInfo),
     BasinProvisioned(Provisioned<BasinInfo>),
     BasinList(BasinList),
     BasinConfig(BasinConfig),
@@ -90,6 +96,8 @@ impl Response {
             Some(FrameKind::Pong) => whole(name, &body, pong::parse).map(|nonce| Self::Pong { nonce }),
             Some(FrameKind::StatusReport) => whole(name, &body, status_report::parse).map(Self::Status),
             Some(FrameKind::StageHistograms) => whole(name, &body, stage_histograms::parse).map(Self::StageHistograms),
+            Some(FrameKind::LocationList) => whole(name, &body, location_list::parse).map(Self::LocationList),
+            Some(FrameKind::Location) => whole(name, &body, location::parse).map(Self::Location),
             Some(FrameKind::BasinProvisioned) => {
                 whole(name, &body, basin_provisioned::parse).map(Self::BasinProvisioned)
             }
@@ -125,6 +133,8 @@ impl Response {
             Self::Pong { .. } => FrameKind::Pong,
             Self::Status(_) => FrameKind::StatusReport,
             Self::StageHistograms(_) => FrameKind::StageHistograms,
+            Self::LocationList(_) => FrameKind::LocationList,
+            Self::Location(_) => FrameKind::Location,
             Self::BasinProvisioned(_) => FrameKind::BasinProvisioned,
             Self::BasinList(_) => FrameKind::BasinList,
             Self::BasinConfig(_) => FrameKind::BasinConfig,
@@ -170,6 +180,8 @@ impl Response {
             Self::Pong { nonce } => pong::write_body(*nonce, out),
             Self::Status(report) => report.write_body(out),
             Self::StageHistograms(histograms) => histograms.write_body(out),
+            Self::LocationList(list) => location_list::write_body(list, out),
+            Self::Location(location) => location.write_body(out),
             Self::BasinProvisioned(basin) => basin_provisioned::write_body(basin, out),
             Self::BasinList(list) => list.write_body(out),
             Self::BasinConfig(config) => basin_config::write_body(config, out),

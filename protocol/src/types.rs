@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::limits::{
-    BASIN_NAME_BYTES_MAX, BASIN_NAME_BYTES_MIN, FENCING_TOKEN_BYTES_MAX, REQUEST_TOKEN_BYTES_MAX,
-    STREAM_NAME_BYTES_MAX, TOKEN_ID_BYTES_MAX,
+    BASIN_NAME_BYTES_MAX, BASIN_NAME_BYTES_MIN, FENCING_TOKEN_BYTES_MAX, LOCATION_NAME_BYTES_MAX,
+    REQUEST_TOKEN_BYTES_MAX, STREAM_NAME_BYTES_MAX, TOKEN_ID_BYTES_MAX,
 };
 
 /// A stream's identity: 128 random bits, new at every creation, never reused (design: a re-created name shares nothing
@@ -166,6 +166,26 @@ impl TokenId {
     }
 }
 
+/// A location's name: 1-64 ASCII letters, digits, `:`, `-`, `.` (`s2-semantics.md` A2).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LocationName(Arc<str>);
+
+impl LocationName {
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'.');
+        match (1..=LOCATION_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed) {
+            true => Ok(Self(name.into())),
+            false => refuse(format!(
+                "a location name has 1 to {LOCATION_NAME_BYTES_MAX} ASCII letters, digits, `:`, `-` and `.`"
+            )),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A stream's fencing token: 0-36 bytes of UTF-8; empty = none (`s2-semantics.md` B4). No secret: a writer that is
 /// fenced off is told the current one.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -300,6 +320,7 @@ macro_rules! name_traits {
 name_traits!(BasinName);
 name_traits!(StreamName);
 name_traits!(TokenId);
+name_traits!(LocationName);
 name_traits!(FencingToken);
 name_traits!(RequestToken);
 
@@ -372,6 +393,16 @@ mod tests {
             assert_eq!(Level::try_from(level as u8), Ok(level));
         }
         assert!(Level::try_from(3).is_err());
+    }
+
+    #[test]
+    fn a2_location_names() {
+        for good in ["a", "aws:us-east-1", "local", "Rack-7.b", &"a".repeat(64)] {
+            assert_eq!(LocationName::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "ä", "a/b", &*"a".repeat(65)] {
+            assert!(LocationName::new(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

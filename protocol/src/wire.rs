@@ -8,7 +8,10 @@ use nom::number::complete::{le_u8, le_u16, le_u32, le_u64};
 use nom::{Err, IResult};
 
 use crate::error::{DecodeError, ErrorCode};
-use crate::types::{BasinName, FencingToken, Level, NameError, Position, RequestToken, StreamId, StreamName, TokenId};
+use crate::limits::LOCATION_NAME_BYTES_MAX;
+use crate::types::{
+    BasinName, FencingToken, Level, LocationName, NameError, Position, RequestToken, StreamId, StreamName, TokenId,
+};
 
 pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
 
@@ -183,6 +186,11 @@ pub(crate) fn stream_name(input: &[u8]) -> Parsed<'_, StreamName> {
 pub(crate) fn token_id(input: &[u8]) -> Parsed<'_, TokenId> {
     let (rest, text) = text8(input, "an access token id", usize::from(u8::MAX))?;
     named(input, rest, TokenId::new(text))
+}
+
+pub(crate) fn location_name(input: &[u8]) -> Parsed<'_, LocationName> {
+    let (rest, name) = text8(input, "a location name", LOCATION_NAME_BYTES_MAX)?;
+    named(input, rest, LocationName::new(name))
 }
 
 pub(crate) fn fencing_token(input: &[u8]) -> Parsed<'_, FencingToken> {

@@ -7,7 +7,7 @@ use riverrun_gateway_wire::query::ListQuery;
 use riverrun_gateway_wire::{BodyFormat, json};
 use riverrun_protocol::request::Request;
 use riverrun_protocol::response::Response;
-use riverrun_protocol::types::BasinName;
+use riverrun_protocol::types::{BasinName, LocationName};
 
 use super::answer::{self, Answer};
 use super::call::{Call, unexpected};
@@ -17,7 +17,7 @@ impl Call<'_> {
     pub async fn list_basins(&self) -> Answer {
         let list = ListQuery::parse(self.query())?.basins()?;
         match self.ask(&Request::ListBasins(list)).await? {
-            Response::BasinList(list) => Ok(answer::json(json::basin_list(&list), &self.parts.headers)),
+            Response::BasinList(list) => Ok(answer::json(json::basin_list(&list, self.here()), &self.parts.headers)),
             other => Err(unexpected(&other)),
         }
     }
@@ -26,23 +26,31 @@ impl Call<'_> {
         let token = request_token(&self.parts.headers)?;
         require_json(&self.parts.headers)?;
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        let create = json::create_basin(&body.bytes, token)?;
+        let create = json::create_basin(&body.bytes, token, self.here())?;
         self.provision_basin(Provisioning::Create, &Request::CreateBasin(create)).await
     }
 
     pub async fn ensure_basin(&self, basin: BasinName, body: Body) -> Answer {
         let body = self.body(body, BodyFormat::Json, CONTROL_BODY_BYTES_MAX).await?;
-        let ensure = json::ensure_basin(basin, optional_json(&self.parts.headers, &body.bytes)?)?;
+        let ensure = json::ensure_basin(basin, optional_json(&self.parts.headers, &body.bytes)?, self.here())?;
         self.provision_basin(Provisioning::Ensure, &Request::EnsureBasin(ensure)).await
     }
 
     async fn provision_basin(&self, call: Provisioning, request: &Request<'_>) -> Answer {
         match self.ask(request).await? {
-            Response::BasinProvisioned(done) => {
-                Ok(answer::provisioned(call, done.result, json::basin_info(&done.info), &self.parts.headers))
-            }
+            Response::BasinProvisioned(done) => Ok(answer::provisioned(
+                call,
+                done.result,
+                json::basin_info(&done.info, self.here()),
+                &self.parts.headers,
+            )),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Where all basins are.
+    fn here(&self) -> &LocationName {
+        &self.app.settings.location
     }
 
     pub async fn basin_config(&self, basin: BasinName) -> Answer {

@@ -73,9 +73,9 @@ async fn carry_out(call: &Call<'_>, route: Route, body: Body) -> Answer {
         Route::ListAccessTokens => call.list_access_tokens().await,
         Route::IssueAccessToken => call.issue_access_token(body).await,
         Route::RevokeAccessToken(id) => call.revoke_access_token(id).await,
-        Route::ListLocations | Route::GetDefaultLocation | Route::SetDefaultLocation => {
-            Err(HttpError::not_implemented("this server has no locations yet"))
-        }
+        Route::ListLocations => call.list_locations().await,
+        Route::GetDefaultLocation => call.default_location().await,
+        Route::SetDefaultLocation => call.set_default_location(body).await,
         Route::AccountMetrics | Route::BasinMetrics(_) | Route::StreamMetrics(..) => {
             Err(HttpError::not_implemented("this server keeps no usage metrics yet"))
         }

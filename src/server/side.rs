@@ -14,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::Clock;
 use super::inherited::Inherited;
+use super::location::Location;
 use super::mail::{Mail, Output};
 use super::mailbox::Postbox;
 use super::shared::Shared;
@@ -103,6 +104,7 @@ pub struct Side {
     pub clock: Clock,
     pub shards: Vec<Postbox>,
     pub shared: Arc<Shared>,
+    pub location: Location,
 }
 
 impl Side {
@@ -183,6 +185,9 @@ impl Side {
             // Whoever takes away its own token hears of it before it is cut off.
             ControlRequest::RevokeAccessToken(id) => return tokens.revoke(principal, id, answer).await,
             ControlRequest::RotateRootToken => return tokens.rotate_root(principal, answer).await,
+            ControlRequest::ListLocations => Ok(Response::LocationList(vec![self.location.info()])),
+            ControlRequest::GetDefaultLocation => Ok(Response::Location(self.location.info())),
+            ControlRequest::SetDefaultLocation(name) => self.location.set_default(&name),
             ControlRequest::GetStages => {
                 Ok(Response::StageHistograms(self.shared.stages(self.publisher.stages()).encode()))
             }

@@ -11,7 +11,7 @@ use riverrun_protocol::request::{
     SessionAppend, StreamRef,
 };
 
-use riverrun_protocol::types::{BasinName, TokenId};
+use riverrun_protocol::types::{BasinName, LocationName, TokenId};
 
 use super::connection::{Route, Target};
 use super::requests::Asked;
@@ -76,6 +76,9 @@ pub enum ControlRequest {
     RevokeAccessToken(TokenId),
     RotateRootToken,
     GetStages,
+    ListLocations,
+    GetDefaultLocation,
+    SetDefaultLocation(LocationName),
 }
 
 /// Answered by the shard that owns the stream.
@@ -120,6 +123,9 @@ impl Sorted {
             Request::RevokeAccessToken(request) => Self::Control(ControlRequest::RevokeAccessToken(request)),
             Request::RotateRootToken => Self::Control(ControlRequest::RotateRootToken),
             Request::GetStages => Self::Control(ControlRequest::GetStages),
+            Request::ListLocations => Self::Control(ControlRequest::ListLocations),
+            Request::GetDefaultLocation => Self::Control(ControlRequest::GetDefaultLocation),
+            Request::SetDefaultLocation(name) => Self::Control(ControlRequest::SetDefaultLocation(name)),
             Request::Append(Append { target, conditions, batch }) => {
                 Self::Stream(StreamRequest::Append { target, conditions, rights, batch: place(batch, body) })
             }

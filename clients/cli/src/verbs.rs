@@ -11,6 +11,7 @@ pub mod get_basin_config;
 pub mod get_stream_config;
 pub mod issue_access_token;
 pub mod list;
+pub mod locations;
 pub mod ping;
 pub mod read;
 pub mod reconfigure_basin;
@@ -48,6 +49,9 @@ pub enum Verb {
     ListAccessTokens(list::ListAccessTokens),
     RevokeAccessToken(revoke_access_token::RevokeAccessToken),
     RotateRootToken(rotate_root_token::RotateRootToken),
+    ListLocations(locations::ListLocations),
+    GetDefaultLocation(locations::GetDefaultLocation),
+    SetDefaultLocation(locations::SetDefaultLocation),
     Ping(ping::Ping),
     Status(status::Status),
 }
@@ -91,6 +95,9 @@ async fn dispatch(globals: &Globals, verb: Verb) -> Result<(), Failure> {
         Verb::ListAccessTokens(args) => list::access_tokens(globals, args.page).await,
         Verb::RevokeAccessToken(args) => revoke_access_token::run(globals, args).await,
         Verb::RotateRootToken(args) => rotate_root_token::run(globals, args).await,
+        Verb::ListLocations(args) => locations::list(globals, args).await,
+        Verb::GetDefaultLocation(args) => locations::get_default(globals, args).await,
+        Verb::SetDefaultLocation(args) => locations::set_default(globals, args).await,
         Verb::Ping(args) => ping::run(globals, args).await,
         Verb::Status(args) => status::run(globals, args).await,
     }

@@ -147,6 +147,8 @@ fn answer_to(request: FrameKind) -> Option<FrameKind> {
         K::Ping => Some(K::Pong),
         K::Status => Some(K::StatusReport),
         K::GetStages => Some(K::StageHistograms),
+        K::ListLocations => Some(K::LocationList),
+        K::GetDefaultLocation | K::SetDefaultLocation => Some(K::Location),
         K::CreateBasin => Some(K::BasinProvisioned),
         K::ListBasins => Some(K::BasinList),
         K::CreateStream => Some(K::StreamProvisioned),

@@ -16,6 +16,7 @@ use crate::stream::StreamHandle;
 
 mod access_tokens;
 mod basins;
+mod locations;
 mod streams;
 
 /// A server, over as many connections as it has shards: the first is opened by [`Client::connect`], the others once a

@@ -83,9 +83,9 @@ pub use riverrun_protocol::config::{
 pub use riverrun_protocol::error::{ErrorCode, Outcome};
 pub use riverrun_protocol::request::AppendConditions;
 pub use riverrun_protocol::response::{
-    AccessTokenInfo, AccessTokenList, AppendAck, BasinInfo, BasinList, ProvisionResult, Provisioned, StageHistogram,
-    StageHistograms, StatusReport, StreamInfo, StreamList,
+    AccessTokenInfo, AccessTokenList, AppendAck, BasinInfo, BasinList, LocationInfo, ProvisionResult, Provisioned,
+    StageHistogram, StageHistograms, StatusReport, StreamInfo, StreamList,
 };
 pub use riverrun_protocol::types::{
-    BasinName, FencingToken, Level, Position, RequestToken, StreamId, StreamName, TokenId,
+    BasinName, FencingToken, Level, LocationName, Position, RequestToken, StreamId, StreamName, TokenId,
 };

@@ -8,7 +8,7 @@ use riverrun_protocol::config::*;
 use riverrun_protocol::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, FRAME_BODY_BYTES_MAX};
 use riverrun_protocol::request::*;
 use riverrun_protocol::response::*;
-use riverrun_protocol::types::{FencingToken, RequestToken, TokenId};
+use riverrun_protocol::types::{FencingToken, LocationName, RequestToken, TokenId};
 use riverrun_protocol::{
     BasinName, Batch, ErrorCode, ErrorFrame, FrameKind, Level, Position, Push, Request, Response, StreamId, StreamName,
 };
@@ -117,6 +117,10 @@ fn token_id() -> TokenId {
     TokenId::new("team a/ci").unwrap()
 }
 
+fn location() -> LocationInfo {
+    LocationInfo { name: LocationName::new("aws:us-east-1").unwrap(), is_private: false }
+}
+
 fn open_read_session() -> OpenReadSession {
     OpenReadSession { target: target(), params: params(), credit_bytes: 1 << 20, takes_pages: false }
 }
@@ -134,6 +138,9 @@ fn whole_requests(batch: &[u8]) -> Vec<Request<'_>> {
         Request::Ping(Ping { nonce: 0x0102_0304_0506_0708 }),
         Request::Status,
         Request::GetStages,
+        Request::ListLocations,
+        Request::GetDefaultLocation,
+        Request::SetDefaultLocation(location().name),
         Request::CreateBasin(CreateBasin { basin: basin(), config: basin_config(), request_token: request_token() }),
         Request::ListBasins(ListBasins { prefix: "my-".into(), start_after: "my-a".into(), limit: 7 }),
         Request::CreateStream(CreateStream {
@@ -302,6 +309,8 @@ fn whole_responses() -> Vec<Response> {
                 StageHistogram { name: "ack_send".into(), histogram: Bytes::new() },
             ],
         }),
+        Response::LocationList(vec![location(), LocationInfo { is_private: true, ..location() }]),
+        Response::Location(location()),
         Response::BasinProvisioned(Provisioned { info: basin_info(), result: ProvisionResult::Created }),
         Response::BasinList(BasinList { basins: vec![basin_info(), deleted_basin], has_more: true }),
         Response::StreamProvisioned(Provisioned { info: stream_info(), result: ProvisionResult::Updated }),

@@ -196,6 +196,14 @@ fn rates() -> impl Strategy<Value = TokenRates> {
         .prop_map(|(append_bytes_per_sec, requests_per_sec)| TokenRates { append_bytes_per_sec, requests_per_sec })
 }
 
+fn location_name() -> impl Strategy<Value = LocationName> {
+    "[a-zA-Z0-9:.-]{1,64}".prop_map(|name| LocationName::new(&name).unwrap())
+}
+
+fn location() -> impl Strategy<Value = LocationInfo> {
+    (location_name(), any::<bool>()).prop_map(|(name, is_private)| LocationInfo { name, is_private })
+}
+
 /// Requests that carry no batch.
 pub fn request() -> impl Strategy<Value = Request<'static>> {
     prop_oneof![
@@ -203,6 +211,9 @@ pub fn request() -> impl Strategy<Value = Request<'static>> {
         any::<u64>().prop_map(|nonce| Request::Ping(Ping { nonce })),
         Just(Request::Status),
         Just(Request::GetStages),
+        Just(Request::ListLocations),
+        Just(Request::GetDefaultLocation),
+        location_name().prop_map(Request::SetDefaultLocation),
         basin_request(),
         stream_request(),
         access_token_request(),
@@ -365,6 +376,8 @@ fn control_response() -> impl Strategy<Value = Response> {
         basin_config().prop_map(Response::BasinConfig),
         stream_config().prop_map(Response::StreamConfig),
         Just(Response::Done),
+        vec(location(), 0..10).prop_map(Response::LocationList),
+        location().prop_map(Response::Location),
         "[ -~]{0,256}".prop_map(|secret| Response::AccessTokenIssued(AccessTokenIssued { secret })),
         (vec(access_token_info(), 0..10), any::<bool>())
             .prop_map(|(tokens, has_more)| Response::AccessTokenList(AccessTokenList { tokens, has_more })),

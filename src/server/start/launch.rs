@@ -36,6 +36,7 @@ use crate::server::failure::Failure;
 use crate::server::inherited::Inherited;
 use crate::server::internal::{self, Internal};
 use crate::server::journal_files::{self, JournalFiles, JournalOrder, SyncMethod};
+use crate::server::location::Location;
 use crate::server::mail::Mail;
 use crate::server::mailbox::{Mailbox, Postbox, mailbox};
 use crate::server::ownership::Ownership;
@@ -147,6 +148,7 @@ pub(super) fn launch(
         clock,
         shards: wiring.postboxes.clone(),
         shared: wiring.shared.clone(),
+        location: Location(config.location.clone()),
     };
     let reception = Reception {
         door: facts.http_door,
@@ -192,6 +194,7 @@ fn http_settings(config: &Config) -> gateway::Settings {
         zone: config.http_zone.clone(),
         is_guarded: config.http_door().is_guarded(),
         origins: config.http_origins.clone(),
+        location: config.location.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::client::Http;
 use super::{BASIN, with_basin};
 use crate::support::{Data, until};
 
@@ -134,4 +135,29 @@ fn h6_whole_bodies_are_compressed_both_ways() {
     let bomb = zstd::bulk::compress(&vec![b' '; 64 << 20], 19).expect("compressed");
     let refused = typed.send("POST", "/v1/streams/s/records", &bomb);
     assert_eq!((refused.status, refused.code().as_str()), (400, "bad_json"));
+}
+
+#[test]
+fn e10_there_is_one_location_and_every_basin_is_there() {
+    let data = Data::new();
+    let server = super::serve(&data, &["--location", "rack:7.b-east"]);
+    let http = Http::new(&super::http_addr(&server));
+    let here = json!({"name": "rack:7.b-east", "is_private": false});
+    assert_eq!(http.get("/v1/locations").value(), json!([here]));
+    assert_eq!(http.get("/v1/locations/default").value(), here);
+    assert_eq!(http.json("PUT", "/v1/locations/default", r#""rack:7.b-east""#).value(), here);
+    let refused = http.json("PUT", "/v1/locations/default", r#""elsewhere""#);
+    assert_eq!((refused.status, refused.code().as_str()), (422, "invalid"));
+    let refused = http.json("PUT", "/v1/locations/default", r#""a b""#);
+    assert_eq!((refused.status, refused.code().as_str()), (400, "bad_json"));
+    let made = http.json("POST", "/v1/basins", r#"{"basin":"basin-here","location":"rack:7.b-east"}"#);
+    assert_eq!((made.status, &made.value()["location"]), (201, &here["name"]));
+    let refused = http.json("POST", "/v1/basins", r#"{"basin":"basin-elsewhere","location":"aws:us-east-1"}"#);
+    assert_eq!((refused.status, refused.code().as_str()), (422, "invalid"));
+    assert_eq!(http.get("/v1/basins").value()["basins"][0]["location"], here["name"]);
+    assert_eq!(server.ok(&["list-locations"]), b"rack:7.b-east\n");
+    assert_eq!(server.ok(&["get-default-location"]), b"rack:7.b-east\n");
+    assert_eq!(server.ok(&["set-default-location", "rack:7.b-east"]), b"rack:7.b-east\n");
+    let refused = server.cli(&["set-default-location", "elsewhere"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no location `elsewhere`"), "{refused:?}");
 }

@@ -17,7 +17,7 @@ use riverrun_gateway_wire::s2s::{self, Frame, FrameDecoder, FrameError};
 use riverrun_gateway_wire::sse::LastEventId;
 use riverrun_gateway_wire::{AppendInput, BodyFormat, HttpError, RecordFormat, S2Code, compress, json, proto};
 use riverrun_protocol::batch::check_ingest;
-use riverrun_protocol::types::{BasinName, StreamName};
+use riverrun_protocol::types::{BasinName, LocationName, StreamName};
 
 /// A line `METHOD PATH?QUERY`, then lines `NAME: VALUE`.
 pub fn http_heads(data: &[u8]) {
@@ -86,12 +86,13 @@ pub fn http_bodies(data: &[u8]) {
     let (basin, body) = (BasinName::new("malformed-basin").expect("a name"), Bytes::copy_from_slice(data));
     let target =
         riverrun_protocol::request::StreamRef { basin: basin.clone(), stream: StreamName::new("s").expect("a name") };
+    let here = LocationName::new("aws:us-east-1").expect("a name");
     for format in [RecordFormat::Raw, RecordFormat::Base64] {
         taken(json::append_input(&body, format)).map(appended);
     }
     taken(proto::append_input(body.clone())).map(appended);
-    taken(json::create_basin(&body, None));
-    taken(json::ensure_basin(basin.clone(), Some(&body)));
+    taken(json::create_basin(&body, None, &here));
+    taken(json::ensure_basin(basin.clone(), Some(&body), &here));
     taken(json::reconfigure_basin(basin.clone(), &body));
     taken(json::create_stream(basin, &body, None));
     taken(json::ensure_stream(target.clone(), Some(&body)));

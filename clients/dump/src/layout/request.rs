@@ -163,3 +163,8 @@ pub fn grant_credit<W: Walk>(w: &mut W) -> Walked {
     no_options(w)?;
     w.plain("bytes", 8).map(drop)
 }
+
+pub fn set_default_location<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    w.text("location", 1).map(drop)
+}

@@ -46,6 +46,21 @@ pub fn stage_histograms<W: Walk>(w: &mut W) -> Walked {
     Ok(())
 }
 
+pub fn location_list<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    w.list("locations", Count::Prefix(2), |w, _| location_info(w)).map(drop)
+}
+
+pub fn location<W: Walk>(w: &mut W) -> Walked {
+    no_options(w)?;
+    location_info(w)
+}
+
+fn location_info<W: Walk>(w: &mut W) -> Walked {
+    w.plain("is_private", 1)?;
+    w.text("name", 1).map(drop)
+}
+
 pub fn basin_provisioned<W: Walk>(w: &mut W) -> Walked {
     result(w)?;
     basin_info(w)

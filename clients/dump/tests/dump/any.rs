@@ -10,10 +10,10 @@ use riverrun_protocol::request::{
     ReadStart, StreamRef,
 };
 use riverrun_protocol::response::{
-    AppendAck, BasinInfo, BasinList, HelloAccepted, ReadBatches, SessionOpened, StageHistogram, StageHistograms,
-    StatusReport, StreamInfo, StreamList, TailReport,
+    AppendAck, BasinInfo, BasinList, HelloAccepted, LocationInfo, ReadBatches, SessionOpened, StageHistogram,
+    StageHistograms, StatusReport, StreamInfo, StreamList, TailReport,
 };
-use riverrun_protocol::types::FencingToken;
+use riverrun_protocol::types::{FencingToken, LocationName};
 use riverrun_protocol::{
     BasinName, ErrorCode, ErrorFrame, FrameKind, Level, Outcome, Position, Push, Record, Request, Response, StreamId,
     StreamName, batch,
@@ -43,6 +43,11 @@ pub fn of_kind(kind: FrameKind) -> Frame {
         K::IssueAccessToken | K::ListAccessTokens | K::RevokeAccessToken => any_control::of_access_token(kind),
         K::RotateRootToken => Just(request(&Request::RotateRootToken)).boxed(),
         K::GetStages => Just(request(&Request::GetStages)).boxed(),
+        K::ListLocations => Just(request(&Request::ListLocations)).boxed(),
+        K::GetDefaultLocation => Just(request(&Request::GetDefaultLocation)).boxed(),
+        K::SetDefaultLocation => location().prop_map(|at| request(&Request::SetDefaultLocation(at.name))).boxed(),
+        K::LocationList => vec(location(), 0..4).prop_map(|all| response(&Response::LocationList(all))).boxed(),
+        K::Location => location().prop_map(|at| response(&Response::Location(at))).boxed(),
         K::OpenAppendSession => target().prop_map(|to| request(&Request::OpenAppendSession(to))).boxed(),
         K::CheckTail => target().prop_map(|to| request(&Request::CheckTail(to))).boxed(),
         K::Append | K::SessionAppend => of_appending(kind),
@@ -306,4 +311,9 @@ fn any_error() -> Frame {
             error(&ErrorFrame { code, outcome, retry_after_ms, tail, fencing_token, seq_num, message })
         })
         .boxed()
+}
+
+fn location() -> impl Strategy<Value = LocationInfo> {
+    ("[a-zA-Z0-9:.-]{1,64}", any::<bool>())
+        .prop_map(|(name, is_private)| LocationInfo { name: LocationName::new(&name).unwrap(), is_private })
 }

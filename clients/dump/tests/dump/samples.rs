@@ -6,7 +6,7 @@ use riverrun_protocol::batch::{self, Batch, Stamp};
 use riverrun_protocol::config::*;
 use riverrun_protocol::request::*;
 use riverrun_protocol::response::*;
-use riverrun_protocol::types::{FencingToken, RequestToken, TokenId};
+use riverrun_protocol::types::{FencingToken, LocationName, RequestToken, TokenId};
 use riverrun_protocol::{
     BasinName, ErrorCode, ErrorFrame, FrameKind, Level, Outcome, Position, Push, Record, Request, Response, StreamId,
     StreamName,
@@ -88,6 +88,9 @@ pub fn sample(kind: FrameKind) -> Bytes {
         K::Ping => request(&Request::Ping(Ping { nonce: 99 })),
         K::Status => request(&Request::Status),
         K::GetStages => request(&Request::GetStages),
+        K::ListLocations => request(&Request::ListLocations),
+        K::GetDefaultLocation => request(&Request::GetDefaultLocation),
+        K::SetDefaultLocation => request(&Request::SetDefaultLocation(location().name)),
         K::CreateBasin => request(&Request::CreateBasin(create_basin())),
         K::ListBasins => request(&Request::ListBasins(list_basins())),
         K::CreateStream => request(&Request::CreateStream(create_stream())),
@@ -123,6 +126,8 @@ pub fn sample(kind: FrameKind) -> Bytes {
         K::Pong => response(&Response::Pong { nonce: 99 }),
         K::StatusReport => response(&Response::Status(status_report())),
         K::StageHistograms => response(&Response::StageHistograms(stage_histograms())),
+        K::LocationList => response(&Response::LocationList(vec![location(); 2])),
+        K::Location => response(&Response::Location(location())),
         K::BasinProvisioned => {
             response(&Response::BasinProvisioned(Provisioned { info: basin_info(), result: ProvisionResult::Created }))
         }
@@ -243,6 +248,10 @@ fn issue_access_token() -> IssueAccessToken {
 
 fn list_access_tokens() -> ListAccessTokens {
     ListAccessTokens { prefix: "team".into(), start_after: "team a".into(), limit: 52 }
+}
+
+fn location() -> LocationInfo {
+    LocationInfo { name: LocationName::new("aws:us-east-1").unwrap(), is_private: true }
 }
 
 fn issued() -> AccessTokenIssued {

@@ -55,6 +55,9 @@ pub fn demand_of<'a>(request: &'a Request<'_>) -> Demand<'a> {
         Request::Hello(_) => Demand::Greeting,
         Request::Ping(_) | Request::Status => Demand::Known,
         Request::GetStages => Demand::Whole,
+        Request::ListLocations => of(&[Op::ListLocations], Account),
+        Request::GetDefaultLocation => of(&[Op::GetDefaultLocation], Account),
+        Request::SetDefaultLocation(_) => of(&[Op::SetDefaultLocation], Account),
         Request::CreateBasin(create) => of(&[Op::CreateBasin], Basin(&create.basin)),
         Request::ListBasins(_) => of(&[Op::ListBasins], Account),
         Request::GetBasinConfig(basin) => of(&[Op::GetBasinConfig], Basin(basin)),
@@ -101,7 +104,10 @@ pub fn is_control_call(request: &Request<'_>) -> bool {
         | Request::IssueAccessToken(_)
         | Request::ListAccessTokens(_)
         | Request::RevokeAccessToken(_)
-        | Request::RotateRootToken => true,
+        | Request::RotateRootToken
+        | Request::ListLocations
+        | Request::GetDefaultLocation
+        | Request::SetDefaultLocation(_) => true,
         Request::Hello(_)
         | Request::Ping(_)
         | Request::Status

@@ -56,6 +56,9 @@ impl<'a> Namespace<'a> {
             | Request::Ping(_)
             | Request::Status
             | Request::GetStages
+            | Request::ListLocations
+            | Request::GetDefaultLocation
+            | Request::SetDefaultLocation(_)
             | Request::CreateBasin(_)
             | Request::ListBasins(_)
             | Request::GetBasinConfig(_)
@@ -121,6 +124,8 @@ impl<'a> Namespace<'a> {
             | Response::Pong { .. }
             | Response::Status(_)
             | Response::StageHistograms(_)
+            | Response::LocationList(_)
+            | Response::Location(_)
             | Response::BasinProvisioned(_)
             | Response::BasinList(_)
             | Response::BasinConfig(_)

@@ -11,7 +11,7 @@ pub use append::append_input;
 pub use basin::{basin_info, basin_list, create_basin, ensure_basin};
 pub use basin_config::{basin_config, reconfigure_basin};
 pub use cipher::Cipher;
-pub use location::{LocationInfo, LocationName, default_location, location_info, location_list};
+pub use location::{default_location, location_info, location_list};
 pub use metrics::{Metric, MetricInterval, MetricUnit, metric_set};
 pub use position::{PositionJson, append_ack, tail};
 pub(crate) use read::put_position;

@@ -17,8 +17,6 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 pub const UNARY_BODY_BYTES_MAX: usize = 2 << 20;
 /// Entries of a listing's page (`s2-semantics.md` E3).
 pub const LIST_LIMIT_MAX: u32 = 1000;
-/// Location names (`s2-semantics.md` A2).
-pub const LOCATION_NAME_BYTES_MAX: usize = 64;
 /// An encryption key as a header's text, and as it is (`s2-semantics.md` A2, E9).
 pub const ENCRYPTION_KEY_TEXT_BYTES_MAX: usize = 44;
 pub const ENCRYPTION_KEY_BYTES: usize = 32;

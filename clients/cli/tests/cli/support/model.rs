@@ -13,10 +13,10 @@ use riverrun_protocol::config::{BasinConfig, StreamConfig};
 use riverrun_protocol::frame::{Cut, cut};
 use riverrun_protocol::request::{AppendConditions, ReadParams, Request, StreamRef};
 use riverrun_protocol::response::{
-    AccessTokenInfo, AppendAck, HelloAccepted, Push, Response, SessionOpened, StageHistogram, StageHistograms,
-    StatusReport, TailReport,
+    AccessTokenInfo, AppendAck, HelloAccepted, LocationInfo, Push, Response, SessionOpened, StageHistogram,
+    StageHistograms, StatusReport, TailReport,
 };
-use riverrun_protocol::types::FencingToken;
+use riverrun_protocol::types::{FencingToken, LocationName};
 use riverrun_protocol::{Batch, ErrorCode, ErrorFrame, FrameHeader, Level, Position, StreamId};
 
 use super::control::SYSTEM;
@@ -225,6 +225,12 @@ impl Connection {
             Request::Ping(ping) => Ok(Response::Pong { nonce: ping.nonce }),
             Request::Status => Ok(Response::Status(status())),
             Request::GetStages => Ok(Response::StageHistograms(stages())),
+            Request::ListLocations => Ok(Response::LocationList(vec![location()])),
+            Request::GetDefaultLocation => Ok(Response::Location(location())),
+            Request::SetDefaultLocation(name) if *name == location().name => Ok(Response::Location(location())),
+            Request::SetDefaultLocation(name) => {
+                Err(ErrorFrame::new(ErrorCode::Invalid, format!("there is no location `{name}`")))
+            }
             Request::CheckTail(target) => {
                 let tail = tail(&state.stream(target, false)?.batches);
                 Ok(Response::Tail(TailReport { tail, level: Level::Memory, shard: 0 }))
@@ -344,6 +350,10 @@ fn hello() -> HelloAccepted {
         batch_records_max: riverrun_protocol::limits::BATCH_RECORDS_MAX as u32,
         agent: "model/1".to_owned(),
     }
+}
+
+fn location() -> LocationInfo {
+    LocationInfo { name: LocationName::new("local").unwrap(), is_private: false }
 }
 
 /// One stage, of which nothing was measured: all that an HdrHistogram of 1 to 2 at one digit is.

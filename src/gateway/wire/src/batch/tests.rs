@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use riverrun_protocol::Request;
 use riverrun_protocol::batch::check_ingest;
-use riverrun_protocol::types::{BasinName, FencingToken, StreamName};
+use riverrun_protocol::types::{BasinName, FencingToken, LocationName, StreamName};
 
 use super::testing::{read_batch, read_batches};
 use super::*;
@@ -128,6 +128,6 @@ proptest! {
             let _ = json::append_input(&body, format).map(AppendInput::encode);
         }
         let _ = json::issue_access_token(&body);
-        let _ = json::create_basin(&body, None);
+        let _ = json::create_basin(&body, None, &LocationName::new("local").unwrap());
     }
 }

@@ -28,11 +28,7 @@ async fn a_batch_is_acked_with_its_positions_and_comes_back_as_it_was() {
     assert_eq!(read.records[2].timestamp, ack.end.timestamp, "given by the broker");
     assert_eq!(
         read.records[1].headers,
-        [
-            Header::new("name", "value"),
-            Header::new("name", ""),
-            Header::new(&b"\xff\x00"[..], &b"\xfe"[..])
-        ]
+        [Header::new("name", "value"), Header::new("name", ""), Header::new(&b"\xff\x00"[..], &b"\xfe"[..])]
     );
     let next = stream.append(single("next")).await.expect("acked");
     assert_eq!((next.start.seq_num, next.end.seq_num), (3, 4));

@@ -1,7 +1,7 @@
 //! Command records: fence and trim.
 
-use s2_sdk::types::{AppendInput, AppendRecord, CommandRecord, FencingToken, Header};
 use s2_sdk::S2Stream;
+use s2_sdk::types::{AppendInput, AppendRecord, CommandRecord, FencingToken, Header};
 
 use crate::support::{Rig, batch, bodies, from_seq_num, input, record, single};
 

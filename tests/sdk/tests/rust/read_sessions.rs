@@ -1,10 +1,10 @@
 //! Read sessions: history, then what comes.
 
 use futures::StreamExt;
+use s2_sdk::S2Stream;
 use s2_sdk::batching::{AppendInputs, AppendRecordBatches, BatchLimits};
 use s2_sdk::error::{ReadError, ReadSessionError};
 use s2_sdk::types::{AppendInput, CommandRecord, ReadFrom, ReadInput, ReadSessionConfig, ReadStart, ReadStop};
-use s2_sdk::S2Stream;
 
 use crate::support::{Rig, at_most, batch, bodies, from, from_seq_num, record, single, soon, take};
 

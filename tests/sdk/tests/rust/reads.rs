@@ -1,10 +1,11 @@
 //! Unary reads: where they begin, where they end, and what there is not.
 
+use s2_sdk::S2Stream;
 use s2_sdk::error::ReadError;
 use s2_sdk::types::{
-    AppendInput, CommandRecord, MeteredBytes, ReadFrom, ReadInput, ReadLimits, ReadStart, ReadStop, StreamPosition,
+    AppendInput, CommandRecord, MeteredBytes, ReadFrom, ReadInput, ReadLimits, ReadStart, ReadStop, SequencedRecord,
+    StreamPosition,
 };
-use s2_sdk::S2Stream;
 
 use crate::support::{Rig, at_most, batch, bodies, from, from_seq_num, record, single, soon};
 
@@ -119,6 +120,6 @@ async fn command_records_can_be_left_out() {
     stream.append(trim).await.expect("acked");
     stream.append(single("r10")).await.expect("acked");
     let all = stream.read(from_seq_num(9)).await.expect("read").records;
-    assert_eq!(all.iter().map(|record| record.is_command_record()).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(all.iter().map(SequencedRecord::is_command_record).collect::<Vec<_>>(), [false, true, false]);
     assert_eq!(read(&stream, from_seq_num(9).with_ignore_command_records(true)).await, ["r9", "r10"]);
 }

@@ -7,8 +7,8 @@ use s2_sdk::S2Basin;
 use s2_sdk::error::ReadError;
 use s2_sdk::types::{
     CreateStreamInput, DeleteOnEmptyConfig, DeleteStreamInput, EnsureOutput, EnsureStreamInput, ListAllStreamsInput,
-    ListStreamsInput, ReconfigureStreamInput, RetentionPolicy, StreamConfig, StreamReconfiguration,
-    TimestampingConfig, TimestampingMode, TimestampingReconfiguration,
+    ListStreamsInput, ReconfigureStreamInput, RetentionPolicy, StreamConfig, StreamReconfiguration, TimestampingConfig,
+    TimestampingMode, TimestampingReconfiguration,
 };
 
 use crate::support::{Rig, append_refusal, from_seq_num, record, refusal, single, soon, stream_name};
@@ -70,7 +70,7 @@ async fn reconfiguring_a_stream_counts_from_the_next_batch_on() {
     let change = StreamReconfiguration::new().with_timestamping(timestamping);
     let after = rig.basin.reconfigure_stream(ReconfigureStreamInput::new(stream_name("s"), change)).await;
     let after = after.expect("changed");
-    assert_eq!(after.timestamping.clone().expect("timestamping").mode, Some(TimestampingMode::ClientRequire));
+    assert_eq!(after.timestamping.expect("timestamping").mode, Some(TimestampingMode::ClientRequire));
     assert_eq!(after.retention_policy, Some(RetentionPolicy::Age(604_800)));
     assert_eq!(rig.basin.get_stream_config(stream_name("s")).await.expect("a configuration"), after);
     let refused = stream.append(single("untimed")).await.expect_err("refused");
@@ -106,8 +106,7 @@ async fn listing_all_goes_on_behind_a_full_page() {
         let created = hundred.iter().map(|name| rig.basin.create_stream(create(name)));
         futures::future::try_join_all(created).await.expect("created");
     }
-    let listed: Vec<_> =
-        rig.basin.list_all_streams(ListAllStreamsInput::new()).try_collect().await.expect("listed");
+    let listed: Vec<_> = rig.basin.list_all_streams(ListAllStreamsInput::new()).try_collect().await.expect("listed");
     assert!(listed.iter().map(|info| info.name.as_ref()).eq(expected.iter().map(String::as_str)));
 }
 

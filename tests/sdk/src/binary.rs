@@ -5,10 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// This package's tests run in its own folder; paths that are not absolute are the repository's, as for all others.
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
 /// `RIVERRUN_BIN`, or what is built now. Where the whole workspace is tested it lies there already, and nothing is compiled.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| std::env::var_os("RIVERRUN_BIN").map_or_else(build, PathBuf::from))
+    BINARY.get_or_init(|| match std::env::var_os("RIVERRUN_BIN") {
+        Some(path) => Path::new(REPOSITORY).join(path),
+        None => build(),
+    })
 }
 
 fn build() -> PathBuf {
@@ -21,12 +27,12 @@ fn build() -> PathBuf {
     };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     without_this_package(&mut cargo);
-    // All packages and a test, or dependencies would be compiled a second time with fewer features.
+    // All packages and a test (the smallest), or dependencies would be compiled a second time with fewer features.
     cargo
-        .args(["build", "--quiet", "--locked", "--workspace", "--bin", "riverrun", "--test", "rust"])
+        .args(["build", "--quiet", "--locked", "--workspace", "--bin", "riverrun", "--test", "binary"])
         .args(["--profile", profile, "--target-dir"])
         .arg(built.parent().expect("a target folder"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
+        .current_dir(REPOSITORY);
     assert!(cargo.status().expect("cargo runs").success(), "the binary cannot be built: {cargo:?}");
     built.join("riverrun")
 }

@@ -7,4 +7,5 @@
 mod binary;
 mod server;
 
+pub use binary::binary;
 pub use server::{Data, Server, free_address};

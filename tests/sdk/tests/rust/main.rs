@@ -10,6 +10,7 @@ mod basins;
 mod check_tail;
 mod commands;
 mod compression;
+mod endings;
 mod hosts;
 mod https;
 mod large;

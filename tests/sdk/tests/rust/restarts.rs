@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use futures::future::join_all;
-use riverrun_sdk_tests::free_address;
+use riverrun_sdk_tests::{Data, Server, free_address};
 use s2_sdk::S2Stream;
 use s2_sdk::append_session::AppendSessionConfig;
 use s2_sdk::error::{AppendConditionFailed, AppendError, AppendSessionError};
 use s2_sdk::producer::ProducerConfig;
+use s2_sdk::read_session::ReadSession;
 use s2_sdk::types::{ReadSessionConfig, SequencedRecord};
 
 use crate::support::{
@@ -17,6 +18,16 @@ use crate::support::{
 /// Clients that try for as long as it takes.
 fn persistent_stream(rig: &Rig) -> S2Stream {
     client(persistent(&rig.server.endpoint)).basin(basin_name(BASIN)).stream(stream_name("s"))
+}
+
+/// Ends a broker in this way, and starts another. Clients go on meanwhile, and find nobody.
+async fn restart(end: fn(Server), server: Server, data: Data, address: &str) -> (Server, Data) {
+    let address = address.to_owned();
+    let restarting = tokio::task::spawn_blocking(move || {
+        end(server);
+        (data.serve_at(&address, &[]), data)
+    });
+    restarting.await.expect("it came back")
 }
 
 async fn append(stream: &S2Stream, numbers: std::ops::Range<u64>) {
@@ -37,20 +48,19 @@ async fn a_follower_survives_a_kill_without_gap_or_repeat() {
     let stream = persistent_stream(&rig);
     let mut follower = stream.read_session(from_seq_num(0), ReadSessionConfig::new()).await.expect("a session");
     append(&stream, 0..100).await;
-    // Some of what was sent is not looked at before the end.
-    assert!(are_in_place(&take(&mut follower, 30).await[..30], 0..30));
-    let mut next = follower.resume_seq_num().expect("it has begun");
+    let seen = take(&mut follower, 30).await;
+    let reading = tokio::spawn(async move { [seen, rest(&mut follower, 200).await].concat() });
     let Rig { server, data, .. } = rig;
-    server.kill();
-    let _server = data.serve_at(&address, &[]);
+    let _restarted = restart(Server::kill, server, data, &address).await;
     append(&stream, 100..200).await;
-    while next < 200 {
-        let records = take(&mut follower, 1).await;
-        let end = next + records.len() as u64;
-        assert!(are_in_place(&records, next..end));
-        next = end;
-    }
+    assert!(are_in_place(&soon("the rest", reading).await.expect("no panic"), 0..200));
     assert_eq!(whole(&stream).await.len(), 200);
+}
+
+/// What a session has not given out yet, up to this number.
+async fn rest(session: &mut ReadSession, end: u64) -> Vec<SequencedRecord> {
+    let missing = end - session.resume_seq_num().expect("it has begun");
+    take(session, missing as usize).await
 }
 
 #[tokio::test]
@@ -61,13 +71,11 @@ async fn a_follower_survives_a_graceful_stop() {
     let mut follower = stream.read_session(from_seq_num(0), ReadSessionConfig::new()).await.expect("a session");
     append(&stream, 0..10).await;
     assert!(are_in_place(&take(&mut follower, 10).await, 0..10));
+    let reading = tokio::spawn(async move { rest(&mut follower, 20).await });
     let Rig { server, data, .. } = rig;
-    let reading = tokio::spawn(async move { take(&mut follower, 10).await });
-    tokio::task::spawn_blocking(|| server.terminate()).await.expect("it stopped");
-    let _server = data.serve_at(&address, &[]);
+    let _restarted = restart(Server::terminate, server, data, &address).await;
     append(&stream, 10..20).await;
-    let records = soon("the rest", reading).await.expect("no panic");
-    assert!(are_in_place(&records, 10..20));
+    assert!(are_in_place(&soon("the rest", reading).await.expect("no panic"), 10..20));
 }
 
 /// Between two batches nothing is in doubt, and the session goes on as if nothing had been.
@@ -78,14 +86,13 @@ async fn a_quiet_append_session_goes_on_behind_a_kill() {
     let stream = persistent_stream(&rig);
     let session = stream.append_session(AppendSessionConfig::new());
     let producer = persistent_stream(&rig).producer(ProducerConfig::new());
-    let Rig { mut server, data, .. } = rig;
+    let Rig { mut server, mut data, .. } = rig;
     for round in 0..3 {
         let batch = session.submit(single("of the session")).await.expect("taken");
         assert_eq!(soon("an ack", batch).await.expect("acked").start.seq_num, 2 * round);
         let ticket = producer.submit(record("of the producer")).await.expect("taken");
         assert_eq!(soon("an ack", ticket).await.expect("acked").seq_num, 2 * round + 1);
-        server.kill();
-        server = data.serve_at(&address, &[]);
+        (server, data) = restart(Server::kill, server, data, &address).await;
     }
     session.close().await.expect("closed");
     producer.close().await.expect("closed");
@@ -116,8 +123,7 @@ async fn what_was_in_flight_at_a_kill_is_sent_again() {
     let rest = tickets.split_off(1);
     let first = soon("the first ack", tickets.remove(0)).await.expect("acked");
     let Rig { server, data, .. } = rig;
-    server.kill();
-    let _server = data.serve_at(&address, &[]);
+    let _restarted = restart(Server::kill, server, data, &address).await;
     let acks = soon("all acks", join_all(rest)).await.into_iter().map(|ack| ack.expect("acked"));
     let places: Vec<u64> = [first].into_iter().chain(acks).map(|ack| ack.start.seq_num).collect();
     session.close().await.expect("closed");
@@ -145,8 +151,7 @@ async fn with_numbers_that_must_match_nothing_is_there_twice() {
     let rest = tickets.split_off(1);
     soon("the first ack", tickets.remove(0)).await.expect("acked");
     let Rig { server, data, .. } = rig;
-    server.kill();
-    let _server = data.serve_at(&address, &[]);
+    let _restarted = restart(Server::kill, server, data, &address).await;
     let outcomes = soon("all outcomes", join_all(rest)).await;
     let acked = 1 + outcomes.iter().take_while(|outcome| outcome.is_ok()).count();
     let refused: Vec<AppendSessionError> =
@@ -180,10 +185,9 @@ async fn what_was_in_flight_at_a_graceful_stop_is_there_once() {
     let Rig { server, data, .. } = rig;
     // Once what was begun before it is on its way, the broker stops and comes back while there is more to do.
     let (begun, has_begun) = tokio::sync::oneshot::channel();
-    let restarting = tokio::task::spawn_blocking(move || {
-        has_begun.blocking_recv().expect("it begins");
-        server.terminate();
-        (data.serve_at(&address, &[]), data)
+    let restarting = tokio::spawn(async move {
+        has_begun.await.expect("it begins");
+        restart(Server::terminate, server, data, &address).await
     });
     let mut begun = Some(begun);
     let mut in_flight = VecDeque::new();

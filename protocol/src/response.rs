@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn kinds_of_another_class_are_unsupported() {
-        for kind in [0x00, 0x01, 0x40, 0x45, 0x80, 0x86, 0xff] {
+        for kind in [0x00, 0x01, 0x40, 0x47, 0x80, 0x86, 0xff] {
             assert_eq!(Response::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
             assert_eq!(Push::parse(kind, Bytes::new()).unwrap_err().code, ErrorCode::Unsupported, "{kind:#x}");
         }

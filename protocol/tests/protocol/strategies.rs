@@ -10,7 +10,7 @@ use riverrun_protocol::config::*;
 use riverrun_protocol::limits::PAGE_RAW_BYTES_MAX;
 use riverrun_protocol::request::*;
 use riverrun_protocol::response::*;
-use riverrun_protocol::types::{FencingToken, RequestToken, TokenId};
+use riverrun_protocol::types::{FencingToken, LocationName, RequestToken, TokenId};
 use riverrun_protocol::{
     BasinName, ErrorCode, ErrorFrame, Level, Outcome, Position, Push, Request, Response, StreamId, StreamName,
 };

@@ -57,7 +57,7 @@ pub fn location<W: Walk>(w: &mut W) -> Walked {
 }
 
 fn location_info<W: Walk>(w: &mut W) -> Walked {
-    w.plain("is_private", 1)?;
+    w.uint(Uint::new("is_private", 1, Show::Switch))?;
     w.text("name", 1).map(drop)
 }
 

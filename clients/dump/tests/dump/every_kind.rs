@@ -27,6 +27,9 @@ fn one_line_of_every_kind() {
         -> Ping id=7 28B nonce=99
         -> Status id=7 20B
         -> GetStages id=7 20B
+        -> ListLocations id=7 20B
+        -> GetDefaultLocation id=7 20B
+        -> SetDefaultLocation id=7 34B location=aws:us-east-1
         -> CreateBasin id=7 46B my-basin config={switches=create_stream_on_read default_stream_config={retention=infinite}} request_token=once
         -> ListBasins id=7 35B limit=50 prefix=my- start_after=my-a
         -> CreateStream id=7 64B my-basin/"logs/web 1" config={storage_class=standard retention=age:604800 timestamping_mode=client-require timestamping_uncapped=true delete_on_empty_min_age_secs=3600} request_token=""
@@ -56,6 +59,8 @@ fn one_line_of_every_kind() {
         <- Pong id=7 28B nonce=99
         <- StatusReport id=7 114B shards=4 level=journal uptime_ms=61000 connections=3 streams_open=17 epoch=9 store=fs:./riverrun-data version=0.1.0 counters=[2]
         <- StageHistograms id=7 53B stages=[2]
+        <- LocationList id=7 52B locations=[2]
+        <- Location id=7 35B is_private=true name=aws:us-east-1
         <- BasinProvisioned id=7 47B result=created created_at_ms=1700000000000 flags=deleted_at_ms deleted_at_ms=1700000000008 name=my-basin
         <- BasinList id=7 74B has_more basins=[2]
         <- StreamProvisioned id=7 58B result=noop stream_id=101112131415161718191a1b1c1d1e1f created_at_ms=1700000000000 name="logs/web 1"

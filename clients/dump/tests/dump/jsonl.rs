@@ -106,7 +106,7 @@ fn what_a_line_gets_wrong_is_said_in_words() {
         r#"{"kind":"HelloAccepted","fields":{"shards":65536}}"#,
         r#"{"kind":"CreateBasin","fields":{"basin":"my-basin","options":["nonsense"]}}"#,
         r#"{"kind":"ReconfigureStream","fields":{"basin":"b","stream":"s","config":{"timestamping_uncapped":"on"}}}"#,
-        r#"{"kind":"0x05"}"#,
+        r#"{"kind":"0x3e"}"#,
         r#"{"kind":"Append","fields":{"basin":"b","stream":"s","records":[{"bodi":"x"}]}}"#,
         r#"{"kind":"Hello","fields":{"token":{"redacted_bytes":17}}}"#,
         "hex 1",
@@ -114,7 +114,7 @@ fn what_a_line_gets_wrong_is_said_in_words() {
     let said: Vec<String> = wrong.iter().map(|line| refusal(line)).collect();
     insta::assert_snapshot!(said.join("\n"), @r#"
         not JSON: EOF while parsing a string at line 1 column 12
-        there is no kind `Pin`; there are: Hello, Ping, Status, GetStages, CreateBasin, ListBasins, CreateStream, ListStreams, GetBasinConfig, ReconfigureBasin, DeleteBasin, EnsureBasin, GetStreamConfig, ReconfigureStream, DeleteStream, EnsureStream, IssueAccessToken, ListAccessTokens, RevokeAccessToken, RotateRootToken, Append, OpenAppendSession, SessionAppend, CloseAppendSession, CheckTail, Read, OpenReadSession, GrantCredit, CloseReadSession, HelloAccepted, Pong, StatusReport, StageHistograms, BasinProvisioned, BasinList, StreamProvisioned, StreamList, BasinConfig, StreamConfig, Done, AccessTokenIssued, AccessTokenList, AppendAck, AppendSessionOpened, SessionEnded, Tail, ReadBatches, ReadSessionOpened, Records, Heartbeat, Draining, Throttled, Page, Error, and any number as 0x05
+        there is no kind `Pin`; there are: Hello, Ping, Status, GetStages, ListLocations, GetDefaultLocation, SetDefaultLocation, CreateBasin, ListBasins, CreateStream, ListStreams, GetBasinConfig, ReconfigureBasin, DeleteBasin, EnsureBasin, GetStreamConfig, ReconfigureStream, DeleteStream, EnsureStream, IssueAccessToken, ListAccessTokens, RevokeAccessToken, RotateRootToken, Append, OpenAppendSession, SessionAppend, CloseAppendSession, CheckTail, Read, OpenReadSession, GrantCredit, CloseReadSession, HelloAccepted, Pong, StatusReport, StageHistograms, LocationList, Location, BasinProvisioned, BasinList, StreamProvisioned, StreamList, BasinConfig, StreamConfig, Done, AccessTokenIssued, AccessTokenList, AppendAck, AppendSessionOpened, SessionEnded, Tail, ReadBatches, ReadSessionOpened, Records, Heartbeat, Draining, Throttled, Page, Error, and any number as 0x05
         `v` is 2; this version reads schema 1
         a line has no `nonce` (fields of the frame go into `fields`); there are: v, dir, kind, id, fields, body, raw, derived, redacted
         no field is called `nonse` here; there are: options, nonce

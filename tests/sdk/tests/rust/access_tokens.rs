@@ -8,13 +8,13 @@ use s2_sdk::error::{ReadError, RequestError};
 use s2_sdk::types::{
     AccessTokenId, AccessTokenMatcher, AccessTokenScopeInput, AppendInput, BasinMatcher, CommandRecord,
     CreateBasinInput, IssueAccessTokenInput, ListAccessTokensInput, ListAllAccessTokensInput, ListBasinsInput,
-    ListStreamsInput, Operation, OperationGroupPermissions, ReadWritePermissions, StreamMatcher,
+    ListStreamsInput, Operation, OperationGroupPermissions, ReadSessionConfig, ReadWritePermissions, StreamMatcher,
 };
 use s2_sdk::{S2, S2Basin};
 
 use crate::support::{
     BASIN, append_refusal, basin_name, batch, bodies, client, config_of, from_seq_num, refusal, single, soon,
-    stream_name, with_basin,
+    stream_name, take, with_basin,
 };
 
 /// A broker that lets nobody in without a token.
@@ -175,9 +175,9 @@ async fn a_revoked_token_opens_nothing_any_more() {
     let holder = guarded.issue("doomed/%", streams_of(BASIN)).await;
     let stream = own(&holder).stream(stream_name("mine/log"));
     stream.append(single("x")).await.expect("acked");
-    let following = stream.read_session(from_seq_num(0), s2_sdk::types::ReadSessionConfig::new()).await;
+    let following = stream.read_session(from_seq_num(0), ReadSessionConfig::new()).await;
     let mut following = following.expect("a session");
-    crate::support::take(&mut following, 1).await;
+    take(&mut following, 1).await;
     guarded.root.revoke_access_token(id("doomed/%")).await.expect("revoked");
     let refused = stream.append(single("y")).await.expect_err("refused");
     assert_eq!(append_refusal(&refused), (401, "authn"));

@@ -1,7 +1,7 @@
 //! Unary appends, with and without conditions.
 
 use s2_sdk::error::{AppendConditionFailed, AppendError};
-use s2_sdk::types::{BasinReconfiguration, CommandRecord, FencingToken, Header, ReconfigureBasinInput};
+use s2_sdk::types::{AppendInput, BasinReconfiguration, CommandRecord, FencingToken, Header, ReconfigureBasinInput};
 
 use crate::support::{
     BASIN, Rig, append_refusal, basin_name, batch, bodies, from_seq_num, input, record, single, whole,
@@ -11,25 +11,19 @@ use crate::support::{
 async fn a_batch_is_acked_with_its_positions_and_comes_back_as_it_was() {
     let rig = Rig::new().await;
     let stream = rig.stream("s");
-    let dressed = record("dressed").with_timestamp(1_000).with_headers([
-        Header::new("name", "value"),
-        Header::new("name", ""),
-        Header::new(&b"\xff\x00"[..], &b"\xfe"[..]),
-    ]);
+    let headers = [Header::new("name", "value"), Header::new("name", ""), Header::new(&b"\xff\x00"[..], &b"\xfe"[..])];
+    let dressed = record("dressed").with_timestamp(1_000).with_headers(headers.clone());
     let records = batch([record("first").with_timestamp(500), dressed.expect("headers"), record("")]);
-    let ack = stream.append(s2_sdk::types::AppendInput::new(records)).await.expect("acked");
+    let ack = stream.append(AppendInput::new(records)).await.expect("acked");
     assert_eq!((ack.start.seq_num, ack.end.seq_num, ack.tail), (0, 3, ack.end));
     assert_eq!(ack.start.timestamp, 500);
 
     let read = stream.read(from_seq_num(0)).await.expect("read");
     assert_eq!(bodies(&read.records), ["first", "dressed", ""]);
-    assert_eq!([0, 1, 2], [0, 1, 2].map(|index: usize| read.records[index].seq_num));
+    assert!(read.records.iter().map(|record| record.seq_num).eq(0..3));
     assert_eq!((read.records[0].timestamp, read.records[1].timestamp), (500, 1_000));
     assert_eq!(read.records[2].timestamp, ack.end.timestamp, "given by the broker");
-    assert_eq!(
-        read.records[1].headers,
-        [Header::new("name", "value"), Header::new("name", ""), Header::new(&b"\xff\x00"[..], &b"\xfe"[..])]
-    );
+    assert_eq!(read.records[1].headers, headers);
     let next = stream.append(single("next")).await.expect("acked");
     assert_eq!((next.start.seq_num, next.end.seq_num), (3, 4));
     assert!(next.start.timestamp >= ack.end.timestamp);
@@ -58,7 +52,7 @@ async fn a_fencing_token_that_does_not_match_is_told_the_current_one() {
     let stream = rig.stream("s");
     let token = FencingToken::generate(36).expect("a token");
     let empty: FencingToken = "".parse().expect("a token");
-    let fence = s2_sdk::types::AppendInput::new(batch([CommandRecord::fence(token.clone()).into()]));
+    let fence = AppendInput::new(batch([CommandRecord::fence(token.clone()).into()]));
     stream.append(fence.with_fencing_token(empty.clone())).await.expect("there was none");
     stream.append(single("holder").with_fencing_token(token.clone())).await.expect("the holder");
     stream.append(single("anybody")).await.expect("fencing is cooperative");
@@ -98,7 +92,7 @@ async fn a_batch_that_breaks_a_rule_is_refused_whole() {
     let two_headers = record("x").with_headers([Header::new("", "fence"), Header::new("a", "b")]);
     for broken in [command("explode", ""), command("trim", "1234567"), two_headers] {
         let records = batch([record("before"), broken.expect("a record")]);
-        let refused = stream.append(s2_sdk::types::AppendInput::new(records)).await.expect_err("refused");
+        let refused = stream.append(AppendInput::new(records)).await.expect_err("refused");
         assert_eq!(append_refusal(&refused), (422, "invalid"));
     }
     assert_eq!(stream.check_tail().await.expect("a tail").seq_num, 0);

@@ -8,7 +8,7 @@ use s2_sdk::types::{
     TimestampingConfig, TimestampingMode,
 };
 
-use crate::support::{BASIN, Rig, basin_name, refusal, soon};
+use crate::support::{BASIN, Rig, basin_name, refusal, single, soon, stream_name, with_basin};
 
 async fn names(s2: &S2, input: ListBasinsInput) -> (Vec<String>, bool) {
     let page = s2.list_basins(input).await.expect("a page");
@@ -95,7 +95,7 @@ async fn basins_are_listed_page_by_page() {
 #[tokio::test]
 async fn a_deleted_basin_is_gone_with_its_streams_and_its_name_is_free() {
     let rig = Rig::new().await;
-    rig.stream("s").append(crate::support::single("x")).await.expect("acked");
+    rig.stream("s").append(single("x")).await.expect("acked");
     rig.s2.delete_basin(DeleteBasinInput::new(basin_name(BASIN))).await.expect("deleted");
     let gone = async {
         while rig.s2.get_basin_config(basin_name(BASIN)).await.is_ok() {
@@ -108,7 +108,7 @@ async fn a_deleted_basin_is_gone_with_its_streams_and_its_name_is_free() {
     assert_eq!(refusal(&again), (404, "basin_not_found"));
     let ignoring = DeleteBasinInput::new(basin_name(BASIN)).with_ignore_not_found(true);
     rig.s2.delete_basin(ignoring).await.expect("nothing to do");
-    let anew = crate::support::with_basin(&rig.s2).await;
-    let ack = anew.stream("s".parse().expect("a name")).append(crate::support::single("y")).await.expect("acked");
+    let anew = with_basin(&rig.s2).await;
+    let ack = anew.stream(stream_name("s")).append(single("y")).await.expect("acked");
     assert_eq!(ack.start.seq_num, 0);
 }

@@ -2,7 +2,9 @@
 
 use futures::future::join_all;
 use s2_sdk::append_session::AppendSessionConfig;
-use s2_sdk::types::{AppendInput, AppendRecord, AppendRecordBatch, Compression, MeteredBytes, ReadSessionConfig};
+use s2_sdk::types::{
+    AppendInput, AppendRecord, AppendRecordBatch, Compression, MeteredBytes, ReadSessionConfig, SequencedRecord,
+};
 
 use crate::support::{BASIN, Rig, basin_name, batch, client, config, from_seq_num, record, soon, stream_name, take};
 
@@ -46,7 +48,7 @@ async fn batches_of_a_mib_go_in_and_come_out() {
         let mut follower = stream.read_session(from_seq_num(0), ReadSessionConfig::new()).await.expect("a session");
         let records = take(&mut follower, 1_013).await;
         assert!(records.iter().map(|record| record.seq_num).eq(0..1_013));
-        let is_filled = |(record, filling): (&s2_sdk::types::SequencedRecord, u8)| {
+        let is_filled = |(record, filling): (&SequencedRecord, u8)| {
             record.body.len() == MIB - OVERHEAD && record.body.iter().all(|byte| *byte == filling)
         };
         assert!(records[1_001..].iter().zip(2..14).all(is_filled));

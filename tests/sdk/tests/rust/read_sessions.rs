@@ -4,9 +4,12 @@ use futures::StreamExt;
 use s2_sdk::S2Stream;
 use s2_sdk::batching::{AppendInputs, AppendRecordBatches, BatchLimits};
 use s2_sdk::error::{ReadError, ReadSessionError};
-use s2_sdk::types::{AppendInput, CommandRecord, ReadFrom, ReadInput, ReadSessionConfig, ReadStart, ReadStop};
+use s2_sdk::read_session::ReadSession;
+use s2_sdk::types::{
+    AppendInput, CommandRecord, ReadFrom, ReadInput, ReadSessionConfig, ReadStart, ReadStop, SequencedRecord,
+};
 
-use crate::support::{Rig, at_most, batch, bodies, from, from_seq_num, record, single, soon, take};
+use crate::support::{Rig, at_most, batch, bodies, from, from_seq_num, input, record, single, soon, take};
 
 const HISTORY: u64 = 5_000;
 
@@ -19,8 +22,20 @@ async fn history(stream: &S2Stream) {
     }
 }
 
+/// Where the session has caught up, while nothing is appended. It is told by a tail, behind the records or with them.
+async fn caught_up(session: &mut ReadSession) -> u64 {
+    let caught_up = session.caught_up();
+    let told = async {
+        tokio::select! {
+            tail = caught_up => tail.expect("caught up").seq_num,
+            other = session.next() => panic!("nothing was appended: {other:?}"),
+        }
+    };
+    soon("caught up", told).await
+}
+
 /// The number that a body says, and the one that the record has.
-fn is_in_place(record: &s2_sdk::types::SequencedRecord) -> bool {
+fn is_in_place(record: &SequencedRecord) -> bool {
     record.body == record.seq_num.to_string()
 }
 
@@ -30,17 +45,9 @@ async fn a_session_turns_from_history_to_live_without_gap_or_repeat() {
     let stream = rig.stream("s");
     history(&stream).await;
     let mut session = stream.read_session(from_seq_num(0), ReadSessionConfig::new()).await.expect("a session");
-    let caught_up = session.caught_up();
     let past = take(&mut session, HISTORY as usize).await;
     assert!(past.iter().map(|record| record.seq_num).eq(0..HISTORY) && past.iter().all(is_in_place));
-    // Catching up is told by a tail, behind the records or with them.
-    let caught_up = async {
-        tokio::select! {
-            tail = caught_up => tail.expect("caught up").seq_num,
-            other = session.next() => panic!("nothing was appended: {other:?}"),
-        }
-    };
-    assert_eq!(soon("caught up", caught_up).await, HISTORY);
+    assert_eq!(caught_up(&mut session).await, HISTORY);
     assert!(session.is_caught_up());
     for number in HISTORY..HISTORY + 20 {
         stream.append(single(&number.to_string())).await.expect("acked");
@@ -90,10 +97,10 @@ async fn a_bounded_session_with_leave_to_wait_takes_its_rest_from_what_comes() {
     let rig = Rig::new().await;
     let stream = rig.stream("s");
     stream.append(single("0")).await.expect("acked");
-    let input = from_seq_num(0).with_stop(at_most(3).with_wait(60));
-    let mut session = stream.read_session(input, ReadSessionConfig::new()).await.expect("a session");
+    let bounded = from_seq_num(0).with_stop(at_most(3).with_wait(60));
+    let mut session = stream.read_session(bounded, ReadSessionConfig::new()).await.expect("a session");
     assert_eq!(bodies(&take(&mut session, 1).await), ["0"]);
-    stream.append(crate::support::input(["1", "2", "3"])).await.expect("acked");
+    stream.append(input(["1", "2", "3"])).await.expect("acked");
     assert_eq!(bodies(&take(&mut session, 2).await), ["1", "2"]);
     assert!(soon("the end", session.next()).await.is_none());
 }
@@ -109,14 +116,7 @@ async fn a_session_can_begin_at_the_tail_and_not_beyond_it() {
     let clamped = ReadStart::new().with_from(ReadFrom::SeqNum(2)).with_clamp_to_tail(true);
     for input in [from_seq_num(1), from(ReadFrom::TailOffset(0)), ReadInput::new().with_start(clamped)] {
         let mut session = stream.read_session(input, ReadSessionConfig::new()).await.expect("a session");
-        let caught_up = session.caught_up();
-        let caught_up = async {
-            tokio::select! {
-                at = caught_up => at.expect("caught up").seq_num,
-                other = session.next() => panic!("nothing was appended: {other:?}"),
-            }
-        };
-        assert_eq!(soon("caught up", caught_up).await, 1);
+        assert_eq!(caught_up(&mut session).await, 1);
     }
 }
 

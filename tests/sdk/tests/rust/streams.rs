@@ -6,12 +6,12 @@ use futures::TryStreamExt;
 use s2_sdk::S2Basin;
 use s2_sdk::error::ReadError;
 use s2_sdk::types::{
-    CreateStreamInput, DeleteOnEmptyConfig, DeleteStreamInput, EnsureOutput, EnsureStreamInput, ListAllStreamsInput,
-    ListStreamsInput, ReconfigureStreamInput, RetentionPolicy, StreamConfig, StreamReconfiguration, TimestampingConfig,
-    TimestampingMode, TimestampingReconfiguration,
+    AppendInput, CreateStreamInput, DeleteOnEmptyConfig, DeleteStreamInput, EnsureOutput, EnsureStreamInput,
+    ListAllStreamsInput, ListStreamsInput, ReconfigureStreamInput, RetentionPolicy, StreamConfig,
+    StreamReconfiguration, TimestampingConfig, TimestampingMode, TimestampingReconfiguration,
 };
 
-use crate::support::{Rig, append_refusal, from_seq_num, record, refusal, single, soon, stream_name};
+use crate::support::{Rig, append_refusal, batch, from_seq_num, record, refusal, single, soon, stream_name};
 
 fn create(name: &str) -> CreateStreamInput {
     CreateStreamInput::new(stream_name(name))
@@ -75,8 +75,8 @@ async fn reconfiguring_a_stream_counts_from_the_next_batch_on() {
     assert_eq!(rig.basin.get_stream_config(stream_name("s")).await.expect("a configuration"), after);
     let refused = stream.append(single("untimed")).await.expect_err("refused");
     assert_eq!(append_refusal(&refused), (422, "invalid"));
-    let timed = crate::support::batch([record("timed").with_timestamp(1)]);
-    stream.append(s2_sdk::types::AppendInput::new(timed)).await.expect("acked");
+    let timed = batch([record("timed").with_timestamp(1)]);
+    stream.append(AppendInput::new(timed)).await.expect("acked");
 }
 
 #[tokio::test]

@@ -88,9 +88,9 @@ pub fn http_bodies(data: &[u8]) {
         riverrun_protocol::request::StreamRef { basin: basin.clone(), stream: StreamName::new("s").expect("a name") };
     let here = LocationName::new("aws:us-east-1").expect("a name");
     for format in [RecordFormat::Raw, RecordFormat::Base64] {
-        taken(json::append_input(&body, format)).map(appended);
+        taken(json::append_input(&body, format)).into_iter().for_each(appended);
     }
-    taken(proto::append_input(body.clone())).map(appended);
+    taken(proto::append_input(body.clone())).into_iter().for_each(appended);
     taken(json::create_basin(&body, None, &here));
     taken(json::ensure_basin(basin.clone(), Some(&body), &here));
     taken(json::reconfigure_basin(basin.clone(), &body));

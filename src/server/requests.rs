@@ -90,6 +90,6 @@ mod tests {
         let tails = sum.iter().find(|request| request.kind == FrameKind::CheckTail).expect("it has one answer");
         assert_eq!((tails.times.count(), tails.times.sum_us, tails.refused), (2, 2_000_000, 1));
         assert!(sum.iter().filter(|request| request.kind != FrameKind::CheckTail).all(|r| r.times.count() == 0));
-        assert_eq!(sum.len(), 20);
+        assert_eq!(sum.len(), 23);
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP side as S2's clients see it, byte by byte (`s2-semantics.md` H): the real binary, real sockets, both versions of HTTP.
 
 mod access;
-mod client;
+pub(crate) mod client;
 mod control;
 mod events;
 mod multiplexed;
@@ -22,7 +22,7 @@ fn serve(data: &Data, arguments: &[&str]) -> Server {
     data.serve(&[&["--http", "127.0.0.1:0"], arguments].concat())
 }
 
-fn http_addr(server: &Server) -> String {
+pub(crate) fn http_addr(server: &Server) -> String {
     let line = server.says("http");
     let rest = line.split("://").nth(1).expect("an address");
     rest.split('/').next().expect("an address").to_owned()

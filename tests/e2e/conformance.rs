@@ -14,31 +14,35 @@ use riverrun_protocol::response::{Push, Response};
 
 use crate::support::{Data, PATIENCE, Server};
 
+mod home;
+mod http;
+
+use home::Home;
+
 /// Rows at a time: most of their time they wait for the catalog.
 const THREADS: usize = 8;
 
+/// Of a server that is neither killed nor asks for tokens.
+const HAS: Needs = Needs { frames: true, binary: true, ..Needs::NOTHING };
+
 #[test]
 fn a_to_e_every_row_that_needs_no_clock() {
-    let (data, has) = (Data::new(), Needs { clock: false, restart: true, tokens: false, frames: true });
+    let (data, has) = (Data::new(), Needs { restart: true, ..HAS });
     let server = data.serve(&[]);
     play("e2e", has, THREADS, |_| true, |row| TcpDoor::new(row, &server, Vec::new())).check();
 }
 
 #[test]
 fn f_every_row_about_tokens() {
-    let (data, has) = (Data::new(), Needs { clock: false, restart: false, tokens: true, frames: true });
+    let (data, has) = (Data::new(), Needs { tokens: true, ..HAS });
     let server = data.serve(&["--auth", "required"]);
-    let root = std::fs::read(data.data().join("root-token")).expect("the server wrote it before it served");
-    let root = root.trim_ascii().to_vec();
+    let root = root_token(&data);
     play("auth", has, THREADS, |row| row.needs.tokens, |row| TcpDoor::new(row, &server, root.clone())).check();
 }
 
-/// The server that a row talks to.
-#[derive(Debug)]
-enum Home<'a> {
-    Shared(&'a Server),
-    /// It will be killed. `None` only while it is.
-    Own(Data, Option<Server>),
+fn root_token(data: &Data) -> Vec<u8> {
+    let root = std::fs::read(data.data().join("root-token")).expect("the server wrote it before it served");
+    root.trim_ascii().to_vec()
 }
 
 #[derive(Debug)]
@@ -51,21 +55,7 @@ struct TcpDoor<'a> {
 
 impl<'a> TcpDoor<'a> {
     fn new(row: &Row, server: &'a Server, root: Vec<u8>) -> Self {
-        let home = if row.needs.restart {
-            let data = Data::new();
-            let server = data.serve(&[]);
-            Home::Own(data, Some(server))
-        } else {
-            Home::Shared(server)
-        };
-        Self { home, root, wires: BTreeMap::new(), last_link: 0 }
-    }
-
-    fn addr(&self) -> &str {
-        match &self.home {
-            Home::Shared(server) => &server.addr,
-            Home::Own(_, server) => &server.as_ref().expect("it runs").addr,
-        }
+        Self { home: Home::new(row, server, &[]), root, wires: BTreeMap::new(), last_link: 0 }
     }
 
     fn wire(&mut self, link: Link) -> &mut Wire {
@@ -75,11 +65,11 @@ impl<'a> TcpDoor<'a> {
 
 impl Door for TcpDoor<'_> {
     fn has(&self) -> Needs {
-        Needs { clock: false, restart: matches!(self.home, Home::Own(..)), tokens: !self.root.is_empty(), frames: true }
+        Needs { clock: false, restart: self.home.is_own(), tokens: !self.root.is_empty(), ..HAS }
     }
 
     fn open(&mut self, token: &[u8]) -> Result<Link, ErrorFrame> {
-        let mut wire = Wire::connect(self.addr());
+        let mut wire = Wire::connect(&self.home.server().addr);
         let mut hello = BytesMut::new();
         Request::Hello(Hello::new(token, "conformance")).write(0, &mut hello);
         wire.send(&hello);
@@ -115,22 +105,16 @@ impl Door for TcpDoor<'_> {
     }
 
     fn wall_ms(&self) -> u64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.expect("a clock after 1970").as_millis() as u64
+        home::wall_ms()
     }
 
     fn advance(&mut self, time: Duration) {
-        let end = Instant::now() + time;
-        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            std::thread::park_timeout(left);
-        }
+        home::wait(time);
     }
 
     /// kill -9.
     fn restart(&mut self) {
-        let Home::Own(data, server) = &mut self.home else { panic!("a row that kills its server says so") };
-        server.take().expect("it runs").kill();
-        *server = Some(data.serve(&[]));
+        self.home.restart();
     }
 
     fn root_token(&self) -> Vec<u8> {

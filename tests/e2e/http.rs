@@ -2,7 +2,7 @@
 
 mod access;
 mod browser;
-mod client;
+pub(crate) mod client;
 mod control;
 mod crowds;
 mod events;
@@ -25,7 +25,7 @@ fn serve(data: &Data, arguments: &[&str]) -> Server {
     data.serve(&[&["--http", "127.0.0.1:0"], arguments].concat())
 }
 
-fn http_addr(server: &Server) -> String {
+pub(crate) fn http_addr(server: &Server) -> String {
     let line = server.says("http");
     let rest = line.split("://").nth(1).expect("an address");
     rest.split('/').next().expect("an address").to_owned()

@@ -73,7 +73,7 @@ fn shard(epoch: u64) -> Shard {
 
 impl CoreDoor {
     pub fn has() -> Needs {
-        Needs { clock: true, restart: true, tokens: true, frames: true }
+        Needs { clock: true, restart: true, tokens: true, frames: true, binary: true }
     }
 
     /// One turn with this event, and then as many more as it gives rise to.

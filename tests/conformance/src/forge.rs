@@ -1,5 +1,6 @@
 //! Batches as no sound client would make them: encoded, summed and sealed, but against the rules. The layout is `batch.rs`'s.
 
+use bytes::Bytes;
 use riverrun_protocol::batch::{self, Record};
 use riverrun_protocol::limits::{BATCH_HEADER_BYTES, TABLE_ENTRY_BYTES};
 
@@ -27,6 +28,39 @@ pub fn forge(records: &[Record]) -> Vec<u8> {
     let table_crc = table_crc.into_iter().fold(0, crc32c);
     put_u32(&mut bytes, 12, table_crc as usize);
     bytes
+}
+
+/// What a batch of [`encode`]'s holds, for doors that send records and no batches.
+pub fn records(batch: &[u8]) -> Vec<Record> {
+    let table_bytes = u32_at(batch, 4) * TABLE_ENTRY_BYTES;
+    let (table, mut payload) = batch[BATCH_HEADER_BYTES..].split_at(table_bytes);
+    table.chunks(TABLE_ENTRY_BYTES).map(|entry| take_record(entry, &mut payload)).collect()
+}
+
+fn take_record(entry: &[u8], payload: &mut &[u8]) -> Record {
+    let header_count = u32_at(entry, 8);
+    let headers = (0..header_count).map(|_| {
+        let (name, value) = (take_varint(payload), take_varint(payload));
+        (take(payload, name), take(payload, value))
+    });
+    let headers = headers.collect();
+    let timestamp = (entry[20] & 1 == 1).then(|| u64::from_le_bytes(*entry.first_chunk().expect("24 bytes")));
+    Record { timestamp, headers, body: take(payload, u32_at(entry, 16)) }
+}
+
+fn take(bytes: &mut &[u8], count: usize) -> Bytes {
+    let (taken, rest) = bytes.split_at(count);
+    *bytes = rest;
+    Bytes::copy_from_slice(taken)
+}
+
+fn take_varint(bytes: &mut &[u8]) -> usize {
+    let byte = usize::from(take(bytes, 1)[0]);
+    if byte < 0x80 { byte } else { byte - 0x80 + (take_varint(bytes) << 7) }
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> usize {
+    u32::from_le_bytes(*bytes[offset..].first_chunk().expect("four bytes")) as usize
 }
 
 fn entry(record: &Record) -> [u8; TABLE_ENTRY_BYTES] {
@@ -87,5 +121,14 @@ mod tests {
         let headers = vec![("k".into(), vec![7; 200].into()), ("n".into(), "".into())];
         let records = [Record { timestamp: Some(9), headers, ..Record::new("body") }, Record::new("")];
         assert_eq!(forge(&records), batch::encode(&records).expect("sound").to_vec());
+    }
+
+    #[test]
+    fn what_is_encoded_is_told_again_sound_or_not() {
+        let headers = vec![("".into(), vec![7; 20_000].into()), ("n".into(), "".into())];
+        let unsound = Record { timestamp: Some(0), headers, body: vec![1; 2 << 20].into() };
+        for told in [vec![], vec![Record::new("a"); 1001], vec![Record::new(""), unsound, Record::new("b")]] {
+            assert_eq!(records(&encode(&told)), told);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Plays rows and says how each of them went.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +36,8 @@ pub fn play<D: Door>(
     wanted: impl Fn(&Row) -> bool,
     door: impl Fn(&Row) -> D + Sync,
 ) -> Report {
-    let rows: Vec<&Row> = crate::rows::all().filter(|row| row.needs.are_met_by(has) && wanted(row)).collect();
+    let (rows, left_out): (Vec<&Row>, Vec<&Row>) =
+        crate::rows::all().filter(|row| wanted(row)).partition(|row| row.lacks(has).is_none());
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -50,7 +52,16 @@ pub fn play<D: Door>(
     });
     let mut failures = failures.into_inner().expect("rows fail outside of it");
     failures.sort();
+    say_left_out(&rows, &left_out, has);
     Report { played: rows.len(), failures: failures.into_iter().map(|(_, line)| line).collect() }
+}
+
+/// A row that is never played must not be taken for one that holds.
+fn say_left_out(rows: &[&Row], left_out: &[&Row], has: Needs) {
+    let mut by_lack = BTreeMap::<&str, usize>::new();
+    left_out.iter().filter_map(|row| row.lacks(has)).for_each(|lack| *by_lack.entry(lack).or_default() += 1);
+    println!("{} rows played, {} left out", rows.len(), left_out.len());
+    by_lack.iter().for_each(|(lack, rows)| println!("  {rows:3} for want of {lack}"));
 }
 
 fn take<'a>(rows: &[&'a Row], next: &AtomicUsize) -> Option<(usize, &'a Row)> {

@@ -9,13 +9,15 @@ pub struct Row {
     pub rule: &'static str,
     pub name: &'static str,
     pub needs: Needs,
+    /// What the binary protocol alone can say, where the row needs it.
+    pub binary: &'static str,
     /// Panics where the door behaves otherwise.
     pub act: fn(&mut Stage<'_>),
 }
 
 impl Row {
     pub const fn new(rule: &'static str, name: &'static str, act: fn(&mut Stage<'_>)) -> Self {
-        Self { rule, name, needs: Needs::NOTHING, act }
+        Self { rule, name, needs: Needs::NOTHING, binary: "", act }
     }
 
     /// Time must pass that nobody wants to wait for; and what a server does behind its answers must stand still meanwhile.
@@ -44,6 +46,26 @@ impl Row {
         self.needs.frames = true;
         self
     }
+
+    /// It is about something that only the binary protocol says: what that is.
+    #[must_use]
+    pub const fn needs_binary(mut self, what: &'static str) -> Self {
+        self.needs.binary = true;
+        self.binary = what;
+        self
+    }
+
+    /// What a door lacks for this row, if anything.
+    pub fn lacks(&self, has: Needs) -> Option<&'static str> {
+        let needs = [
+            (self.needs.clock, has.clock, "time that can be moved"),
+            (self.needs.restart, has.restart, "a server that can be killed"),
+            (self.needs.tokens, has.tokens, "access tokens that are asked for"),
+            (self.needs.frames, has.frames, "bytes that no request holds"),
+            (self.needs.binary, has.binary, self.binary),
+        ];
+        needs.into_iter().find_map(|(needed, there, what)| (needed && !there).then_some(what))
+    }
 }
 
 /// What a row asks of a door, and what a door has.
@@ -53,18 +75,9 @@ pub struct Needs {
     pub restart: bool,
     pub tokens: bool,
     pub frames: bool,
+    pub binary: bool,
 }
 
 impl Needs {
-    pub const NOTHING: Self = Self { clock: false, restart: false, tokens: false, frames: false };
-
-    pub fn are_met_by(self, has: Self) -> bool {
-        let pairs = [
-            (self.clock, has.clock),
-            (self.restart, has.restart),
-            (self.tokens, has.tokens),
-            (self.frames, has.frames),
-        ];
-        pairs.into_iter().all(|(needed, there)| there || !needed)
-    }
+    pub const NOTHING: Self = Self { clock: false, restart: false, tokens: false, frames: false, binary: false };
 }

@@ -1,7 +1,8 @@
 //! HTTP/1.1 by hand: what is sent and what is received are the bytes themselves.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ pub struct Http {
     pub addr: String,
     /// The address of this machine that it connects from.
     from: Ipv4Addr,
-    headers: String,
+    headers: Vec<u8>,
 }
 
 /// A whole answer.
@@ -38,13 +39,14 @@ impl Http {
         Self {
             addr: addr.to_owned(),
             from: Ipv4Addr::LOCALHOST,
-            headers: format!("host: {addr}\r\ns2-basin: {BASIN}\r\n"),
+            headers: format!("host: {addr}\r\ns2-basin: {BASIN}\r\n").into(),
         }
     }
 
     /// With one more header.
-    pub fn with(&self, name: &str, value: &str) -> Self {
-        Self { headers: format!("{}{name}: {value}\r\n", self.headers), ..self.clone() }
+    pub fn with(&self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let headers = [&self.headers, name.as_bytes(), b": ", value.as_ref(), b"\r\n"].concat();
+        Self { headers, ..self.clone() }
     }
 
     pub fn from(&self, from: Ipv4Addr) -> Self {
@@ -53,7 +55,7 @@ impl Http {
 
     /// Without any but the host's.
     pub fn bare(&self) -> Self {
-        Self { headers: format!("host: {}\r\n", self.addr), ..self.clone() }
+        Self { headers: format!("host: {}\r\n", self.addr).into(), ..self.clone() }
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -65,24 +67,31 @@ impl Http {
     }
 
     pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let open = Open::receive(self.begin(method, path, body)).expect("a head");
+        // The answer to HEAD has the length of a body that does not come.
+        if method == "HEAD" { open.answer } else { open.into_whole().expect("a whole answer") }
+    }
+
+    /// Sends a request whose answer is received later.
+    pub fn begin(&self, method: &str, path: &str, body: &[u8]) -> TcpStream {
         let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-        let head = format!("{method} {path} HTTP/1.1\r\n{}{length}connection: close\r\n\r\n", self.headers);
         let mut socket = self.connect();
         // An answer may come, and the socket close, before the whole body was taken.
-        let _ = socket.write_all(&[head.as_bytes(), body].concat());
-        let mut open = Open::receive(socket);
-        if method != "HEAD" {
-            open.read_rest();
-        }
-        open.answer
+        let _ = socket.write_all(&[&self.head(method, path, &length, "connection: close\r\n"), body].concat());
+        socket
     }
 
     /// Sends a request's head and, for POST, leaves its body open: chunks follow.
     pub fn open(&self, method: &str, path: &str) -> Open {
         let chunked = if method == "POST" { "transfer-encoding: chunked\r\n" } else { "" };
         let mut socket = self.connect();
-        write!(socket, "{method} {path} HTTP/1.1\r\n{}{chunked}\r\n", self.headers).expect("sent");
-        Open::receive(socket)
+        socket.write_all(&self.head(method, path, chunked, "")).expect("sent");
+        Open::receive(socket).expect("a head")
+    }
+
+    fn head(&self, method: &str, path: &str, body: &str, connection: &str) -> Vec<u8> {
+        let line = format!("{method} {path} HTTP/1.1\r\n");
+        [line.as_bytes(), &self.headers, body.as_bytes(), connection.as_bytes(), b"\r\n"].concat()
     }
 
     pub fn connect(&self) -> TcpStream {
@@ -97,6 +106,14 @@ impl Http {
 }
 
 impl Answer {
+    /// # Errors
+    /// The connection ended before the answer did, or nothing came in time.
+    pub fn receive(socket: TcpStream) -> io::Result<Self> {
+        let mut open = Open::receive(socket)?;
+        open.read_rest()?;
+        Ok(open.answer)
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -117,44 +134,71 @@ impl Answer {
 
 impl Open {
     /// Up to the end of the head.
-    fn receive(socket: TcpStream) -> Self {
+    fn receive(socket: TcpStream) -> io::Result<Self> {
         let mut reader = BufReader::new(socket);
-        let status = line(&mut reader);
+        let status = line(&mut reader)?;
         let status =
             status.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{status}"));
         let mut headers = Vec::new();
         loop {
-            let line = line(&mut reader);
+            let line = line(&mut reader)?;
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        Self { answer: Answer { status, headers, body: Vec::new() }, reader }
+        Ok(Self { answer: Answer { status, headers, body: Vec::new() }, reader })
     }
 
-    fn read_rest(&mut self) {
+    /// The answer, whose body is complete then.
+    ///
+    /// # Errors
+    /// As [`Self::next_chunk`].
+    pub fn into_whole(mut self) -> io::Result<Answer> {
+        self.read_rest()?;
+        Ok(self.answer)
+    }
+
+    fn read_rest(&mut self) -> io::Result<()> {
         if self.answer.header("transfer-encoding") == Some("chunked") {
-            while let Some(chunk) = self.chunk() {
+            while let Some(chunk) = self.next_chunk()? {
                 self.answer.body.extend(chunk);
             }
         } else if let Some(length) = self.answer.header("content-length") {
             self.answer.body.resize(length.parse().expect("a length"), 0);
-            self.reader.read_exact(&mut self.answer.body).expect("the whole body");
+            self.reader.read_exact(&mut self.answer.body)?;
         }
+        Ok(())
     }
 
     /// What the server sent next; `None` at the body's end.
     pub fn chunk(&mut self) -> Option<Vec<u8>> {
-        let length = line(&mut self.reader);
+        self.next_chunk().expect("the whole chunk")
+    }
+
+    /// # Errors
+    /// The connection ended before the body did, or nothing came in time.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let length = line(&mut self.reader)?;
         let mut chunk =
             vec![0; usize::from_str_radix(&length, 16).unwrap_or_else(|_| panic!("a chunk, not `{length}`"))];
-        self.reader.read_exact(&mut chunk).expect("the whole chunk");
-        assert_eq!(line(&mut self.reader), "");
-        (!chunk.is_empty()).then_some(chunk)
+        self.reader.read_exact(&mut chunk)?;
+        assert_eq!(line(&mut self.reader)?, "");
+        Ok((!chunk.is_empty()).then_some(chunk))
+    }
+
+    /// Whether something has come that was not taken yet: of the body, or its end.
+    pub fn has_more(&self) -> bool {
+        !self.reader.buffer().is_empty() || has_come(self.reader.get_ref())
     }
 
     pub fn send_chunk(&mut self, bytes: &[u8]) {
+        self.try_send_chunk(bytes).expect("sent");
+    }
+
+    /// # Errors
+    /// The server has closed, which it may once it has answered.
+    pub fn try_send_chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
         let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
-        self.reader.get_mut().write_all(&chunk).expect("sent");
+        self.reader.get_mut().write_all(&chunk)
     }
 
     pub fn end_body(&mut self) {
@@ -166,8 +210,18 @@ impl Open {
     }
 }
 
-fn line(reader: &mut impl BufRead) -> String {
+/// Whether a socket has something to be received, were it its end.
+pub fn has_come(socket: &TcpStream) -> bool {
+    socket.set_read_timeout(Some(Duration::from_millis(1))).expect("set");
+    let peeked = socket.peek(&mut [0]);
+    socket.set_read_timeout(Some(PATIENCE)).expect("set");
+    !peeked.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+}
+
+fn line(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
-    reader.read_line(&mut line).expect("a line");
-    line.trim_end().to_owned()
+    match reader.read_line(&mut line)? {
+        0 => Err(ErrorKind::UnexpectedEof.into()),
+        _ => Ok(line.trim_end().to_owned()),
+    }
 }

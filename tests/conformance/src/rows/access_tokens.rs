@@ -3,7 +3,7 @@
 use riverrun_protocol::access::{Operation, OperationGroups, ReadWrite, ResourceSet, TokenScope};
 use riverrun_protocol::config::PartialStreamConfig;
 use riverrun_protocol::error::{ErrorCode, ErrorFrame};
-use riverrun_protocol::request::{IssueAccessToken, Ping, Request, StreamRef};
+use riverrun_protocol::request::{IssueAccessToken, ListBasins, Request, StreamRef};
 use riverrun_protocol::types::TokenId;
 
 use crate::door::{Link, Said};
@@ -306,7 +306,8 @@ fn beyond(stage: &mut Stage<'_>, held: TokenScope, asked: TokenScope) {
 /// Nothing that is sent here is answered but with the end.
 fn assert_dead(stage: &mut Stage<'_>, link: Link) {
     stage.behind(link, |stage| {
-        let id = stage.send(&Request::Ping(Ping { nonce: 1 }));
+        let list = ListBasins { prefix: String::new(), start_after: String::new(), limit: 1 };
+        let id = stage.send(&Request::ListBasins(list));
         match stage.next(id) {
             Said::Closed => {}
             Said::Error(error) => assert_eq!(error.code, ErrorCode::Authn),

@@ -117,7 +117,8 @@ pub(super) const ROWS: &[Row] = &[
         stage.say(&target, &["later"]);
         stage.grant(session, 1 << 20);
         assert_eq!(stage.read_to_end(session), [0, 1, 2, 3, 4]);
-    }),
+    })
+    .needs_binary("credit of read sessions"),
     Row::new("C6", "a long history comes whole, in batches within the limits", |stage| {
         let target = stage.stream();
         for _ in 0..3 {
@@ -155,14 +156,16 @@ pub(super) const ROWS: &[Row] = &[
         }
         let crate::Said::Push(riverrun_protocol::Push::Records(batches)) = said else { panic!("not {said:?}") };
         assert_eq!(crate::stage::Got::of(&batches).seq_nums(), [100]);
-    }),
+    })
+    .needs_binary("credit of read sessions"),
     Row::new("C6", "closing a session ends it cleanly", |stage| {
         let target = stage.stream();
         let session = stage.open_read(&target, from_seq(0));
         stage.next_heartbeat(session);
         stage.close_read(session);
         stage.next_end(session);
-    }),
+    })
+    .needs_binary("an answer to a reader that closes"),
 ];
 
 fn count(count: u64) -> ReadParams {

@@ -5,6 +5,7 @@ pub(crate) mod client;
 mod control;
 mod events;
 mod multiplexed;
+mod names;
 mod prometheus;
 mod records;
 mod sessions;

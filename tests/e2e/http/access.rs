@@ -13,7 +13,7 @@ fn root_token(data: &Data) -> String {
 }
 
 fn bearing(http: &Http, token: &str) -> Http {
-    http.with("authorization", &format!("Bearer {token}"))
+    http.with("authorization", format!("Bearer {token}"))
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn f62_where_tokens_are_required_a_guest_sees_no_metrics() {
     let server = serve(&data, &["--auth", "required"]);
     let http = Http::new(&http_addr(&server));
     let root = std::fs::read_to_string(data.data().join("root-token")).expect("a root token").trim().to_owned();
-    let bearing = |token: &str| http.with("authorization", &format!("Bearer {token}"));
+    let bearing = |token: &str| http.with("authorization", format!("Bearer {token}"));
     let scope = json!({"id": "guest", "scope": {"basins": {"prefix": ""}, "streams": {"prefix": ""}, "op_groups": {"account": {"read": true, "write": true}}}});
     let issued = bearing(&root).json("POST", "/v1/access-tokens", &scope.to_string());
     assert_eq!(issued.status, 201, "{}", issued.text());

@@ -7,6 +7,7 @@ mod control;
 mod crowds;
 mod events;
 mod multiplexed;
+mod names;
 pub mod pages;
 mod prometheus;
 mod records;

@@ -51,6 +51,11 @@ impl<'a> Stage<'a> {
         StreamRef { basin: self.basin(), stream: stream_name("s") }
     }
 
+    /// Whether what is sent over different links arrives in that order: where a session and a call share a connection.
+    pub fn keeps_order(&self) -> bool {
+        self.door.has().binary
+    }
+
     pub fn wall_ms(&self) -> u64 {
         self.door.wall_ms()
     }

@@ -9,7 +9,7 @@ use crate::raw::Raw;
 use crate::support::{Data, until};
 
 fn bearing(http: &Http, token: &str) -> Http {
-    http.with("authorization", &format!("Bearer {token}"))
+    http.with("authorization", format!("Bearer {token}"))
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn a_page_follows_one_stream_by_ticket_and_by_token_and_can_do_nothing_else() {
     let server = serve(&data, &["--auth", "required", "--http-allow-origin", &origin]);
     let http = Http::new(&http_addr(&server));
     let token = data.root_token();
-    let root = http.with("authorization", &format!("Bearer {}", token));
+    let root = http.with("authorization", format!("Bearer {}", token));
     let body = format!(r#"{{"basin":"{BASIN}","config":{{"create_stream_on_append":true}}}}"#);
     assert_eq!(root.json("POST", "/v1/basins", &body).status, 201);
     append(&root, 0, RECORDS[0]);

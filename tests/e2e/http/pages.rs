@@ -15,7 +15,7 @@ fn guarded(data: &Data) -> (Server, Http, Http) {
     let server = serve(data, &["--auth", "required", "--http-allow-origin", ORIGIN]);
     let http = Http::new(&http_addr(&server));
     let token = data.root_token();
-    let root = http.with("authorization", &format!("Bearer {}", token));
+    let root = http.with("authorization", format!("Bearer {}", token));
     let body = format!(r#"{{"basin":"{BASIN}","config":{{"create_stream_on_append":true}}}}"#);
     assert_eq!(root.json("POST", "/v1/basins", &body).status, 201);
     assert_eq!(root.json("POST", RECORDS, r#"{"records":[{"body":"one"},{"body":"two"}]}"#).status, 200);
@@ -133,7 +133,7 @@ fn a_ticket_is_for_those_who_may_read() {
     let missing = root.send("POST", "/v1/streams/missing/tickets", b"");
     assert_eq!(refused(&missing), (404, "stream_not_found".to_owned()));
     let appender = token(&root, "appender", &["append"]);
-    let answer = http.with("authorization", &format!("Bearer {appender}")).send("POST", TICKETS, b"");
+    let answer = http.with("authorization", format!("Bearer {appender}")).send("POST", TICKETS, b"");
     assert_eq!(refused(&answer), (403, "permission_denied".to_owned()));
 }
 
@@ -147,7 +147,7 @@ fn token(root: &Http, id: &str, operations: &[&str]) -> String {
 fn f_a_ticket_ends_with_the_token_that_it_was_issued_for() {
     let data = Data::new();
     let (_server, http, root) = guarded(&data);
-    let reader = http.with("authorization", &format!("Bearer {}", token(&root, "reader", &["read"])));
+    let reader = http.with("authorization", format!("Bearer {}", token(&root, "reader", &["read"])));
     let path = format!("{RECORDS}?seq_num=2&ticket={}", ticket(&reader));
     let mut open = page(&http).open("GET", &path);
     assert_eq!(open.answer.status, 200);
@@ -161,7 +161,7 @@ fn f_a_ticket_ends_with_the_token_that_it_was_issued_for() {
 /// A session with a ticket of this token's, as a page opens it. Returns the ticket.
 pub fn visited(addr: &str, token: &str) -> String {
     let http = Http::new(addr);
-    let bearer = http.with("authorization", &format!("Bearer {token}"));
+    let bearer = http.with("authorization", format!("Bearer {token}"));
     let body = format!(r#"{{"basin":"{BASIN}","config":{{"create_stream_on_append":true}}}}"#);
     assert_eq!(bearer.json("POST", "/v1/basins", &body).status, 201);
     assert_eq!(bearer.json("POST", RECORDS, r#"{"records":[{"body":"one"}]}"#).status, 200);

@@ -155,7 +155,7 @@ fn f62_where_tokens_are_required_a_guest_sees_no_metrics() {
     let server = serve(&data, &["--auth", "required"]);
     let http = Http::new(&http_addr(&server));
     let root = data.root_token();
-    let bearing = |token: &str| http.with("authorization", &format!("Bearer {token}"));
+    let bearing = |token: &str| http.with("authorization", format!("Bearer {token}"));
     let scope = json!({"id": "guest", "scope": {"basins": {"prefix": ""}, "streams": {"prefix": ""}, "op_groups": {"account": {"read": true, "write": true}}}});
     let issued = bearing(&root).json("POST", "/v1/access-tokens", &scope.to_string());
     assert_eq!(issued.status, 201, "{}", issued.text());

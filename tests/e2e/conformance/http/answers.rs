@@ -4,13 +4,13 @@ use std::time::UNIX_EPOCH;
 
 use prost::Message;
 use riverrun_protocol::response::{
-    AccessTokenIssued, AccessTokenList, BasinInfo, BasinList, ProvisionResult, Provisioned, Response, StreamInfo,
-    StreamList, TailReport,
+    AccessTokenIssued, AccessTokenList, AppendAck, BasinInfo, BasinList, ProvisionResult, Provisioned, Response,
+    StreamInfo, StreamList, TailReport,
 };
 use riverrun_protocol::types::{BasinName, Level, Position, StreamId, StreamName};
 use serde_json::Value;
 
-use super::{configs, messages, scopes};
+use super::{configs, messages, records, scopes};
 use crate::http::client::Answer;
 
 pub fn basin_created(answer: &Answer) -> Response {
@@ -95,6 +95,16 @@ pub fn tail(answer: &Answer) -> Response {
 
 pub fn ack(answer: &Answer) -> Response {
     Response::AppendAck(message::<messages::AppendAck>(answer).into_ack())
+}
+
+pub fn json_ack(answer: &Answer) -> Response {
+    let json = json(answer);
+    let [start, end, tail] = ["start", "end", "tail"].map(|name| position(field(&json, name)));
+    Response::AppendAck(AppendAck { start, end, tail, level: Level::Memory, shard: 0 })
+}
+
+pub fn json_batch(answer: &Answer) -> Response {
+    Response::ReadBatches(records::batch(&json(answer)).into_batches())
 }
 
 pub fn batch(answer: &Answer) -> Response {

@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::net::TcpStream;
 
 use prost::Message;
-use riverrun_protocol::request::{Read, ReadParams, ReadStart, Request, StreamRef};
+use riverrun_protocol::request::{ReadParams, ReadStart, Request, StreamRef};
 use riverrun_protocol::response::Response;
 use riverrun_protocol::types::{BasinName, RequestToken, StreamName};
 use serde_json::{Value, json};
 
-use super::{answers, configs, messages, scopes};
+use super::messages::AppendInput;
+use super::{Tongue, answers, configs, records, scopes};
 use crate::http::client::{Answer, Http};
 
 const PROTOBUF: &str = "application/protobuf";
@@ -61,10 +62,10 @@ impl Call {
 
 /// # Panics
 /// For requests that HTTP does not have, and those of sessions.
-pub fn of(request: &Request<'_>) -> Call {
+pub fn of(request: &Request<'_>, tongue: Tongue) -> Call {
     basins(request)
         .or_else(|| streams(request))
-        .or_else(|| records(request))
+        .or_else(|| about_records(request, tongue))
         .or_else(|| access_tokens(request))
         .unwrap_or_else(|| panic!("HTTP has no {:?}: rows that ask it need the binary protocol", request.kind()))
 }
@@ -119,18 +120,29 @@ fn streams(request: &Request<'_>) -> Option<Call> {
     })
 }
 
-fn records(request: &Request<'_>) -> Option<Call> {
+fn about_records(request: &Request<'_>, tongue: Tongue) -> Option<Call> {
     Some(match request {
         Request::CheckTail(target) => about("GET", target, "/records/tail", answers::tail),
         Request::Append(append) => {
-            let call = about("POST", &append.target, "/records", answers::ack);
-            let body = messages::AppendInput::new(&append.conditions, append.batch).encode_to_vec();
-            Call { body, ..call.with("content-type", PROTOBUF).with("accept", PROTOBUF) }
+            let input = AppendInput::new(&append.conditions, append.batch);
+            match tongue {
+                Tongue::Protobuf => {
+                    let call = about("POST", &append.target, "/records", answers::ack);
+                    let call = call.with("content-type", PROTOBUF).with("accept", PROTOBUF);
+                    Call { body: input.encode_to_vec(), ..call }
+                }
+                Tongue::Json => {
+                    let call = about("POST", &append.target, "/records", answers::json_ack);
+                    call.with("s2-format", "base64").json(&records::input(&input))
+                }
+            }
         }
-        Request::Read(Read { target, params }) => {
-            let mut call = about("GET", target, "/records", answers::batch).with("accept", PROTOBUF);
-            call.path.push_str(&read_query(params));
-            call
+        Request::Read(read) => {
+            let call = match tongue {
+                Tongue::Protobuf => about("GET", &read.target, "/records", answers::batch).with("accept", PROTOBUF),
+                Tongue::Json => about("GET", &read.target, "/records", answers::json_batch).with("s2-format", "base64"),
+            };
+            Call { path: format!("{}{}", call.path, read_query(&read.params)), ..call }
         }
         _ => return None,
     })

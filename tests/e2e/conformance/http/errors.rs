@@ -78,11 +78,22 @@ fn without_effect(code: ErrorCode, json: &Value) -> ErrorFrame {
     ErrorFrame { outcome: Outcome::NotDone, ..ErrorFrame::new(code, json.to_string()) }
 }
 
+/// Once a session is under way, never 412 or 416 (`s2-semantics.md` C4).
+pub fn of_event(body: &[u8]) -> ErrorFrame {
+    let json: Value = serde_json::from_slice(body).expect("C10: JSON");
+    coded(&json).1
+}
+
 fn named(status: u16, json: &Value) -> ErrorFrame {
+    let (its_status, error) = coded(json);
+    assert_eq!(status, its_status, "H10: {} has a status of its own", error.code);
+    error
+}
+
+fn coded(json: &Value) -> (u16, ErrorFrame) {
     let (code, message) = (text(json, "code"), text(json, "message"));
     let row = CODES.iter().find(|(name, ..)| *name == code);
-    let (_, its_status, has_no_effect, meaning) = row.unwrap_or_else(|| panic!("H10 has no code `{code}`"));
-    assert_eq!(status, *its_status, "H10: `{code}` has a status of its own");
+    let (_, status, has_no_effect, meaning) = row.unwrap_or_else(|| panic!("H10 has no code `{code}`"));
     let outcome = if *has_no_effect { Outcome::NotDone } else { Outcome::MaybeDone };
-    ErrorFrame { outcome, ..ErrorFrame::new(*meaning, message) }
+    (*status, ErrorFrame { outcome, ..ErrorFrame::new(*meaning, message) })
 }

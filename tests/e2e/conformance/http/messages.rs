@@ -6,43 +6,43 @@ use prost::Message;
 use riverrun_conformance::forge;
 use riverrun_protocol::batch::{self, Record, Stamp};
 use riverrun_protocol::request::AppendConditions;
-use riverrun_protocol::response::ReadBatches;
+use riverrun_protocol::response::{Push, ReadBatches};
 use riverrun_protocol::types::{Level, Position, StreamId};
 
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct StreamPosition {
     #[prost(uint64, tag = "1")]
-    seq_num: u64,
+    pub seq_num: u64,
     #[prost(uint64, tag = "2")]
-    timestamp: u64,
+    pub timestamp: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Header {
     #[prost(bytes = "bytes", tag = "1")]
-    name: Bytes,
+    pub name: Bytes,
     #[prost(bytes = "bytes", tag = "2")]
-    value: Bytes,
+    pub value: Bytes,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct AppendRecord {
     #[prost(uint64, optional, tag = "1")]
-    timestamp: Option<u64>,
+    pub timestamp: Option<u64>,
     #[prost(message, repeated, tag = "2")]
-    headers: Vec<Header>,
+    pub headers: Vec<Header>,
     #[prost(bytes = "bytes", tag = "3")]
-    body: Bytes,
+    pub body: Bytes,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct AppendInput {
     #[prost(message, repeated, tag = "1")]
-    records: Vec<AppendRecord>,
+    pub records: Vec<AppendRecord>,
     #[prost(uint64, optional, tag = "2")]
-    match_seq_num: Option<u64>,
+    pub match_seq_num: Option<u64>,
     #[prost(string, optional, tag = "3")]
-    fencing_token: Option<String>,
+    pub fencing_token: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
@@ -52,19 +52,19 @@ pub struct AppendAck {
     #[prost(message, optional, tag = "2")]
     end: Option<StreamPosition>,
     #[prost(message, optional, tag = "3")]
-    tail: Option<StreamPosition>,
+    pub tail: Option<StreamPosition>,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct SequencedRecord {
     #[prost(uint64, tag = "1")]
-    seq_num: u64,
+    pub seq_num: u64,
     #[prost(uint64, tag = "2")]
-    timestamp: u64,
+    pub timestamp: u64,
     #[prost(message, repeated, tag = "3")]
-    headers: Vec<Header>,
+    pub headers: Vec<Header>,
     #[prost(bytes = "bytes", tag = "4")]
-    body: Bytes,
+    pub body: Bytes,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -72,11 +72,17 @@ pub struct ReadBatch {
     #[prost(message, repeated, tag = "1")]
     pub records: Vec<SequencedRecord>,
     #[prost(message, optional, tag = "2")]
-    tail: Option<StreamPosition>,
+    pub tail: Option<StreamPosition>,
 }
 
 impl From<StreamPosition> for Position {
     fn from(position: StreamPosition) -> Self {
+        Self { seq_num: position.seq_num, timestamp: position.timestamp }
+    }
+}
+
+impl From<Position> for StreamPosition {
+    fn from(position: Position) -> Self {
         Self { seq_num: position.seq_num, timestamp: position.timestamp }
     }
 }
@@ -107,8 +113,21 @@ impl AppendAck {
 }
 
 impl ReadBatch {
-    pub fn tail(&self) -> Option<Position> {
+    fn tail(&self) -> Option<Position> {
         self.tail.map(Position::from)
+    }
+
+    /// What it says in words of the binary protocol: a batch of nothing but a tail is a heartbeat (`s2-semantics.md` C8).
+    pub fn into_push(self) -> Push {
+        match self.tail().filter(|_| self.records.is_empty()) {
+            Some(tail) => Push::Heartbeat { tail },
+            None => Push::Records(self.into_batches()),
+        }
+    }
+
+    /// `s2-semantics.md` A4.
+    pub fn metered_bytes(&self) -> u64 {
+        self.records.iter().map(|record| record.record().metered_bytes()).sum()
     }
 
     /// Batches as the binary protocol has them, one for each run of consecutive numbers.

@@ -9,8 +9,8 @@ use riverrun_protocol::ErrorFrame;
 use riverrun_protocol::request::Request;
 
 use super::calls::{self, Call, Reader};
-use super::errors;
 use super::session::Session;
+use super::{Tongue, errors};
 use crate::http::client::{Answer, Http, has_come};
 
 /// Calls in progress at a time; a further one waits for the oldest.
@@ -19,6 +19,7 @@ const CALLS_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Visitor {
     http: Http,
+    tongue: Tongue,
     talks: BTreeMap<u64, Talk>,
 }
 
@@ -32,9 +33,9 @@ enum Talk {
 
 impl Visitor {
     /// No token: no header.
-    pub fn new(http: Http, token: &[u8]) -> Self {
+    pub fn new(http: Http, tongue: Tongue, token: &[u8]) -> Self {
         let http = if token.is_empty() { http } else { http.with("authorization", [b"Bearer ", token].concat()) };
-        Self { http, talks: BTreeMap::new() }
+        Self { http, tongue, talks: BTreeMap::new() }
     }
 
     /// Whether this token gets in. What it may do there is another question.
@@ -49,12 +50,12 @@ impl Visitor {
     pub fn send(&mut self, id: u64, request: &Request<'_>) {
         match request {
             Request::OpenAppendSession(target) => self.open(id, Session::append(&self.http, target)),
-            Request::OpenReadSession(open) => self.open(id, Session::read(&self.http, open)),
+            Request::OpenReadSession(open) => self.open(id, Session::read(&self.http, self.tongue, open)),
             Request::SessionAppend(append) => self.session(id).input(append),
             Request::CloseAppendSession => self.session(id).end_inputs(),
             // Nothing is said of it any more.
             Request::CloseReadSession => drop(self.talks.remove(&id)),
-            _ => self.ask(id, &calls::of(request)),
+            _ => self.ask(id, &calls::of(request, self.tongue)),
         }
     }
 

@@ -51,7 +51,7 @@ impl<'a> Stage<'a> {
         StreamRef { basin: self.basin(), stream: stream_name("s") }
     }
 
-    /// Whether what is sent over different links arrives in that order: where a session and a call share a connection.
+    /// Whether a session's inputs and a call behind them are heard in that order: where they share a connection.
     pub fn keeps_order(&self) -> bool {
         self.door.has().binary
     }

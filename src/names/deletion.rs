@@ -112,10 +112,7 @@ impl Names {
     async fn finish(&self, leaving: Leaving, place: Option<OwnedSemaphorePermit>) -> Result<(), NameError> {
         leaving.gone.await?;
         drop(place);
-        self.until_done(|| self.purge(leaving.id, &leaving.pending)).await?;
-        // Its basin may have waited for it.
-        self.reaper.notify_one();
-        Ok(())
+        self.until_done(|| self.purge(leaving.id, &leaving.pending)).await
     }
 
     /// Behind it the name is free.
@@ -124,6 +121,8 @@ impl Names {
         let there = self.stream_row(&pending.target).await?;
         self.commit(rows::purge(there.as_ref(), id, pending, self.now_ms()), &Caller::<()>::nobody()).await?;
         self.index.forget(id);
+        // Its basin may have waited for it, whoever purges it: one that an older process marked nobody here deletes.
+        self.reaper.notify_one();
         Ok(())
     }
 }

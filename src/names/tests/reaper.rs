@@ -11,7 +11,7 @@ use riverrun_protocol::types::StreamId;
 use super::process::{Process, code, provisioned};
 use crate::catalog::Catalog;
 use crate::catalog::model::WriteFault;
-use crate::publish::fixtures::basin;
+use crate::publish::fixtures::{basin, target};
 
 #[tokio::test]
 async fn e6_a_marked_stream_is_purged_by_the_next_process() {
@@ -64,6 +64,27 @@ async fn e6_a_basin_waits_for_streams_that_others_are_deleting() {
     while process.basin().is_some() {
         tokio::task::yield_now().await;
     }
+    reaper.abort();
+    process.assert_consistent();
+}
+
+/// Nobody deletes it a second time: whoever purges it wakes the reaper.
+#[tokio::test(start_paused = true)]
+async fn e6_a_basin_waits_for_a_stream_that_the_process_before_had_marked() {
+    let process = Process::with_basin().await;
+    process.create("s").await.expect("created");
+    process.shards.let_leave(false);
+    process.delete("s").await.expect("deleted");
+    process.names.delete_basin(basin()).await.expect("deleted");
+    let process = process.restarted();
+    // So the basin's turn comes before the stream is gone.
+    let purge_waits = process.names.locks.stream(&target("s")).await;
+    let reaper = tokio::spawn(Arc::clone(&process.names).reap());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(process.basin().expect("there").deleted_at_ms.is_some());
+    drop(purge_waits);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((process.stream("s"), process.basin()), (None, None));
     reaper.abort();
     process.assert_consistent();
 }
